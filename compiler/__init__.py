@@ -1,0 +1,1 @@
+"""The compiler: YAML in, diagnostics or a bundle out; and the command line."""

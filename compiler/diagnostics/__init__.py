@@ -1,0 +1,1 @@
+"""Findings: spans, codes, one file per output format."""

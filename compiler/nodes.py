@@ -1,0 +1,87 @@
+"""YAML nodes with spans: what `parse` gives and `decode` reads. Values are JSON's; a float's text is kept.
+
+A pointer is a tuple of keys and indices, `("spec", "rules", 0, "name")`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from compiler.diagnostics.model import Span
+
+Pointer: TypeAlias = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A value; `text` is what stands in the file (`0.10` of a float)."""
+
+    value: bool | int | float | str | None
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    items: tuple[Node, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of a mapping with its value."""
+
+    key: str
+    key_span: Span
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A mapping, in the file's order, keys unique."""
+
+    entries: dict[str, Entry]
+    span: Span
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file's document."""
+
+    path: str
+    root: Mapping
+
+    def node(self, pointer: Pointer) -> Node | None:
+        """The node a pointer names, None if there is none."""
+        node: Node = self.root
+        for part in pointer:
+            if isinstance(node, Mapping) and isinstance(part, str) and part in node.entries:
+                node = node.entries[part].value
+            elif isinstance(node, Sequence) and isinstance(part, int) and 0 <= part < len(node.items):
+                node = node.items[part]
+            else:
+                return None
+        return node
+
+    def span(self, pointer: Pointer) -> Span:
+        """The span of the value a pointer names; of the nearest parent's key (or value) that exists otherwise."""
+        node = self.node(pointer)
+        if node is not None and (not isinstance(node, Mapping | Sequence) or not pointer):
+            return node.span
+        if node is not None:
+            return self.key_span(pointer)
+        return self.span(pointer[:-1])
+
+    def key_span(self, pointer: Pointer) -> Span:
+        """The span of the key that a pointer ends in; of the value where it ends in an index."""
+        parent = self.node(pointer[:-1]) if pointer else None
+        if isinstance(parent, Mapping) and isinstance(pointer[-1], str) and pointer[-1] in parent.entries:
+            return parent.entries[pointer[-1]].key_span
+        node = self.node(pointer)
+        return node.span if node is not None else self.span(pointer[:-1])

@@ -1,0 +1,1 @@
+"""The loop: verdict, observe, diff, intent, apply, result."""

@@ -1,0 +1,87 @@
+"""DSSE envelope in a Sigstore bundle v0.3, to bytes and back.
+
+DSSE: https://github.com/secure-systems-lab/dsse/blob/master/protocol.md (PAE). Bundle:
+https://github.com/sigstore/protobuf-specs, `sigstore_bundle.proto`, media type v0.3, one signature, a public-key hint.
+Rules kept: a file is canonical JSON and the only encoding of its content (base64 included), so one flipped bit is
+never the same envelope.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import ValidationError
+from securesystemslib.dsse import Envelope as Dsse
+from sigstore_models.bundle.v1 import Bundle
+
+from runtime.contract.canonical import decode, encode, sha256
+from runtime.contract.errors import FormatError
+from runtime.contract.statement import Statement, decode_statement
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+SUFFIX = ".sigstore.json"
+MAX_BYTES = 4 * 1024 * 1024
+
+
+def pae(payload: bytes) -> bytes:
+    """Return the bytes that are signed (DSSE, Pre-Authentication Encoding)."""
+    return Dsse(payload, PAYLOAD_TYPE, {}).pae()
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A statement's bytes, one signature over their PAE, and the fingerprint (`SHA256:…`) of the key that made it."""
+
+    payload: bytes
+    signature: bytes
+    keyid: str
+
+    @cached_property
+    def data(self) -> bytes:
+        """The file: a Sigstore bundle as canonical JSON."""
+        return encode(
+            {
+                "mediaType": MEDIA_TYPE,
+                "verificationMaterial": {"publicKey": {"hint": self.keyid}, "tlogEntries": []},
+                "dsseEnvelope": {
+                    "payload": b64encode(self.payload).decode(),
+                    "payloadType": PAYLOAD_TYPE,
+                    "signatures": [{"sig": b64encode(self.signature).decode(), "keyid": self.keyid}],
+                },
+            }
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the whole file: how other statements name it."""
+        return sha256(self.data)
+
+    @cached_property
+    def statement(self) -> Statement:
+        """The statement; raises FormatError."""
+        return decode_statement(self.payload)
+
+
+def decode_envelope(data: bytes) -> Envelope:
+    """Read a file; raises FormatError for anything that is not exactly what `Envelope.data` writes."""
+    value = decode(data, max_bytes=MAX_BYTES)
+    try:
+        bundle = Bundle.from_dict(value)
+    except (ValidationError, ValueError, TypeError) as error:
+        raise FormatError(f"no Sigstore bundle v0.3: {str(error).splitlines()[0]}") from None
+    dsse, key = bundle.dsse_envelope, bundle.verification_material.public_key
+    if (
+        dsse is None
+        or key is None
+        or key.hint is None
+        or dsse.payload_type != PAYLOAD_TYPE
+        or len(dsse.signatures) != 1
+    ):
+        raise FormatError("the bundle holds no in-toto envelope with one signature and a public-key hint")
+    envelope = Envelope(dsse.payload, dsse.signatures[0].sig, key.hint)
+    if envelope.data != data:
+        raise FormatError("the bundle has fields or an encoding that Conductor does not write")
+    return envelope

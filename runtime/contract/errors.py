@@ -1,0 +1,34 @@
+"""One base for everything Conductor raises: the message says what is wrong, `help` says what to do about it.
+
+Libraries raise, the command line prints (after sigstore-python's `errors.py`). `exit_code` is what the command line
+ends with: 1 findings or failed verification, 2 wrong usage, 3 the environment failed.
+"""
+
+from __future__ import annotations
+
+
+class ConductorError(Exception):
+    """Something a person can understand and act on; never a stack trace."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, help: str | None = None) -> None:  # noqa: A002 -- the word the reader sees
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+class UsageError(ConductorError):
+    """The command was called in a way that cannot work."""
+
+    exit_code = 2
+
+
+class EnvironmentFailedError(ConductorError):
+    """A server, a tool, a file or the installation is not what the command needs."""
+
+    exit_code = 3
+
+
+class FormatError(ConductorError):
+    """Bytes from outside are not what their format says: refused before anything looks at their content."""

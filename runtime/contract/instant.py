@@ -1,0 +1,42 @@
+"""Moments in statements: RFC 3339 in UTC with whole seconds, `2026-11-24T08:00:00Z`, and no other spelling."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from runtime.contract.errors import FormatError
+
+_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def parse(text: str) -> datetime:
+    """Read a moment; raises FormatError."""
+    if _FORM.fullmatch(text) is None:
+        raise FormatError(f"{text!r} is no moment like 2026-11-24T08:00:00Z")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise FormatError(f"{text!r} is no moment: {error}") from None
+
+
+def text(moment: datetime) -> str:
+    """Write a moment; fractions of a second are cut off."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("a moment needs its time zone")
+        return value.astimezone(UTC).replace(microsecond=0)
+    if not isinstance(value, str) or _FORM.fullmatch(value) is None:
+        raise ValueError("a moment is written 2026-11-24T08:00:00Z")
+    return datetime.fromisoformat(value)
+
+
+Instant = Annotated[datetime, BeforeValidator(_read), PlainSerializer(text, return_type=str)]
+"""A pydantic field for a moment in UTC, whole seconds."""

@@ -1,0 +1,1 @@
+"""Flags at run time."""

@@ -1,0 +1,137 @@
+"""The types of `config/governance/**`: all that a verdict needs, so no verdict ever reads YAML.
+
+Built by the compiler's governance domain, read by the judge. Paths: `config/governance/person/<name>.json`,
+`.../agent/<name>.json`, `.../approval-policy/<name>.json` (exactly one), `.../compiler/<name>.json` (exactly one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from runtime.contract.canonical import decode, encode
+from runtime.contract.errors import FormatError
+
+FOLDER = "config/governance/"
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    def data(self) -> bytes:
+        """Canonical bytes of the file."""
+        return encode(self.model_dump(mode="json"))
+
+
+class Key(_Config):
+    """A public key: its fingerprint (`SHA256:…`, as `ssh-keygen -l` prints it) and OpenSSH line without comment."""
+
+    fingerprint: str
+    public: str
+
+
+class Person(_Config):
+    """Who approves: name, keys, roles."""
+
+    name: str
+    keys: tuple[Key, ...]
+    roles: tuple[str, ...]
+
+
+class Agent(_Config):
+    """Who applies and attests. `ledger_head`: `control` (the control database) or `file:PATH` outside the clone."""
+
+    name: str
+    keys: tuple[Key, ...]
+    heartbeat_seconds: int = Field(ge=60)
+    ledger_head: str
+
+
+class Requirement(_Config):
+    """How many people of a role must be among the approvers."""
+
+    role: str
+    count: int = Field(ge=1)
+
+
+class PathRule(_Config):
+    """Which rows it matches (globs over both halves), and whom it asks for."""
+
+    name: str
+    paths: tuple[str, ...]
+    people: tuple[Requirement, ...]
+
+
+class ApprovalPolicy(_Config):
+    """How long an approval holds, and the rules by path."""
+
+    approval_days: int = Field(ge=1)
+    rules: tuple[PathRule, ...]
+
+
+class CompilerPin(_Config):
+    """The release that plans, approves and takes."""
+
+    release: str
+
+
+@dataclass(frozen=True)
+class Governance:
+    """All of `config/governance/**` of one snapshot."""
+
+    people: Mapping[str, Person]
+    agents: Mapping[str, Agent]
+    policy: ApprovalPolicy
+    compiler: CompilerPin
+
+    @classmethod
+    def of(cls, contents: Mapping[str, str]) -> Governance:
+        """Read a snapshot's contents; raises FormatError."""
+        people: dict[str, Person] = {}
+        agents: dict[str, Agent] = {}
+        policies: list[ApprovalPolicy] = []
+        pins: list[CompilerPin] = []
+        for path, text in contents.items():
+            if not path.startswith(FOLDER):
+                continue
+            kind = path.removeprefix(FOLDER).split("/", 1)[0]
+            data = text.encode()
+            decode(data)
+            try:
+                match kind:
+                    case "person":
+                        person = Person.model_validate_json(data)
+                        people[person.name] = person
+                    case "agent":
+                        agent = Agent.model_validate_json(data)
+                        agents[agent.name] = agent
+                    case "approval-policy":
+                        policies.append(ApprovalPolicy.model_validate_json(data))
+                    case "compiler":
+                        pins.append(CompilerPin.model_validate_json(data))
+                    case _:
+                        raise FormatError(f"{path}: governance has no kind `{kind}`")
+            except ValidationError as error:
+                raise FormatError(f"{path}: {error.errors()[0]['msg']}") from None
+        if len(policies) != 1 or len(pins) != 1:
+            raise FormatError("governance has exactly one approval policy and one compiler pin")
+        return cls(people, agents, policies[0], pins[0])
+
+    @cached_property
+    def owner_of_key(self) -> Mapping[str, str]:
+        """Fingerprint -> name of the person whose key it is."""
+        return {key.fingerprint: person.name for person in self.people.values() for key in person.keys}
+
+    @cached_property
+    def agent_of_key(self) -> Mapping[str, str]:
+        """Fingerprint -> name of the agent whose key it is."""
+        return {key.fingerprint: agent.name for agent in self.agents.values() for key in agent.keys}
+
+    @cached_property
+    def public_keys(self) -> Mapping[str, str]:
+        """Fingerprint -> OpenSSH public line, people's and agents'."""
+        owners: tuple[Person | Agent, ...] = (*self.people.values(), *self.agents.values())
+        return {key.fingerprint: key.public for owner in owners for key in owner.keys}

@@ -1,0 +1,1 @@
+"""Append to the ledger, read it, verify it."""

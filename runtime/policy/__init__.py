@@ -1,0 +1,1 @@
+"""Rego decisions in process, from the committed policy.wasm."""

@@ -1,0 +1,1 @@
+"""Keys and envelopes, in and out."""

@@ -1,0 +1,1 @@
+"""Running systems: observe() never changes anything, perform() makes one idempotent change."""

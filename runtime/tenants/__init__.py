@@ -1,0 +1,1 @@
+"""Tenants at run time."""

@@ -1,0 +1,1 @@
+"""In-memory doubles with the interfaces of the real ones, for our tests and for users."""
