@@ -90,5 +90,7 @@ def _check(value: JSON, floats: bool, depth: int) -> bool:  # noqa: FBT001 -- pr
             raise FormatError(f"float {value!r} where only integers and strings are allowed")
         if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 -- NaN is what differs from itself
             raise FormatError(f"{value!r} is no JSON number")
+        if value.is_integer() and abs(value) > _MAX_INT:
+            raise FormatError(f"{value!r} is beyond 2^53-1 and would read back as an integer; write it as a string")
         return True
     raise FormatError(f"{kind.__name__} has no JSON form")

@@ -1,0 +1,99 @@
+"""Statements and envelopes: read back exactly, and refused with any bit flipped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.contract.canonical import decode, encode
+from runtime.contract.envelope import Envelope, decode_envelope, pae
+from runtime.contract.errors import FormatError
+from runtime.contract.objects import Action, ObjectId, Operation
+from runtime.contract.statement import (
+    ActionRecord,
+    Approval,
+    Intent,
+    LedgerPosition,
+    Release,
+    Seen,
+    Statement,
+    decode_statement,
+    encode_statement,
+    subject,
+)
+
+AT = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)
+APPROVAL = Statement(
+    subject=subject(change="a" * 64),
+    predicate=Approval(
+        kind="approval", after="b" * 64, signed_at=AT, expires_at=AT, seen=Seen(base=None, head="c" * 40)
+    ),
+)
+ACTION = Action(
+    Operation.UPDATE, ObjectId("pg", "role", "t_acme_app"), {"login": True}, {"login": False}, 1, "acme", "drift"
+)
+INTENT = Statement(
+    subject=subject(manifest="d" * 64),
+    predicate=Intent(
+        ledger=LedgerPosition(
+            sequence=1, previous="e" * 64, time=AT, agent="one", release=Release(version="1", sha256="f" * 64)
+        ),
+        because="drift",
+        manifest="d" * 64,
+        actions=(ActionRecord.of(ACTION),),
+    ),
+)
+ENVELOPE = Envelope(encode_statement(APPROVAL), b"s" * 64, "SHA256:abc")
+
+
+@pytest.mark.parametrize("statement", [APPROVAL, INTENT])
+def test_a_statement_reads_back_from_its_bytes(statement: Statement) -> None:
+    assert decode_statement(encode_statement(statement)) == statement
+
+
+def test_an_action_survives_the_wire() -> None:
+    assert ActionRecord.of(ACTION).action() == ACTION
+
+
+def test_an_envelope_reads_back_and_signs_the_dsse_preauthentication_encoding() -> None:
+    assert decode_envelope(ENVELOPE.data) == ENVELOPE
+    assert ENVELOPE.statement == APPROVAL
+    assert pae(b"hello") == b"DSSEv1 28 application/vnd.in-toto+json 5 hello"
+
+
+@given(st.integers(0, len(ENVELOPE.data) * 8 - 1))
+def test_one_flipped_bit_is_another_envelope_or_none(bit: int) -> None:
+    data = bytearray(ENVELOPE.data)
+    data[bit // 8] ^= 1 << bit % 8
+    try:
+        read = decode_envelope(bytes(data))
+    except FormatError:
+        return
+    assert read.data == bytes(data)
+    assert (read.payload, read.signature, read.keyid) != (ENVELOPE.payload, ENVELOPE.signature, ENVELOPE.keyid)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("_type",), "https://in-toto.io/Statement/v0.1"),
+        (("predicateType",), "https://example.org/other"),
+        (("predicate", "kind"), "blessing"),
+        (("predicate", "note"), "one more field"),
+        (("predicate", "signed_at"), "2026-11-24 08:00:00"),
+        (("predicate", "seen"), {"head": "c" * 40}),
+        (("subject",), []),
+        (("subject", 0, "digest", "sha256"), "A" * 64),
+    ],
+)
+def test_a_statement_that_says_anything_else_is_refused(path: tuple[str | int, ...], value: object) -> None:
+    statement = decode(encode_statement(APPROVAL))
+    place = statement
+    for part in path[:-1]:
+        place = place[part]
+    place[path[-1]] = value
+    with pytest.raises(FormatError):
+        decode_statement(encode(statement))
