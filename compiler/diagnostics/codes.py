@@ -1,0 +1,84 @@
+"""Every code there is, in one place: `MC0012` never changes its meaning and is never used again.
+
+Each has a page `docs/diagnostics/<id>.md`, a case `tests/cases/diagnostics/<id>-<name>/` and a use in the code
+(tests/architecture/test_codes.py). Add a code to the section of its range, below the last one of it:
+
+- 00xx files and YAML, 01xx header and fields, 02xx references and uniqueness;
+- 03xx tenants and blueprints, 04xx flags, 05xx targets, 06xx governance;
+- 09xx policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from compiler.diagnostics.model import Code, Severity
+
+# --- 00xx: files -------------------------------------------------------------------------------------------------
+
+FOREIGN_FILE = Code("MC0001", "foreign-file", "a file of no known type lies in one of the five folders")
+SYMLINK = Code("MC0002", "symlink", "a symbolic link lies in one of the five folders")
+SUBMODULE = Code("MC0003", "submodule", "a submodule lies in one of the five folders")
+LFS_POINTER = Code("MC0004", "lfs-pointer", "a file is a Git LFS pointer and not the content itself")
+NESTED_ATTRIBUTES = Code("MC0005", "nested-gitattributes", "a .gitattributes file lies in one of the five folders")
+FILE_MODE = Code("MC0006", "file-mode", "a file has another mode than 100644")
+PATH_NAME = Code("MC0007", "path-name", "a path is not lower-case ASCII")
+UNREAD_FILE = Code("MC0008", "unread-file", "a file lies where nothing reads it")
+TOO_LARGE = Code("MC0009", "too-large", "a file is larger than 1 MiB")
+
+# --- 00xx: text and YAML -----------------------------------------------------------------------------------------
+
+NOT_UTF8 = Code("MC0010", "not-utf8", "a file is not UTF-8 text")
+BAD_CHARACTER = Code("MC0011", "bad-character", "a text holds a tab, a control character or an invisible one")
+YAML_SYNTAX = Code("MC0013", "yaml-syntax", "a file is not YAML")
+SEVERAL_DOCUMENTS = Code("MC0014", "several-documents", "a file holds more than one YAML document")
+NO_DOCUMENT = Code("MC0015", "no-document", "a file holds no resource")
+ANCHOR = Code("MC0016", "anchor", "an anchor or alias is used")
+MERGE_KEY = Code("MC0017", "merge-key", "a merge key is used")
+TAG = Code("MC0018", "tag", "a tag or a directive is used")
+DUPLICATE_KEY = Code("MC0019", "duplicate-key", "a key stands twice in one mapping")
+AMBIGUOUS_SCALAR = Code("MC0020", "ambiguous-scalar", "a plain value that YAML versions read differently needs quotes")
+TOO_DEEP = Code("MC0021", "too-deep", "a document is nested deeper than 32")
+KEY_TYPE = Code("MC0022", "key-type", "a key is not a string")
+NUMBER_RANGE = Code("MC0023", "number-range", "a number cannot be carried exactly")
+JSON_SYNTAX = Code("MC0024", "json-syntax", "a file is not JSON")
+
+# --- 01xx: header and fields -------------------------------------------------------------------------------------
+
+API_VERSION = Code("MC0101", "api-version", "a resource has another apiVersion than conductor/v1")
+UNKNOWN_KIND = Code("MC0102", "unknown-kind", "a resource has a kind that does not exist")
+WRONG_FOLDER = Code("MC0103", "wrong-folder", "a resource lies in another folder than that of its kind")
+NAME_DIFFERS = Code("MC0104", "name-differs", "a resource is not called as its file is")
+BAD_NAME = Code("MC0105", "bad-name", "a name is not lower-case letters, digits and dashes")
+MISSING_KEY = Code("MC0110", "missing-key", "a required key is missing")
+UNKNOWN_KEY = Code("MC0111", "unknown-key", "a key is not known here")
+WRONG_TYPE = Code("MC0112", "wrong-type", "a value has the wrong type")
+OUT_OF_RANGE = Code("MC0113", "out-of-range", "a value is too small, too large, too short or too long")
+PATTERN = Code("MC0114", "pattern", "a text has not the form it must have")
+UNKNOWN_VALUE = Code("MC0115", "unknown-value", "a value is none of those allowed")
+INVALID_VALUE = Code("MC0116", "invalid-value", "a value breaks a rule of its field")
+INEXACT_NUMBER = Code("MC0117", "inexact-number", "a decimal number stands where only exact values do")
+SECRET_VALUE = Code("MC0118", "secret-value", "a secret stands in the file instead of a reference to it")
+
+# --- 02xx: references and uniqueness -----------------------------------------------------------------------------
+
+UNKNOWN_REFERENCE = Code("MC0012", "unknown-reference", "a name refers to a resource that does not exist")
+"""Older than the ranges: the plan's own example, and a code never changes its meaning."""
+DUPLICATE_NAME = Code("MC0201", "duplicate-name", "two files declare the same kind and name")
+
+# --- 03xx: tenants and blueprints --------------------------------------------------------------------------------
+
+# --- 04xx: flags -------------------------------------------------------------------------------------------------
+
+# --- 05xx: targets -----------------------------------------------------------------------------------------------
+
+# --- 06xx: governance --------------------------------------------------------------------------------------------
+
+# --- 09xx: policy ------------------------------------------------------------------------------------------------
+
+POLICY_DENIED = Code("MC0900", "policy-denied", "the repository's own policy does not allow a resource")
+
+ALL: Mapping[str, Code] = {code.id: code for code in tuple(globals().values()) if isinstance(code, Code)}
+"""Id -> code, in the order of this file."""
+
+__all__ = ["ALL", "Code", "Severity"]
