@@ -1,0 +1,34 @@
+"""Statement x PrivateKey -> Envelope; Envelope x public line -> whether that key made it.
+
+DSSE (https://github.com/secure-systems-lab/dsse/blob/master/protocol.md): the signature is over the PAE of the payload,
+so a signed approval can never be replayed as another type of message.
+
+Rules kept: `keyid` is a hint that must be the fingerprint of the very key that verifies; who a key belongs to is the
+caller's question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runtime.contract.envelope import Envelope, pae
+from runtime.contract.statement import Statement, encode_statement
+from runtime.signing.keys import PrivateKey, PublicKey
+
+
+def sign(statement: Statement, key: PrivateKey) -> Envelope:
+    """Sign a statement."""
+    payload = encode_statement(statement)
+    return Envelope(payload, key.sign(pae(payload)), key.fingerprint)
+
+
+def verify(envelope: Envelope, public_line: str) -> bool:
+    """Whether the envelope is signed by the key of this line, and names that key; raises FormatError for no line."""
+    key = PublicKey.parse(public_line)
+    return envelope.keyid == key.fingerprint and key.verify(envelope.signature, pae(envelope.payload))
+
+
+def verified_by(envelope: Envelope, public_keys: Mapping[str, str]) -> str | None:
+    """Return the fingerprint of that one of `public_keys` (fingerprint -> line) that made the envelope, or None."""
+    line = public_keys.get(envelope.keyid)
+    return envelope.keyid if line is not None and verify(envelope, line) else None

@@ -1,0 +1,207 @@
+"""Key file -> PrivateKey; OpenSSH public line -> PublicKey.
+
+Private keys are OpenSSH or PEM files, without passphrase, Ed25519 (RFC 8032) or ECDSA on P-256 with SHA-256. Public
+keys travel as OpenSSH lines (`ssh-ed25519 AAAA…`), and are named by their fingerprint as `ssh-keygen -l` prints it.
+Signatures are raw for Ed25519 (64 bytes) and DER for ECDSA, as DSSE and cosign expect them.
+
+Rules kept: no secret is in a message, a `repr` or a log; a public line has one spelling, without comment.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeAlias
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_ssh_private_key,
+    load_ssh_public_key,
+)
+
+from runtime.contract.errors import EnvironmentFailedError, FormatError
+
+_Private: TypeAlias = Ed25519PrivateKey | EllipticCurvePrivateKey
+_Public: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey
+
+ED25519 = "ssh-ed25519"
+ECDSA_P256 = "ecdsa-sha2-nistp256"
+_MAKE_ONE = "ssh-keygen -t ed25519 -N '' -f FILE makes a key that works"
+_MAX_KEY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A public key: `line` is its OpenSSH line without comment."""
+
+    line: str
+    _key: _Public = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, line: str) -> PublicKey:
+        """Read an OpenSSH line, with or without a comment; raises FormatError."""
+        return _parse(line)
+
+    @property
+    def algorithm(self) -> str:
+        """`ssh-ed25519` or `ecdsa-sha2-nistp256`."""
+        return self.line.split(" ", 1)[0]
+
+    @cached_property
+    def blob(self) -> bytes:
+        """The key in SSH's wire format (RFC 4253, section 6.6)."""
+        return b64decode(self.line.split(" ")[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """`SHA256:…`, as `ssh-keygen -l` prints it."""
+        return "SHA256:" + b64encode(sha256(self.blob).digest()).decode().rstrip("=")
+
+    def verify(self, signature: bytes, data: bytes) -> bool:
+        """Whether `signature` (raw Ed25519 or DER ECDSA) is this key's over `data`."""
+        try:
+            if isinstance(self._key, Ed25519PublicKey):
+                self._key.verify(signature, data)
+            else:
+                self._key.verify(signature, data, ECDSA(SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
+    @cached_property
+    def pem(self) -> str:
+        """The key as PEM (SubjectPublicKeyInfo): what openssl and cosign read."""
+        return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@dataclass(frozen=True)
+class PrivateKey:
+    """A private key. Its secret is in no `repr`."""
+
+    public: PublicKey
+    _key: _Private = field(repr=False, compare=False)
+
+    @property
+    def public_line(self) -> str:
+        """The OpenSSH line of the public half, without comment."""
+        return self.public.line
+
+    @property
+    def fingerprint(self) -> str:
+        """`SHA256:…` of the public half."""
+        return self.public.fingerprint
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature over `data`: raw for Ed25519, DER for ECDSA."""
+        if isinstance(self._key, Ed25519PrivateKey):
+            return self._key.sign(data)
+        return self._key.sign(data, ECDSA(SHA256()))
+
+    @classmethod
+    def of(cls, key: _Private) -> PrivateKey:
+        """Wrap a key of the cryptography package."""
+        line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+        return cls(PublicKey.parse(line), key)
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> PrivateKey:
+        """Return the Ed25519 key of a 32-byte seed: for tests and demonstrations that are to be repeatable."""
+        return cls.of(Ed25519PrivateKey.from_private_bytes(seed))
+
+    @classmethod
+    def generate(cls) -> PrivateKey:
+        """Return a new Ed25519 key."""
+        return cls.of(Ed25519PrivateKey.generate())
+
+
+def fingerprint(line: str) -> str:
+    """Return the fingerprint of an OpenSSH line; raises FormatError."""
+    return PublicKey.parse(line).fingerprint
+
+
+def load_private(path: Path) -> PrivateKey:
+    """Read a private key file; raises EnvironmentFailedError where it cannot be used, saying what to do."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_KEY_BYTES + 1)
+    except OSError as error:
+        raise EnvironmentFailedError(
+            f"the key file {path} cannot be read: {error.strerror}", help=f"name a private key file; {_MAKE_ONE}"
+        ) from None
+    if data.startswith((b"ssh-", b"ecdsa-", b"-----BEGIN PUBLIC KEY", b"-----BEGIN SSH2 PUBLIC KEY")):
+        raise EnvironmentFailedError(
+            f"{path} is a public key; a private one signs", help=f"name the file without .pub: {path.with_suffix('')}"
+        )
+    try:
+        openssh = b"-----BEGIN OPENSSH PRIVATE KEY-----" in data
+        key = load_ssh_private_key(data, None) if openssh else load_pem_private_key(data, None)
+    except TypeError:
+        raise EnvironmentFailedError(
+            f"the key file {path} is encrypted",
+            help="give a copy without passphrase: cp FILE COPY && ssh-keygen -p -N '' -f COPY",
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        # the library's text is left out: it may quote what it read
+        raise EnvironmentFailedError(f"{path} holds no OpenSSH or PEM private key", help=_MAKE_ONE) from None
+    if isinstance(key, Ed25519PrivateKey):
+        return PrivateKey.of(key)
+    if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
+        return PrivateKey.of(key)
+    raise EnvironmentFailedError(f"{path} is neither an Ed25519 nor an ECDSA P-256 key", help=_MAKE_ONE)
+
+
+def write_keypair(path: Path, seed: bytes | None = None) -> PrivateKey:
+    """Write an Ed25519 key as OpenSSH file `path` (mode 0600) with `path.pub` beside it; never over another file."""
+    secret = Ed25519PrivateKey.generate() if seed is None else Ed25519PrivateKey.from_private_bytes(seed)
+    key = PrivateKey.of(secret)
+    _write_new(path, 0o600, secret.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    _write_new(path.with_name(f"{path.name}.pub"), 0o644, f"{key.public_line} {path.name}\n".encode())
+    return key
+
+
+def _write_new(path: Path, mode: int, data: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except OSError as error:
+        raise EnvironmentFailedError(
+            f"the key file {path} cannot be written: {error.strerror}", help="name a file that does not exist yet"
+        ) from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+@lru_cache(maxsize=4096)
+def _parse(line: str) -> PublicKey:
+    parts = line.strip().split(None, 2)
+    if len(parts) < 2 or parts[0] not in {ED25519, ECDSA_P256}:
+        raise FormatError(
+            "a public key is an OpenSSH line of an Ed25519 or ECDSA P-256 key",
+            help="copy the line of the .pub file: ssh-ed25519 AAAA…",
+        )
+    canonical = " ".join(parts[:2])
+    try:
+        key = load_ssh_public_key(canonical.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise FormatError(f"no public key follows {parts[0]}", help="copy the whole line of the .pub file") from None
+    if not isinstance(key, Ed25519PublicKey | EllipticCurvePublicKey):
+        raise FormatError(f"{parts[0]} is neither an Ed25519 nor an ECDSA P-256 key")
+    if key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() != canonical:
+        raise FormatError("the public key is not in its canonical encoding", help="ssh-keygen -y -f FILE prints it")
+    return PublicKey(canonical, key)
