@@ -1,0 +1,145 @@
+"""Desired objects x observed attributes -> actions in waves. Pure, and the same for every target.
+
+Rules kept:
+- what is wanted and absent is created, what differs is updated, what is ours and wanted no more is deleted;
+- an object that exists without our mark is never touched: it is a problem, and so is everything of the same tenant and
+  target that a later wave would build upon it;
+- makes come first, wave by wave upwards; deletes come last, wave by wave downwards, because nothing is taken away
+  before what used it has changed. Within a wave the order is tenant, target, type, name;
+- no more than `max_delete_percent` of a target's objects are deleted at once: beyond it, none are;
+- performing the actions leaves nothing to do, and the same arguments give the same list.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from runtime.contract.canonical import JSON
+from runtime.contract.objects import Action, Object, ObjectId, Operation
+
+Attributes = Mapping[str, JSON]
+FOREIGN: Attributes = {"foreign": True}
+"""What a target answers for an object that exists without our mark (`Target.observe`)."""
+
+Stage = tuple[bool, int]
+"""Deletes or not, and the wave: the actions of one stage need nothing of each other."""
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """An action that is not to be done, and why: a person must look."""
+
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What to do, in order, and what is held back."""
+
+    actions: tuple[Action, ...]
+    blocked: tuple[Blocked, ...] = ()
+
+    def stages(self) -> Iterator[tuple[Stage, tuple[Action, ...]]]:
+        """The actions wave by wave: a failed one stops the next."""
+        for stage, actions in groupby(self.actions, key=stage_of):
+            yield stage, tuple(actions)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of a target may go at once (`Target.max_delete_percent`); a target that is not named may lose all."""
+
+    max_delete_percent: Mapping[str, int] = field(default_factory=dict)
+
+
+def diff(
+    desired: Iterable[Object],
+    observed: Mapping[ObjectId, Attributes],
+    *,
+    because: Callable[[ObjectId], str],
+    former: Mapping[ObjectId, Object] | None = None,
+    limits: Limits | None = None,
+) -> Diff:
+    """Compare. `because` names the cause of a difference; `former` are objects wanted earlier: they tell the wave and
+    the tenant of what is to be deleted (an object nobody ever named takes its type's wave)."""
+    wanted = {item.id: item for item in desired}
+    known = {**(former or {}), **wanted}
+    makes = [action for item in wanted.values() if (action := _make(item, observed.get(item.id), because)) is not None]
+    deletes = [
+        _delete(found, attributes, known, because)
+        for found, attributes in observed.items()
+        if found not in wanted and attributes != FOREIGN
+    ]
+    allowed, foreign = _without_foreign(makes)
+    kept, excess = _within_limits(deletes, observed, limits or Limits())
+    return Diff(
+        actions=tuple(sorted((*allowed, *kept), key=_order)),
+        blocked=tuple(sorted((*foreign, *excess), key=lambda item: _order(item.action))),
+    )
+
+
+def stage_of(action: Action) -> Stage:
+    """The stage an action belongs to."""
+    return action.operation is Operation.DELETE, action.wave
+
+
+def _make(item: Object, found: Attributes | None, because: Callable[[ObjectId], str]) -> Action | None:
+    if found == item.attributes:
+        return None
+    operation = Operation.CREATE if found is None or found == FOREIGN else Operation.UPDATE
+    return Action(operation, item.id, found, item.attributes, item.wave, item.tenant, because(item.id))
+
+
+def _delete(
+    found: ObjectId, attributes: Attributes, known: Mapping[ObjectId, Object], because: Callable[[ObjectId], str]
+) -> Action:
+    item = known.get(found)
+    if item is not None:
+        wave, tenant = item.wave, item.tenant
+    else:
+        wave = max((other.wave for other in known.values() if other.id.type == found.type), default=0)
+        tenant = None
+    return Action(Operation.DELETE, found, attributes, None, wave, tenant, because(found))
+
+
+def _without_foreign(makes: list[Action]) -> tuple[list[Action], list[Blocked]]:
+    """Hold back what is foreign, and what later waves of its tenant would build upon it."""
+    first: dict[tuple[str, str | None], Action] = {}
+    for action in sorted(makes, key=_order):
+        if action.before == FOREIGN:
+            first.setdefault((action.id.target, action.tenant), action)
+    allowed: list[Action] = []
+    blocked: list[Blocked] = []
+    for action in makes:
+        cause = first.get((action.id.target, action.tenant))
+        if action.before == FOREIGN:
+            blocked.append(Blocked(action, f"{action.id} exists and Conductor did not make it"))
+        elif cause is not None and action.wave > cause.wave:
+            blocked.append(Blocked(action, f"{action.id} needs {cause.id}, which Conductor did not make"))
+        else:
+            allowed.append(action)
+    return allowed, blocked
+
+
+def _within_limits(
+    deletes: list[Action], observed: Mapping[ObjectId, Attributes], limits: Limits
+) -> tuple[list[Action], list[Blocked]]:
+    """Hold back every delete of a target that would lose more than it may."""
+    ours = Counter(found.target for found, attributes in observed.items() if attributes != FOREIGN)
+    going = Counter(action.id.target for action in deletes)
+    reasons = {
+        target: f"{count} of the {ours[target]} objects of {target} would go, at most {percent} % may"
+        for target, count in going.items()
+        if (percent := limits.max_delete_percent.get(target, 100)) * ours[target] < count * 100
+    }
+    kept = [action for action in deletes if action.id.target not in reasons]
+    return kept, [Blocked(action, reasons[action.id.target]) for action in deletes if action.id.target in reasons]
+
+
+def _order(action: Action) -> tuple[bool, int, str, ObjectId]:
+    deletes, wave = stage_of(action)
+    return deletes, -wave if deletes else wave, action.tenant or "", action.id
