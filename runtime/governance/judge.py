@@ -1,0 +1,81 @@
+"""Case -> Judgement: may this change be taken, and if not, why and who is still needed (plan, section 7).
+
+Rules kept: pure; the answer depends on nothing but the case and the rules; the order in which approvals were found
+does not matter; who counts is decided approval by approval, so one that does not count never hides one that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from runtime.governance.case import Case, Judgement, Missing, Problem, Reading, Signed
+from runtime.governance.people import Approver, assign, could_help, places
+from runtime.governance.rules import CONSENT, ApprovalRule, ChangeRule, Rule, applying, short
+
+
+def judge(case: Case, rules: tuple[Rule, ...] = CONSENT) -> Judgement:
+    """Judge a case by the rules."""
+    answers = [_judge(reading, rules) for reading in case.readings]
+    return next((answer for answer in answers if answer.allowed), answers[0])
+
+
+def _judge(reading: Reading, rules: tuple[Rule, ...]) -> Judgement:
+    counted, rejected = _count(reading, [rule for rule in rules if isinstance(rule, ApprovalRule)])
+    unmet = tuple(
+        Problem(rule.name, message)
+        for rule in rules
+        if isinstance(rule, ChangeRule)
+        for message in rule.function(reading, counted)
+    )
+    return Judgement(
+        allowed=not unmet,
+        problems=(*rejected, *unmet) if unmet else (),
+        counted=tuple(approver.sha256 for approver in counted),
+        people=tuple(approver.name for approver in counted),
+        missing=tuple(_missing(reading, counted)) if unmet else (),
+        rejected=rejected,
+    )
+
+
+def _count(reading: Reading, rules: list[ApprovalRule]) -> tuple[tuple[Approver, ...], tuple[Problem, ...]]:
+    """Who counts, by name; and every statement that does not count, with the first rule that says why.
+
+    Of one person's approvals the latest counts: it lasts longest and knew most.
+    """
+    counted: tuple[Approver, ...] = ()
+    rejected: list[Problem] = []
+    latest_first = sorted(reading.case.approvals, key=lambda one: (one.approval.signed_at, one.sha256), reverse=True)
+    for signed in {one.sha256: one for one in latest_first}.values():
+        problem = _objection(reading, signed, counted, rules)
+        if problem is not None:
+            rejected.append(problem)
+            continue
+        name = reading.owner(signed.fingerprint) or signed.fingerprint
+        counted = (*counted, Approver(name, reading.roles(name), signed.sha256))
+    return tuple(sorted(counted, key=lambda one: (one.name, one.sha256))), tuple(rejected)
+
+
+def _objection(
+    reading: Reading, signed: Signed, counted: tuple[Approver, ...], rules: list[ApprovalRule]
+) -> Problem | None:
+    for rule in rules:
+        message = rule.function(reading, signed, counted)
+        if message is not None:
+            who = reading.owner(signed.fingerprint) or "an unknown key"
+            sentence = f"approval {short(signed.sha256)} by {who} does not count: {message}"
+            return Problem(rule.name, sentence, signed.sha256)
+    return None
+
+
+def _missing(reading: Reading, counted: tuple[Approver, ...]) -> Iterable[Missing]:
+    """Who is still needed: the two people first, then rule by rule."""
+    there = {approver.name for approver in counted}
+    others = [person for person in reading.case.before.people.values() if person.name not in there and person.keys]
+    roles = [approver.roles for approver in counted]
+    if len(there) < 2:
+        yield Missing("two-people", ("anyone",) * (2 - len(there)), tuple(sorted(person.name for person in others)))
+    for rule in applying(reading.case.before, reading.case.change.paths):
+        wanted = places(rule.people)
+        assignment = assign(roles, wanted)
+        if not assignment.complete:
+            yield Missing(rule.name, assignment.empty, could_help(roles, wanted, others))
