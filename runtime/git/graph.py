@@ -1,0 +1,181 @@
+"""Objects by id -> everything that `Git` asks of history: the part that the real repository and its double share.
+
+Reading is by raw object and its content address, so no configuration, work tree, attribute or filter has a say.
+
+Rules kept: ancestry is answered from parents, never from dates, which their makers choose.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from runtime.contract.errors import FormatError
+from runtime.git.interface import Author, Commit, FileChange, Step, TreeFile
+from runtime.git.objects import encode_commit, object_id, parse_commit
+from runtime.git.trees import Trees
+
+_CHUNK = 64
+
+
+class ObjectGraph(ABC):
+    """The reading half of `Git`, and `write`, over an object store."""
+
+    def __init__(self, algorithm: str = "sha1") -> None:
+        self._algorithm = algorithm
+        self._commits: dict[str, Commit] = {}
+        self._trees = Trees(self._read, algorithm)
+
+    @abstractmethod
+    def _read(self, oids: Sequence[str]) -> list[tuple[str, bytes]]:
+        """Kind and content of objects, in order; raises EnvironmentFailedError for a missing one."""
+
+    @abstractmethod
+    def _store(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Keep new objects (kind, content)."""
+
+    def commit(self, oid: str) -> Commit:
+        """Read a commit."""
+        return self._commits.get(oid) or self._read_commits([oid])[0]
+
+    def files(self, commit: str, *folders: str) -> dict[str, TreeFile]:
+        """Every file of a commit's tree below the folders (all, if none is named), path -> entry."""
+        return {item.path: item.after for item in self.changes(None, commit, *folders) if item.after is not None}
+
+    def blob(self, oid: str) -> bytes:
+        """Raw content of a blob."""
+        return self.blobs([oid])[oid]
+
+    def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
+        """Raw content of many blobs in one go."""
+        wanted = list(dict.fromkeys(oids))
+        result: dict[str, bytes] = {}
+        for oid, (kind, data) in zip(wanted, self._read(wanted), strict=True):
+            if kind != "blob":
+                raise FormatError(f"object {oid} is a {kind} where a file belongs")
+            result[oid] = data
+        return result
+
+    def changes(self, before: str | None, after: str, *folders: str) -> tuple[FileChange, ...]:
+        """What differs between two commits' trees below the folders, sorted by path; None = the empty tree."""
+        old = None if before is None else self.commit(before).tree
+        return self._trees.differences([(old, self.commit(after).tree)], folders)[0]
+
+    def first_parents(self, head: str, *folders: str, since: str | None = None) -> list[Step]:
+        """The first-parent line of `head`, oldest first, with each commit's changes below the folders against its
+        first parent. `since` is left out, and so is everything that it reaches."""
+        line = self._line(head, since)
+        if since is not None and line and since not in line[0].parents[:1]:
+            line = line[_first(line, lambda item: not self.is_ancestor(item.oid, since)) :]
+        steps: list[Step] = []
+        for start in range(0, len(line), _CHUNK):
+            chunk = line[start : start + _CHUNK]
+            parents = [item.parents[0] if item.parents else None for item in chunk]
+            trees = [
+                (None if parent is None else self.commit(parent).tree, item.tree)
+                for parent, item in zip(parents, chunk, strict=True)
+            ]
+            steps.extend(map(Step, chunk, self._trees.differences(trees, folders)))
+        return steps
+
+    def descendants(self, ancestor: str, head: str) -> list[str]:
+        """The commits on the first-parent line of `head` that descend from `ancestor` (itself left out), oldest
+        first."""
+        line = self._line(head, ancestor)
+        if line and ancestor not in line[0].parents[:1]:
+            line = line[_first(line, lambda item: self.is_ancestor(ancestor, item.oid)) :]
+        return [item.oid for item in line if item.oid != ancestor]
+
+    def is_ancestor(self, ancestor: str, commit: str) -> bool:
+        """Whether `ancestor` is reachable from `commit` (a commit is its own ancestor)."""
+        return any(oid == ancestor for oid in self._reachable([commit]))
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The best common ancestor, None if there is none."""
+        here = set(self._reachable([one]))
+        common = [oid for oid in self._reachable([other]) if oid in here]
+        below = set(self._reachable(parent for oid in common for parent in self.commit(oid).parents))
+        best = [oid for oid in common if oid not in below]
+        return max(best, key=lambda oid: (self.commit(oid).committed_at, oid), default=None)
+
+    def write(
+        self,
+        parent: str | None,
+        add: Mapping[str, bytes],
+        *,
+        message: str,
+        author: Author,
+        at: datetime,
+        sign: Callable[[bytes], str] | None = None,
+        remove: Iterable[str] = (),
+    ) -> str:
+        """Write a commit on top of `parent` (None: a root); returns its id. No ref moves."""
+        parents = [] if parent is None else [parent]
+        return self.write_merge(parents, add, message=message, author=author, at=at, sign=sign, remove=remove)
+
+    def write_merge(
+        self,
+        parents: Sequence[str],
+        add: Mapping[str, bytes],
+        *,
+        message: str,
+        author: Author,
+        at: datetime,
+        sign: Callable[[bytes], str] | None = None,
+        remove: Iterable[str] = (),
+    ) -> str:
+        """Write a commit with any number of parents; its tree is the first one's, edited."""
+        tree, objects = self._trees.edited(self.commit(parents[0]).tree if parents else None, add, remove)
+        data = encode_commit(tree, parents, message=message, author=author, at=at)
+        if sign is not None:
+            data = encode_commit(tree, parents, message=message, author=author, at=at, signature=sign(data))
+        self._store([*objects, ("commit", data)])
+        return object_id("commit", data, self._algorithm)
+
+    def _read_commits(self, oids: Sequence[str]) -> list[Commit]:
+        missing = [oid for oid in dict.fromkeys(oids) if oid not in self._commits]
+        for oid, (kind, data) in zip(missing, self._read(missing) if missing else (), strict=True):
+            if kind != "commit":
+                raise FormatError(f"object {oid} is a {kind} where a commit belongs")
+            self._commits[oid] = parse_commit(oid, data)
+        return [self._commits[oid] for oid in oids]
+
+    def _line(self, head: str, stop: str | None) -> list[Commit]:
+        """The first-parent line of `head`, oldest first, down to `stop` (left out) or its root."""
+        line: list[Commit] = []
+        for oid in self._first_parent_ids(head):
+            if oid == stop:
+                break
+            line.append(self.commit(oid))
+        line.reverse()
+        return line
+
+    def _first_parent_ids(self, head: str) -> Iterator[str]:
+        oid: str | None = head
+        while oid is not None:
+            yield oid
+            parents = self.commit(oid).parents
+            oid = parents[0] if parents else None
+
+    def _reachable(self, heads: Iterable[str]) -> Iterator[str]:
+        seen: set[str] = set()
+        open_ = list(heads)
+        while open_:
+            oid = open_.pop()
+            if oid not in seen:
+                seen.add(oid)
+                yield oid
+                open_.extend(self.commit(oid).parents)
+
+
+def _first(line: Sequence[Commit], holds: Callable[[Commit], bool]) -> int:
+    """Index of the first commit that `holds` is true of, where it stays true once it is."""
+    low, high = 0, len(line)
+    while low < high:
+        middle = (low + high) // 2
+        if holds(line[middle]):
+            high = middle
+        else:
+            low = middle + 1
+    return low
