@@ -1,0 +1,102 @@
+"""Where the demo plays: says a sentence, types a command, shows what it prints, and keeps it all as a transcript.
+
+Rules kept: every command is the real one, run through the same entry point as a user's; a scene that ends otherwise
+than the story says stops the demo with the output in hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from runtime.contract.errors import ConductorError
+
+Run = Callable[[list[str]], int]
+"""Arguments of `conductor` -> exit code."""
+
+_GIT = ("git", "-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+
+
+class DemoError(ConductorError):
+    """A scene did not end as the story says."""
+
+
+@dataclass
+class Stage:
+    """`folder` is where everything lies; `environment` are the variables (DSNs, passwords) of the commands."""
+
+    folder: Path
+    run: Run
+    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    _number: int = 0
+
+    def scene(self, title: str, *sentences: str) -> None:
+        """Open a scene."""
+        self._number += 1
+        self.console.print()
+        self.console.rule(Text(f"{self._number}. {title}", style="bold"), align="left")
+        for sentence in sentences:
+            self.say(sentence)
+
+    def say(self, sentence: str) -> None:
+        """Say something in plain words."""
+        self.console.print(Text(sentence))
+
+    def show(self, line: str, *, style: str = "dim") -> None:
+        """Show a line of detail."""
+        self.console.print(Text(f"  {line}", style=style))
+
+    def conductor(self, *arguments: str, expect: int = 0, quiet: bool = False) -> str:
+        """Type a `conductor` command; returns what it printed. Raises DemoError if it ends with another code."""
+        self._typed(["conductor", *arguments])
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            code = self.run(list(arguments))
+        self._printed(printed.getvalue(), quiet=quiet)
+        if code != expect:
+            if quiet:
+                self._printed(printed.getvalue(), quiet=False)
+            raise DemoError(
+                f"`conductor {arguments[0]}` ended with {code}; the story expects {expect}",
+                help=f"everything is still in {self.folder}: repeat the command there",
+            )
+        return printed.getvalue()
+
+    def git(self, *arguments: str, cwd: Path, shown: bool = True) -> str:
+        """Type a git command in `cwd`; returns what it printed."""
+        if shown:
+            self._typed(["git", *arguments])
+        done = subprocess.run(  # noqa: S603 -- an argument list of our own
+            [*_GIT, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=60
+        )
+        if done.returncode:
+            raise DemoError(f"git {arguments[0]}: {done.stderr.strip()}", help=f"look into {cwd}")
+        return done.stdout
+
+    def _typed(self, words: list[str]) -> None:
+        line = shlex.join(words).replace(str(self.folder), "$DEMO")
+        self.console.print(Text(f"$ {line}", style="bold cyan"))
+
+    def _printed(self, text: str, *, quiet: bool) -> None:
+        if quiet:
+            return
+        for line in text.rstrip("\n").splitlines():
+            self.console.print(Text("  ") + Text.from_ansi(line.replace(str(self.folder), "$DEMO")))
+
+
+@contextlib.contextmanager
+def unbuffered() -> Iterator[None]:
+    """Let each line out at once, also into a pipe."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(line_buffering=True)
+    yield

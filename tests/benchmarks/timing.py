@@ -1,0 +1,82 @@
+"""Commands -> wall seconds and peak memory, interleaved: A B C A B C ..., so that a drifting machine hits all alike."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A whole process: `prepare` is called before each run (a fresh output folder), outside the clock."""
+
+    name: str
+    command: Sequence[str]
+    cwd: Path
+    prepare: Callable[[], None] = lambda: None
+    expect: frozenset[int] = frozenset({0})
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Wall seconds of each counted run, and the largest resident set of one process, in MiB."""
+
+    name: str
+    seconds: tuple[float, ...]
+    mebibytes: float
+
+    @property
+    def median(self) -> float:
+        """Median wall seconds."""
+        return statistics.median(self.seconds)
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} s ({min(self.seconds):.2f}-{max(self.seconds):.2f}), {self.mebibytes:.0f} MiB"
+
+
+def interleave(contenders: Sequence[Contender], *, runs: int = 5, warm_up: int = 1) -> list[Measured]:
+    """Run all in turn, `warm_up` rounds uncounted; raises RuntimeError if one ends with an unexpected code."""
+    seconds: dict[str, list[float]] = {item.name: [] for item in contenders}
+    memory: dict[str, float] = {item.name: 0.0 for item in contenders}
+    for round_number in range(warm_up + runs):
+        for item in contenders:
+            took, mebibytes = _once(item)
+            if round_number >= warm_up:
+                seconds[item.name].append(took)
+                memory[item.name] = max(memory[item.name], mebibytes)
+    return [Measured(item.name, tuple(seconds[item.name]), memory[item.name]) for item in contenders]
+
+
+def _once(item: Contender) -> tuple[float, float]:
+    item.prepare()
+    with tempfile.TemporaryFile() as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            list(item.command),
+            cwd=item.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **item.environment},
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        took = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in item.expect:
+            output.seek(0)
+            tail = output.read()[-2000:].decode(errors="replace")
+            raise RuntimeError(f"{item.name} ended with {process.returncode}:\n{tail}")
+    return took, usage.ru_maxrss / 1024
+
+
+def machine() -> str:
+    """One line about where this ran."""
+    load = " ".join(f"{value:.2f}" for value in os.getloadavg())
+    return f"{os.cpu_count()} cores, load {load}, {os.uname().sysname} {os.uname().release}"
