@@ -1,0 +1,111 @@
+"""Git x commit -> the approvals that a tree holds, change by change (plan, section 7).
+
+On the branch `approvals` a change's folder is `<change>/`, on main `evidence/approvals/<change>/`; in both lie
+`change.json` and one `<sha256>.sigstore.json` for each statement. Rules kept: what is malformed, too large or under a
+wrong name is reported and never stops anybody (anyone who may push could put it there); nothing here believes a
+signature; a file's name is its digest, so what was read is what was named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runtime.contract.canonical import sha256
+from runtime.contract.change import Change
+from runtime.contract.envelope import SUFFIX
+from runtime.contract.errors import FormatError
+from runtime.contract.manifest import SHA256
+from runtime.git.interface import Git, TreeFile
+from runtime.governance.case import Signed
+
+BRANCH = "approvals"
+ON_MAIN = "evidence/approvals/"
+MAX_FILES = 512
+"""Statements read for one change; a person needs one, and may give as many again as the change has versions."""
+MAX_BYTES = 64 * 1024
+_PLAIN = "100644"
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A file among the approvals that is none, and why."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The approvals of one commit's tree; `folder` is what stands before `<change>/`. Without a commit: none."""
+
+    git: Git
+    commit: str | None
+    folder: str = ""
+    _read: dict[str, tuple[tuple[Signed, ...], tuple[Malformed, ...]]] = field(default_factory=dict, compare=False)
+
+    def of(self, change: str) -> tuple[Signed, ...]:
+        """The statements filed under a change, by digest."""
+        return self._folder(change)[0]
+
+    def malformed(self, change: str) -> tuple[Malformed, ...]:
+        """What is filed under a change and is no statement."""
+        return self._folder(change)[1]
+
+    def changes(self) -> tuple[str, ...]:
+        """Digests of the changes that have a folder, sorted."""
+        return tuple(
+            sorted({name for name in (path.split("/")[0] for path in self._files("")) if SHA256.fullmatch(name)})
+        )
+
+    def change(self, digest: str) -> Change | None:
+        """The content of a change, None if it is not there; raises FormatError for bytes that are not that change."""
+        entry = self._files(digest).get(f"{digest}/change.json")
+        if entry is None:
+            return None
+        data = self.git.blob(entry.oid)
+        if sha256(data) != digest:
+            raise FormatError(f"{self.folder}{digest}/change.json has not the digest that it is filed under")
+        return Change.from_bytes(data)
+
+    def _folder(self, change: str) -> tuple[tuple[Signed, ...], tuple[Malformed, ...]]:
+        if change not in self._read:
+            self._read[change] = self._statements(change)
+        return self._read[change]
+
+    def _files(self, change: str) -> Mapping[str, TreeFile]:
+        """Path below `folder` -> entry."""
+        if self.commit is None:
+            return {}
+        below = (f"{self.folder}{change}",) if self.folder or change else ()
+        start = len(self.folder)
+        return {path[start:]: entry for path, entry in self.git.files(self.commit, *below).items()}
+
+    def _statements(self, change: str) -> tuple[tuple[Signed, ...], tuple[Malformed, ...]]:
+        found: list[Signed] = []
+        paths = {path: entry for path, entry in self._files(change).items() if path != f"{change}/change.json"}
+        wanted = dict(sorted(paths.items())[:MAX_FILES])
+        malformed = [
+            Malformed(self.folder + path, f"not read: a change has at most {MAX_FILES} statements")
+            for path in sorted(paths.keys() - wanted.keys())
+        ]
+        blobs = self.git.blobs(entry.oid for entry in wanted.values() if entry.mode == _PLAIN)
+        for path, entry in wanted.items():
+            try:
+                found.append(_statement(path, entry, blobs.get(entry.oid, b"")))
+            except FormatError as error:
+                malformed.append(Malformed(self.folder + path, error.message))
+        return tuple(found), tuple(malformed)
+
+
+def _statement(path: str, entry: TreeFile, data: bytes) -> Signed:
+    name = path.split("/", 1)[1]
+    if entry.mode != _PLAIN:
+        raise FormatError(f"mode {entry.mode}: an approval is a plain file")
+    if not name.endswith(SUFFIX) or SHA256.fullmatch(name.removesuffix(SUFFIX)) is None:
+        raise FormatError(f"an approval is called <sha256>{SUFFIX}")
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"{len(data)} bytes; an approval has at most {MAX_BYTES}")
+    if sha256(data) != name.removesuffix(SUFFIX):
+        raise FormatError("its content has not the digest that its name says")
+    return Signed.from_bytes(data)
