@@ -1,0 +1,140 @@
+package intelgraph.flags_test
+
+import data.intelgraph.flags
+
+week := 604800
+
+roles := [
+	"admin",
+	"mc",
+	"pm",
+	"tech-lead",
+	"platform",
+	"backend",
+	"data-eng",
+	"ds",
+	"graph-eng",
+	"sre",
+	"sre-finops",
+	"security",
+	"sec-tl",
+	"qa",
+	"frontend",
+	"incident-commander",
+	"auditor",
+]
+
+asked(role, ttl) := {"requester": {"name": "mara", "role": role}, "flag": {"name": "f", "ttl_seconds": ttl}}
+
+test_an_admin_may_set_a_flag_for_a_week if flags.allow with input as asked("admin", week)
+
+test_an_admin_may_not_set_a_flag_for_a_second_more if not flags.allow with input as asked("admin", week + 1)
+
+test_of_all_roles_only_admin_may_set_a_flag if {
+	allowed := {role | some role in roles; flags.allow with input as asked(role, week)}
+	allowed == {"admin"}
+}
+
+test_a_ttl_that_is_no_number_is_refused if {
+	every ttl in [true, false, null, "604800", [], {}, [1]] {
+		not flags.allow with input as asked("admin", ttl)
+	}
+}
+
+test_a_role_that_is_no_text_is_refused if {
+	every role in [true, null, 1, [], ["admin"], {"admin": true}] {
+		not flags.allow with input as asked(role, week)
+	}
+}
+
+test_what_is_missing_is_refused if {
+	every missing in ["/requester", "/requester/role", "/flag", "/flag/ttl_seconds"] {
+		cut := json.patch(asked("admin", week), [{"op": "remove", "path": missing}])
+		not flags.allow with input as cut
+	}
+	not flags.allow with input as {}
+	not flags.allow with input as null
+}
+
+test_the_answer_is_false_and_not_undefined if {
+	flags.allow == false with input as {}
+}
+
+flag(ttl) := {"kind": "Flag", "name": "new-checkout", "spec": {"ttl_seconds": ttl}}
+
+denied(flag, roles) := found if {
+	found := flags.deny with input as {"resources": [flag], "roles": roles}
+}
+
+test_a_flag_that_an_admin_may_set_is_clean if {
+	count(denied(flag(week), ["mc", "admin"])) == 0
+}
+
+test_a_flag_that_lives_too_long_is_denied if {
+	denied(flag(week + 1), ["mc", "admin"]) == {{
+		"kind": "Flag",
+		"name": "new-checkout",
+		"pointer": "/spec/ttl_seconds",
+		"rule": "flag-allowed",
+		"message": "nobody may set flag `new-checkout` for 604801 seconds: at most 604800 are allowed",
+	}}
+}
+
+test_a_flag_that_nobody_may_set_is_denied if {
+	some finding in denied(flag(week), ["mc"])
+	finding.message == "nobody may set flag `new-checkout`: the flag policy asks for the role `admin`, which nobody has"
+}
+
+test_a_flag_without_what_the_rule_asks_for_is_denied if {
+	every broken in [{"kind": "Flag"}, {"kind": "Flag", "spec": {}}, {"kind": "Flag", "spec": null}, flag("1"), flag(null)] {
+		count(denied(broken, ["admin"])) == 1
+	}
+}
+
+test_without_roles_every_flag_is_denied if {
+	count(flags.deny) == 1 with input as {"resources": [flag(1)]}
+	count(flags.deny) == 1 with input as {"resources": [flag(1)], "roles": null}
+}
+
+test_another_kind_is_none_of_its_business if {
+	count(denied({"kind": "Tenant", "name": "acme"}, [])) == 0
+}
+
+changed(before, after, approvers) := found if {
+	found := flags.refuse with input as {
+		"changes": [{"kind": "Flag", "name": "new-checkout", "before": before, "after": after}],
+		"approvers": approvers,
+		"facts": {},
+		"time": "2026-11-24T08:00:00Z",
+	}
+}
+
+config(ttl) := {"name": "new-checkout", "ttl_seconds": ttl}
+
+mara := {"name": "mara-lindqvist", "roles": ["mc", "admin"]}
+
+tomas := {"name": "tomas-okafor", "roles": ["backend", "sre"]}
+
+test_a_new_flag_with_an_admin_among_its_approvers_passes if count(changed(null, config(week), [tomas, mara])) == 0
+
+test_an_altered_flag_without_an_admin_is_refused if {
+	changed(config(1), config(2), [tomas]) == {{
+		"kind": "Flag",
+		"name": "new-checkout",
+		"rule": "flag-approver",
+		"message": "flag `new-checkout` needs an approver who may set it: an `admin`, for at most 604800 seconds",
+	}}
+}
+
+test_a_flag_that_lives_too_long_is_refused_whoever_approves if count(changed(null, config(week + 1), [mara, tomas])) == 1
+
+test_a_flag_may_be_taken_away_by_anybody if count(changed(config(week), null, [tomas])) == 0
+
+test_a_change_of_a_flag_that_says_too_little_is_refused if {
+	every after in [{}, 1, "x", {"ttl_seconds": "1"}] {
+		count(changed(null, after, [mara])) == 1
+	}
+	count(flags.refuse) == 1 with input as {"changes": [{"kind": "Flag"}], "approvers": [mara]}
+	count(flags.refuse) == 1 with input as {"changes": [{"kind": "Flag", "after": config(1)}]}
+	count(flags.refuse) == 1 with input as {"changes": [{"kind": "Flag", "after": config(1)}], "approvers": [{"name": "x"}]}
+}

@@ -1,0 +1,83 @@
+"""What the repository's Rego is asked: the inputs of the three entry points, as the JSON that it sees.
+
+`conductor/deny` is asked at compile time, `conductor/transition` before a verdict, `conductor/allow` at run time.
+No floats and no numbers beyond 2^53-1 (`runtime.contract.canonical`), so that wasm and OPA read the same value.
+
+What a rule needs and YAML may leave out stands in `derived`, with the blueprint's defaults filled in:
+- Tenant: `regulated` (its blueprint is), `region`, `state`, `retention_days`, `legal_hold`;
+- every other kind: whatever its domain finds useful, `{}` if nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypedDict
+
+from runtime.contract.canonical import JSON
+
+
+class PolicyResource(TypedDict):
+    """One document of the tree. `kind` as in YAML (`Tenant`), `spec` as written there: a pointer into it is one
+    into the file."""
+
+    kind: str
+    name: str
+    path: str
+    spec: Mapping[str, JSON]
+    derived: Mapping[str, JSON]
+
+
+class DenyInput(TypedDict):
+    """The resources of a tree, and the roles that somebody has. A rule speaks of one resource, so that the resources
+    may be asked about in batches."""
+
+    resources: Sequence[PolicyResource]
+    roles: Sequence[str]
+
+
+class ResourceChange(TypedDict):
+    """One `config/<domain>/<kind>/<name>.json` that a change alters: its parsed content, null where it is absent.
+    `kind` as in YAML."""
+
+    kind: str
+    name: str
+    before: JSON
+    after: JSON
+
+
+class Approver(TypedDict):
+    """A person who counts, with the roles that the verified commit gives them."""
+
+    name: str
+    roles: Sequence[str]
+
+
+class TransitionInput(TypedDict):
+    """A change's resources, who approves it, the ledger's facts before it, and the verdict's time (RFC 3339, UTC)."""
+
+    changes: Sequence[ResourceChange]
+    approvers: Sequence[Approver]
+    facts: Mapping[str, JSON]
+    time: str
+
+
+class Requester(TypedDict):
+    """Who asks at run time, and in which of their roles."""
+
+    name: str
+    role: str
+
+
+class RequestedFlag(TypedDict):
+    """The flag that is to be set."""
+
+    name: str
+    ttl_seconds: int
+
+
+class AllowInput(TypedDict):
+    """May this requester do this? The action is `set-flag` so far, and brings its flag."""
+
+    action: str
+    requester: Requester
+    flag: NotRequired[RequestedFlag]
