@@ -209,7 +209,10 @@ class Reading:
     def authentic(self, signed: Signed) -> bool:
         """Whether the key that is said to have signed is somebody's, and did."""
         line = self.rights.public_keys.get(signed.fingerprint)
-        return line is not None and verify(signed.envelope, line)
+        try:
+            return line is not None and verify(signed.envelope, line)
+        except FormatError:
+            return False
 
     def roles(self, name: str) -> frozenset[str]:
         """In which roles a person stands; an agent has none."""

@@ -7,12 +7,14 @@ another: each refuses something that no other refuses, which tests/attacks shows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
 from runtime.contract import instant
+from runtime.contract.change import Row
+from runtime.contract.errors import FormatError
 from runtime.governance.case import Reading, Signed
 from runtime.governance.config import Agent, Governance, PathRule, Person
 from runtime.governance.globs import matches
@@ -188,6 +190,13 @@ def _agent_left(reading: Reading, _: Counted) -> Iterable[str]:
         yield "after it no agent would have a key, so nothing could be taken any more"
 
 
+def _real_fingerprint(line: str) -> str:
+    try:
+        return fingerprint(line)
+    except FormatError as error:
+        return f"no key ({error.message})"
+
+
 def _one_name_a_key(reading: Reading, _: Counted) -> Iterable[str]:
     after = reading.case.after
     if not alters_governance(reading) or after is None:
@@ -197,7 +206,7 @@ def _one_name_a_key(reading: Reading, _: Counted) -> Iterable[str]:
     for holder in holders:
         name = f"{type(holder).__name__.lower()} {holder.name}"
         for key in holder.keys:
-            real = fingerprint(key.public)
+            real = _real_fingerprint(key.public)
             if real != key.fingerprint:
                 yield f"{name} names {key.fingerprint} for a key that is {real}"
             if owners.setdefault(real, name) != name:
@@ -260,9 +269,13 @@ def _not_withdrawn(reading: Reading, signed: Signed, _: Counted) -> str | None:
 # 4. Next, 5. Transitions, and the pin ---
 
 
+def taken_back(rows: Iterable[Row], main: Mapping[str, str]) -> tuple[str, ...]:
+    """Inputs of a change that main's head (path -> SHA-256 of the raw blob) has at their old value again."""
+    return tuple(path for path, before, _ in rows if main.get(path) == before)
+
+
 def _still_stands(reading: Reading, _: Counted) -> Iterable[str]:
-    case = reading.case
-    back = [path for path, before, _ in case.change.inputs if case.main.get(path) == before]
+    back = taken_back(reading.case.change.inputs, reading.case.main)
     if back:
         yield f"main has taken it back: {_few(back)} is at its old value again"
 
@@ -277,7 +290,7 @@ def _pinned_release(reading: Reading, _: Counted) -> Iterable[str]:
         yield f"it pins release {after.compiler.release}, and release {release} judged it"
 
 
-def _few(paths: list[str]) -> str:
+def _few(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     return ", ".join(paths[:3]) + more
 

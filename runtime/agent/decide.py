@@ -1,0 +1,178 @@
+"""P x main's head x approvals x compile x time -> Take | Refuse | Nothing (plan, section 7, rule 4).
+
+The agent takes the first candidate that all rules allow and whose change still stands. The same function gives the
+plan its forecast. Rules kept:
+- candidates are the commits that descend from P on the first-parent line of main's head, oldest first;
+- nothing is compiled that need not be: a candidate whose inputs are P's has nothing to take, one that main has taken
+  back cannot be taken, and both are seen in the raw blobs; a tree is compiled once (`compile_once`);
+- a candidate that does not compile has no manifest and is pending, whatever is approved;
+- what cannot be taken is pending, with its reason; the first pending change that a person could act on is the refusal.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import TypeAlias
+
+from runtime.contract.change import Change, Row, Snapshot, between
+from runtime.contract.compiling import Compile, Compiled
+from runtime.contract.errors import ConductorError
+from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.git.inputs import digests, rows
+from runtime.git.interface import Git
+from runtime.governance.case import Case, Judgement, Signed, Transition, Verified
+from runtime.governance.judge import judge
+from runtime.governance.rules import CONSENT, Rule, taken_back
+
+_TREES_KEPT = 32
+
+
+class StoppedError(ConductorError):
+    """The last verified commit is not on main any more: everything stops."""
+
+
+class Reason(StrEnum):
+    """Why a candidate is pending."""
+
+    TAKEN_BACK = "taken-back"
+    UNSOUND = "unsound"
+    NOT_ALLOWED = "not-allowed"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A candidate that is not taken. `change` and `judgement` are there where it compiles, `errors` where it does
+    not, `back` names inputs that main has at their old value again."""
+
+    commit: str
+    reason: Reason
+    change: Change | None = None
+    judgement: Judgement | None = None
+    errors: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Take:
+    """The candidate to take: its change from P, what it compiled to, the approvals that count, and the verdicts that
+    landed since the first of them was given."""
+
+    commit: str
+    change: Change
+    compiled: Compiled
+    snapshot: Snapshot
+    judgement: Judgement
+    approvals: tuple[Signed, ...]
+    landed: tuple[str, ...]
+    pending: tuple[Pending, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Nothing can be taken, and this is why: the first pending change that still stands and compiles."""
+
+    refused: Pending
+    change: Change
+    judgement: Judgement
+    pending: tuple[Pending, ...]
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """There is nothing to take and nothing to refuse. What does not compile, or is taken back, may be pending."""
+
+    pending: tuple[Pending, ...] = ()
+
+
+Decision: TypeAlias = Take | Refuse | Nothing
+ApprovalsOf: TypeAlias = Callable[[str], tuple[Signed, ...]]
+"""Digest of a change -> the statements filed under it (`runtime.governance.approvals.Approvals.of`)."""
+
+
+def decide(
+    verified: Verified,
+    git: Git,
+    head: str,
+    *,
+    approvals: ApprovalsOf,
+    compile: Compile,  # noqa: A002 -- the plan's word for it
+    transition: Callable[[Change], Transition],
+    at: datetime,
+    release: str,
+    rules: tuple[Rule, ...] = CONSENT,
+) -> Decision:
+    """Say what the agent takes next, given what it holds; raises StoppedError where P is not on main."""
+    if not git.is_ancestor(verified.commit, head):
+        raise StoppedError(
+            f"the last verified commit {verified.commit[:12]} is no ancestor of {verified.branch}'s head {head[:12]}",
+            help="nothing is taken until main leads on from it again; the way back is a new genesis that names the old "
+            "one (evidence/README.md)",
+        )
+    main = digests(git, head)
+    pending: list[Pending] = []
+    seen: set[tuple[Row, ...]] = set()
+    for commit in git.descendants(verified.commit, head):
+        changed = rows(git, verified.commit, commit)
+        if not changed or changed in seen:
+            continue
+        back = taken_back(changed, main)
+        if back:
+            pending.append(Pending(commit, Reason.TAKEN_BACK, back=back))
+            continue
+        compiled = compile(commit)
+        snapshot = compiled.snapshot
+        if snapshot is None:
+            pending.append(Pending(commit, Reason.UNSOUND, errors=compiled.errors))
+            continue
+        seen.add(changed)
+        change = between(verified.snapshot, snapshot, repository=verified.repository, branch=verified.branch)
+        signed = approvals(change.digest)
+        judgement = judge(Case(verified, change, signed, at, main, release, transition(change)), rules)
+        if judgement.allowed:
+            used = tuple(one for one in signed if one.sha256 in judgement.counted)
+            since = landed(verified, used)
+            return Take(commit, change, compiled, snapshot, judgement, used, since, tuple(pending))
+        pending.append(Pending(commit, Reason.NOT_ALLOWED, change, judgement))
+    return _undecided(tuple(pending))
+
+
+def landed(verified: Verified, approvals: Iterable[Signed]) -> tuple[str, ...]:
+    """The verdicts since the earliest `after` of these approvals: what its makers did not know of."""
+    known = (verified.timeline.position(one.approval.after) for one in approvals)
+    earliest = min((position for position in known if position is not None), default=None)
+    return () if earliest is None else tuple(taken.sha256 for taken in verified.timeline.later(earliest))
+
+
+def compile_once(compile: Compile, git: Git, *, keep: int = _TREES_KEPT) -> Compile:  # noqa: A002 -- see above
+    """Return a `compile` that remembers the last trees: commits with the same files below the five folders are one."""
+    cache: OrderedDict[bytes, Compiled] = OrderedDict()
+
+    def once(commit: str) -> Compiled:
+        key = _tree_key(git.files(commit, *INPUT_FOLDERS))
+        if key not in cache:
+            cache[key] = compile(commit)
+        cache.move_to_end(key)
+        while len(cache) > keep:
+            cache.popitem(last=False)
+        return cache[key]
+
+    return once
+
+
+def _tree_key(files: Mapping[str, tuple[str, str]]) -> bytes:
+    digest = sha256()
+    for path, (mode, oid) in sorted(files.items()):
+        digest.update(f"{mode} {oid} {path}\0".encode(errors="surrogateescape"))
+    return digest.digest()
+
+
+def _undecided(pending: tuple[Pending, ...]) -> Decision:
+    for item in pending:
+        if item.change is not None and item.judgement is not None:
+            return Refuse(item, item.change, item.judgement, pending)
+    return Nothing(pending)

@@ -1,0 +1,44 @@
+"""Git x commits -> inputs by the SHA-256 of their raw blobs (plan, section 1).
+
+Rules kept: what counts is the path: a tracked `*.yaml`, `*.json`, `*.rego` or `*.wasm` below the five folders; whether
+it is well formed is the compiler's question. Content comes from blobs, never from a work tree.
+"""
+
+from __future__ import annotations
+
+from runtime.contract.canonical import sha256
+from runtime.contract.change import Row
+from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
+from runtime.git.interface import Git, TreeFile
+
+_SUBMODULE = "160000"
+
+
+def is_input(path: str) -> bool:
+    """Whether a path is one of an input."""
+    return path.split("/", 1)[0] in INPUT_FOLDERS and path.endswith(INPUT_SUFFIXES)
+
+
+def digests(git: Git, commit: str) -> dict[str, str]:
+    """Every input of a commit: path -> SHA-256."""
+    entries = {path: entry for path, entry in git.files(commit, *INPUT_FOLDERS).items() if _counts(path, entry)}
+    return _hashed(git, entries)
+
+
+def rows(git: Git, before: str, after: str) -> tuple[Row, ...]:
+    """The inputs that differ between two commits, sorted by path: the first half of a change, without a compiler."""
+    changes = [item for item in git.changes(before, after, *INPUT_FOLDERS) if is_input(item.path)]
+    olds = _hashed(git, {item.path: item.before for item in changes if item.before and _counts(item.path, item.before)})
+    news = _hashed(git, {item.path: item.after for item in changes if item.after and _counts(item.path, item.after)})
+    triples = [(item.path, olds.get(item.path), news.get(item.path)) for item in changes]
+    return tuple(sorted(row for row in triples if row[1] != row[2]))
+
+
+def _counts(path: str, entry: TreeFile) -> bool:
+    return is_input(path) and entry.mode != _SUBMODULE
+
+
+def _hashed(git: Git, entries: dict[str, TreeFile]) -> dict[str, str]:
+    blobs = git.blobs(entry.oid for entry in entries.values())
+    known = {oid: sha256(data) for oid, data in blobs.items()}
+    return {path: known[entry.oid] for path, entry in entries.items()}
