@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, TypeVar
 
@@ -21,6 +21,7 @@ class Spec(BaseModel):
 
 
 S = TypeVar("S", bound=Spec)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,23 @@ class Model:
     """All resources of a tree: kind -> name -> resource. References of it point at something once it is resolved."""
 
     resources: Mapping[str, Mapping[str, Resource[Spec]]]
+    incomplete: frozenset[str] = frozenset()
+    """Kinds of which something could not be read, or refers to nothing."""
+    _made: dict[Callable[[Model], object], object] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, make: Callable[[Model], T]) -> T:
+        """What `make` gives for this model, made at the first call: an index that rendering many resources asks for."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]  # type: ignore[return-value]  # keyed by the function that made it
 
     def all(self, spec: type[S]) -> Mapping[str, Resource[S]]:
         """Every resource whose kind has this spec, by name, sorted."""
         return self._by_spec.get(spec, {})  # type: ignore[return-value]  # keyed by the very type
+
+    def whole(self, *kinds: str) -> bool:
+        """Whether every resource of these kinds is here: a rule about all of them asks this before it finds fault."""
+        return self.incomplete.isdisjoint(kinds)
 
     @cached_property
     def _by_spec(self) -> Mapping[type[Spec], Mapping[str, Resource[Spec]]]:

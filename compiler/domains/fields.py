@@ -1,0 +1,125 @@
+"""Text of a field -> the same text, proved: the value types that several kinds share.
+
+Rules kept: money, ratios and dates stay the text that was written (no float ever stands for money); a secret is a
+reference and its rejected value is never repeated; every type carries the JSON Schema that an editor checks with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+MONEY = r"^(0|[1-9][0-9]{0,11})(\.[0-9]{2})?$"
+CURRENCY = r"^[A-Z]{3}$"
+REGION = r"^[a-z]{2,}(-[a-z0-9]+)+$"
+REFERENCE = r"^(env:[A-Z_][A-Z0-9_]*|file:[A-Za-z0-9_./-]+)$"
+DURATION = r"^[1-9][0-9]{0,6}(ms|s|min|h)$"
+MEMORY = r"^[1-9][0-9]{0,6}(kB|MB|GB)$"
+PROMETHEUS_DURATION = r"^[1-9][0-9]{0,4}(s|m|h|d)$"
+EMAIL = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[a-z]{2,}$"
+DECIMAL = r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?$"
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+def _matching(pattern: str, name: str, sentence: str) -> Callable[[str], str]:
+    """Make a validator whose error is a sentence a person can act on, not a pattern."""
+    compiled = re.compile(pattern)
+
+    def validate(value: str) -> str:
+        if compiled.search(value) is None or "\n" in value:
+            raise PydanticCustomError(name, sentence)
+        return value
+
+    return validate
+
+
+def _text(pattern: str, name: str, sentence: str, *examples: str) -> tuple[AfterValidator, WithJsonSchema]:
+    return (
+        AfterValidator(_matching(pattern, name, sentence)),
+        WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples), "description": sentence}),
+    )
+
+
+_MONEY = _text(MONEY, "money", 'money is a quoted decimal with two places or none, like "4200.00"', "4200.00")
+Money: TypeAlias = Annotated[str, *_MONEY]
+"""An amount of money: decimal text, never a float."""
+
+_CURRENCY = _text(CURRENCY, "currency", "a currency is its ISO 4217 code, like EUR", "EUR", "USD")
+Currency: TypeAlias = Annotated[str, *_CURRENCY]
+
+_REGION = _text(REGION, "region", "a region is lower case with dashes, like eu-central", "eu-central")
+Region: TypeAlias = Annotated[str, *_REGION]
+
+_REFERENCE = _text(
+    REFERENCE,
+    "secret_reference",
+    "a secret is a reference, `env:NAME` or `file:PATH`, never a value",
+    "env:CONDUCTOR_PG_EU",
+    "file:/run/secrets/pg-eu",
+)
+Reference: TypeAlias = Annotated[str, *_REFERENCE]
+"""Where a secret is found: `env:NAME` or `file:PATH`."""
+
+_DURATION = _text(DURATION, "duration", "a duration is a whole number with ms, s, min or h, like 30s", "30s", "5min")
+Duration: TypeAlias = Annotated[str, *_DURATION]
+"""A duration as PostgreSQL writes it."""
+
+_MEMORY = _text(MEMORY, "memory", "an amount of memory is a whole number with kB, MB or GB, like 64MB", "64MB")
+Memory: TypeAlias = Annotated[str, *_MEMORY]
+"""An amount of memory as PostgreSQL writes it."""
+
+_PERIOD = _text(PROMETHEUS_DURATION, "period", "a period is a whole number with s, m, h or d, like 10m", "10m", "1h")
+Period: TypeAlias = Annotated[str, *_PERIOD]
+"""A duration as Prometheus writes it."""
+
+_EMAIL = _text(EMAIL, "email", "an e-mail address looks like ops@example.com", "ops@example.com")
+Email: TypeAlias = Annotated[str, *_EMAIL]
+
+
+def decimal_text(value: Any) -> Any:
+    """Read a YAML number as the decimal text it was written as.
+
+    `repr` of a float is the shortest text that reads back as it, so text of up to 15 digits comes back exactly.
+    """
+    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
+        return format(Decimal(repr(value)), "f")
+    return value
+
+
+_DECIMAL_CHECK = _matching(DECIMAL, "decimal", "an exact decimal number is expected, like 0.05")
+DecimalText: TypeAlias = Annotated[
+    str,
+    BeforeValidator(decimal_text),
+    AfterValidator(_DECIMAL_CHECK),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DECIMAL}],
+            "examples": ["0.05", 12.5],
+        }
+    ),
+]
+"""An exact decimal number, not negative: a YAML number or quoted text; kept as text."""
+
+
+def _date(value: str) -> str:
+    try:
+        if re.search(DATE, value) is not None:
+            date.fromisoformat(value)
+            return value
+    except ValueError:
+        pass
+    raise PydanticCustomError("date", "a date is written year-month-day, like 2026-11-24")
+
+
+DateText: TypeAlias = Annotated[
+    str,
+    AfterValidator(_date),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-24"]}),
+]
+"""A calendar day, `2026-11-24`."""

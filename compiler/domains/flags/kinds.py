@@ -1,0 +1,102 @@
+"""Flag: a switch of the product with an owner, a reason and an end.
+
+Rules kept: how long a flag may live and who may change one is decided in Rego (`intelgraph.flags`) and not here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, WithJsonSchema
+
+from compiler.domains.domain import Kind, RefersTo, Spec
+from compiler.domains.fields import DateText, DecimalText
+
+FlagType: TypeAlias = Literal["boolean", "string", "number", "object"]
+VariantName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Value: TypeAlias = bool | int | float | str
+
+
+VariantValue: TypeAlias = Annotated[Any, WithJsonSchema({"type": ["boolean", "string", "number", "object"]})]
+"""Whether a value has the flag's type is a rule's to say (MC0402), which can point at the type as well."""
+
+
+VERSION = re.compile(r"(=|!=|>=|<=|>|<|~|\^) ?((?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*))")
+"""A comparison of semantic versions: operator and version."""
+
+
+class Condition(Spec):
+    """What must be true of one attribute of the evaluation context: exactly one comparison."""
+
+    attribute: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$",
+        description="Attribute of the context; dots go into nested objects.",
+        examples=["region", "user.plan"],
+    )
+    equals: Value | None = Field(None, description="It has this value.")
+    not_equals: Value | None = Field(None, description="It has another value, or is missing.")
+    one_of: tuple[Value, ...] | None = Field(None, min_length=1, description="It has one of these values.")
+    none_of: tuple[Value, ...] | None = Field(None, min_length=1, description="It has none of these values.")
+    starts_with: str | None = Field(None, min_length=1, description="Its text begins so.")
+    ends_with: str | None = Field(None, min_length=1, description="Its text ends so.")
+    at_least: int | float | None = Field(None, description="It is a number not below this one.")
+    below: int | float | None = Field(None, description="It is a number below this one.")
+    version: str | None = Field(
+        None,
+        pattern=f"^{VERSION.pattern}$",
+        description="Its semantic version compares so.",
+        examples=[">= 2.4.0"],
+    )
+
+    @property
+    def comparisons(self) -> tuple[tuple[str, Any], ...]:
+        """The comparisons that are written; one, once the rules have passed (MC0407)."""
+        return tuple((name, value) for name, value in self if name != "attribute" and value is not None)
+
+    @property
+    def comparison(self) -> tuple[str, Any]:
+        """The comparison and its operand."""
+        return self.comparisons[0]
+
+
+class TargetingRule(Spec):
+    """When all conditions hold, one variant or a split of them."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", description="What the rule is called in findings.")
+    when: tuple[Condition, ...] = Field((), description="All must hold; none at all: always.")
+    serve: VariantName | None = Field(None, description="The variant that is served.")
+    split: dict[VariantName, DecimalText] | None = Field(
+        None,
+        min_length=2,
+        description="Variant -> percent; exact decimals that sum to 100.",
+        examples=[{"enabled": 12.5, "disabled": 87.5}],
+    )
+    by: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z0-9_.]*$",
+        description="The attribute a split keeps together; `targetingKey` when left out.",
+        examples=["tenant"],
+    )
+
+
+class FlagSpec(Spec):
+    """A switch of the product."""
+
+    type: FlagType = Field(description="The type of every variant.")
+    variants: dict[VariantName, VariantValue] = Field(
+        min_length=2, description="Variant -> value.", examples=[{"enabled": True, "disabled": False}]
+    )
+    default: str = Field(description="The variant served where no rule says otherwise.", examples=["disabled"])
+    safe: str = Field(description="The variant served when the flag is stopped or cannot be evaluated.")
+    targeting: tuple[TargetingRule, ...] = Field((), description="Asked in order; the first that holds decides.")
+    tenants: dict[Annotated[str, RefersTo("Tenant")], str] = Field(
+        {}, description="Tenant -> variant, before every rule.", examples=[{"acme-retail": "enabled"}]
+    )
+    owner: Annotated[str, RefersTo("Person")] = Field(description="The Person who answers for it.")
+    reason: str = Field(min_length=10, description="Why it exists, for whoever finds it in a year.")
+    created: DateText = Field(description="The day it was made.")
+    ttl_seconds: int = Field(ge=1, description="How long it lives from the start of that day (UTC).", examples=[604800])
+
+
+FLAG = Kind("Flag", "flag", "flags", FlagSpec)

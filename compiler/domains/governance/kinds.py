@@ -1,0 +1,116 @@
+"""Person, Agent, ApprovalPolicy and Compiler: who decides, who acts, by which rules, with which release."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from compiler.domains.domain import Kind, Spec
+
+ROLES = (
+    "admin",
+    "mc",
+    "pm",
+    "tech-lead",
+    "platform",
+    "backend",
+    "data-eng",
+    "ds",
+    "graph-eng",
+    "sre",
+    "sre-finops",
+    "security",
+    "sec-tl",
+    "qa",
+    "frontend",
+    "incident-commander",
+    "auditor",
+)
+"""Every role there is. The rule (MC0601) suggests the nearest one, so the type is plain text."""
+
+Role = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ROLES)})]
+PublicKey = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^(ssh-ed25519|ecdsa-sha2-nistp256) [A-Za-z0-9+/=]+( .*)?$",
+            "examples": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI… mara@intelgraph"],
+        }
+    ),
+]
+"""An OpenSSH public key line; its form is judged by rules, which can say what is wrong with it."""
+
+
+def _ledger_head(value: str) -> str:
+    if value == "control" or (value.startswith("file:/") and len(value) > len("file:/")):
+        return value
+    raise PydanticCustomError(
+        "ledger_head", "the head of the ledger is kept in `control` or in `file:/PATH` outside the clone"
+    )
+
+
+LedgerHead = Annotated[
+    str,
+    AfterValidator(_ledger_head),
+    WithJsonSchema({"type": "string", "pattern": "^(control|file:/.+)$", "examples": ["control"]}),
+]
+
+
+class PersonSpec(Spec):
+    """Somebody who approves."""
+
+    title: str = Field(min_length=1, description="What this person does here.", examples=["Platform lead"])
+    roles: tuple[Role, ...] = Field(description="What this person may speak for.", examples=[["platform", "sre"]])
+    keys: tuple[PublicKey, ...] = Field(
+        min_length=1, description="OpenSSH public key lines, Ed25519 or ECDSA P-256; never a private key."
+    )
+
+
+class AgentSpec(Spec):
+    """A machine that applies what was approved, and attests it."""
+
+    keys: tuple[PublicKey, ...] = Field(description="OpenSSH public key lines the ledger is signed with.")
+    heartbeat_seconds: int = Field(
+        ge=60, le=604_800, description="After how long without news it writes that it is still here.", examples=[86_400]
+    )
+    ledger_head: LedgerHead = Field(
+        description="Where the last entry's digest is kept outside git: `control` (in the control database) or a file."
+    )
+
+
+class RuleSpec(Spec):
+    """Which paths it is about, and whom it asks for."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="What the rule is called in plans and findings.")
+    paths: tuple[str, ...] = Field(
+        min_length=1,
+        description="Globs over inputs and bundle files: `*` stays within a folder, `**` crosses folders.",
+        examples=[["tenants/**", "objects/tenant/**"]],
+    )
+    people: dict[Role, Annotated[int, Field(ge=1, le=10)]] = Field(
+        min_length=1, description="Role -> how many people of it must approve.", examples=[{"platform": 1, "pm": 1}]
+    )
+
+
+class ApprovalPolicySpec(Spec):
+    """Who must approve what."""
+
+    approval_days: int = Field(ge=1, le=90, description="How long an approval holds at most.", examples=[14])
+    rules: tuple[RuleSpec, ...] = Field(description="Every rule that matches a changed path applies.")
+
+
+class CompilerSpec(Spec):
+    """Which release plans, approves and takes."""
+
+    release: str = Field(
+        pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([a-z0-9.]*)$", description="The pinned release.", examples=["0.1.0"]
+    )
+
+
+PERSON = Kind("Person", "person", "policies/people", PersonSpec)
+AGENT = Kind("Agent", "agent", "policies/agents", AgentSpec)
+APPROVAL_POLICY = Kind("ApprovalPolicy", "approval-policy", "policies", ApprovalPolicySpec, only="approvals")
+COMPILER = Kind("Compiler", "compiler", "policies", CompilerSpec, only="compiler")

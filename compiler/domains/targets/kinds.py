@@ -1,0 +1,41 @@
+"""Target: a running system the agent observes and acts on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from compiler.domains.domain import Kind, Spec
+from compiler.domains.fields import Reference, Region
+
+
+class TargetSpec(Spec):
+    """A running system, how to reach it, and what the agent may do to it."""
+
+    type: Literal["postgres", "release"] = Field(
+        description="`postgres`: a database server; `release`: a folder that flags, dashboards, rules and policy go to."
+    )
+    region: Region = Field(description="Where it stands; tenants of a region live in its one postgres target.")
+    dsn: Reference = Field(description="Where the agent finds its connection string, or a release folder's path.")
+    identity: str = Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$",
+        description="Which system is meant: `<system identifier>/<database>` of PostgreSQL, the id in a release "
+        "folder's `.conductor-target`. `conductor agent once --dry-run` prints the one it finds.",
+        examples=["7437208815519240193/conductor"],
+    )
+    drift: Literal["heal", "report"] = Field(
+        "report", description="Whether what was altered by hand is set right, or only recorded."
+    )
+    max_delete_percent: int = Field(
+        10, ge=0, le=100, description="A change that deletes a larger share of the target's objects is refused."
+    )
+    control: bool = Field(
+        False,  # noqa: FBT003 -- a field's default
+        description="Whether this is the one database that holds the agent's lock and outbox.",
+    )
+
+
+TARGET = Kind("Target", "target", "spec/targets", TargetSpec)
