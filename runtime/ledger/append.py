@@ -1,0 +1,249 @@
+"""Tip of the chain x predicate x agent's key -> the next entry's path and envelope; entries -> one signed commit.
+
+Rules kept: an entry names the SHA-256 of the whole file before it (of the genesis for the first); its time is never
+before that of the entry before it; an agent's commit adds files under `evidence/` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from runtime.contract.change import Change
+from runtime.contract.envelope import Envelope
+from runtime.contract.errors import EnvironmentFailedError
+from runtime.contract.instant import text
+from runtime.contract.objects import Action
+from runtime.contract.statement import (
+    NAMESPACE,
+    ActionRecord,
+    DigestSet,
+    Drift,
+    Heartbeat,
+    Intent,
+    LedgerPosition,
+    Outcome,
+    Refusal,
+    Release,
+    ResourceDescriptor,
+    Result,
+    Statement,
+    Subject,
+    Unmet,
+    Verdict,
+    VerdictDetail,
+    Verifier,
+    subject,
+)
+from runtime.contract.statement import Entry as EntryPredicate
+from runtime.git.interface import Author, Git
+from runtime.governance.rules import CONSENT
+from runtime.ledger.entry import approval_path, change_path, kind_of, path_of
+from runtime.ledger.story import headline
+from runtime.signing.envelopes import sign
+from runtime.signing.keys import PrivateKey
+from runtime.signing.sshsig import sign_commit
+
+LEVELS = tuple(f"CONDUCTOR_{rule.name.upper().replace('-', '_')}" for rule in CONSENT)
+"""What a verdict says was checked: every rule of consent, by name."""
+
+
+@dataclass(frozen=True)
+class Tip:
+    """Where the chain ends: the last entry's sequence number, file digest and time; 0 and the genesis at its start."""
+
+    sequence: int
+    digest: str
+    time: datetime
+
+    def moment(self, now: datetime) -> datetime:
+        """Return the time of an entry written `now`: never before the last one's, in whole seconds.
+
+        Clocks of two machines differ a little; one that is a minute behind is wrong and raises.
+        """
+        now = now.astimezone(UTC).replace(microsecond=0)
+        behind = (self.time - now).total_seconds()
+        if behind > 60:
+            raise EnvironmentFailedError(
+                f"this machine's clock says {text(now)}, {int(behind)} seconds before the ledger's last entry",
+                help="set the clock; the ledger's times never go backwards",
+            )
+        return max(now, self.time)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who writes: the agent's name, its key, and the release that runs."""
+
+    agent: str
+    key: PrivateKey
+    release: Release
+
+
+@dataclass(frozen=True)
+class Written:
+    """An entry that is not committed yet. `files` is all that its commit adds, `tip` where the chain ends then."""
+
+    path: str
+    envelope: Envelope
+    statement: Statement
+    brings: Mapping[str, bytes]
+    tip: Tip
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return self.envelope.digest
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Path -> content."""
+        return {**self.brings, self.path: self.envelope.data}
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What a verdict rests on: the commits, both manifests' digests, the change, its approvals (digest -> file as
+    bytes), the changes that landed in between, the names of the rules that were checked."""
+
+    base: str
+    head: str
+    before: str
+    after: str
+    change: Change
+    approvals: Mapping[str, bytes]
+    landed: tuple[str, ...]
+    levels: tuple[str, ...] = LEVELS
+
+
+def verdict(tip: Tip, writer: Writer, at: datetime, grounds: Grounds) -> Written:
+    """Write that a commit is taken."""
+    change, approvals = grounds.change, tuple(sorted(grounds.approvals))
+    predicate = Verdict(
+        verifier=Verifier(id=f"{NAMESPACE}/agent/{writer.agent}", version={"conductor": writer.release.version}),
+        timeVerified=tip.moment(at),
+        resourceUri=resource_uri(change.repository, change.branch, grounds.head),
+        policy=policy_of(change.repository, grounds.base, grounds.before),
+        inputAttestations=attestations_of(change.digest, approvals),
+        verificationResult="PASSED",
+        verifiedLevels=grounds.levels,
+        slsaVersion="1.1",
+        ledger=_position(tip, writer, at),
+        conductor=VerdictDetail(
+            base=grounds.base,
+            head=grounds.head,
+            before=grounds.before,
+            after=grounds.after,
+            change=change.digest,
+            approvals=approvals,
+            landed=grounds.landed,
+        ),
+    )
+    brings = {approval_path(change.digest, digest): data for digest, data in grounds.approvals.items()}
+    brings[change_path(change.digest)] = change.data
+    subjects = subject(**{"manifest": grounds.after, "change.json": change.digest})
+    return _written(subjects, predicate, writer, brings)
+
+
+def intent(
+    tip: Tip, writer: Writer, at: datetime, *, because: str, manifest: str, actions: Sequence[Action]
+) -> Written:
+    """Write what is about to be done. `because` is `genesis`, `drift` or the SHA-256 of a change."""
+    records = tuple(ActionRecord.of(action) for action in actions)
+    predicate = Intent(ledger=_position(tip, writer, at), because=because, manifest=manifest, actions=records)
+    return _written(subject(manifest=manifest), predicate, writer)
+
+
+def result(tip: Tip, writer: Writer, at: datetime, *, intent: str, outcomes: Sequence[Outcome]) -> Written:
+    """Write how the intent (SHA-256 of its file) ended: one outcome for each of its actions."""
+    predicate = Result(ledger=_position(tip, writer, at), intent=intent, outcomes=tuple(outcomes))
+    return _written(subject(intent=intent), predicate, writer)
+
+
+def refusal(
+    tip: Tip, writer: Writer, at: datetime, *, base: str, head: str, change: Change, unmet: Sequence[Unmet]
+) -> Written:
+    """Write that a change is not allowed, and why; its content comes with it."""
+    predicate = Refusal(
+        ledger=_position(tip, writer, at), base=base, head=head, change=change.digest, unmet=tuple(unmet)
+    )
+    return _written(subject(change=change.digest), predicate, writer, {change_path(change.digest): change.data})
+
+
+def drift(tip: Tip, writer: Writer, at: datetime, *, manifest: str, heal: bool, actions: Sequence[Action]) -> Written:
+    """Write that a running system is not as the manifest says."""
+    records = tuple(ActionRecord.of(action) for action in actions)
+    position = _position(tip, writer, at)
+    predicate = Drift(ledger=position, manifest=manifest, response="heal" if heal else "report", actions=records)
+    return _written(subject(manifest=manifest), predicate, writer)
+
+
+def heartbeat(tip: Tip, writer: Writer, at: datetime, *, commit: str, manifest: str) -> Written:
+    """Write that there is nothing to do."""
+    predicate = Heartbeat(ledger=_position(tip, writer, at), commit=commit, manifest=manifest)
+    return _written(subject(manifest=manifest), predicate, writer)
+
+
+def record(git: Git, parent: str, entries: Sequence[Written], writer: Writer, *, author: Author, at: datetime) -> str:
+    """Write one signed commit that adds the entries and what they bring; returns its id. No ref moves."""
+    files: dict[str, bytes] = {}
+    for entry in entries:
+        files.update(entry.files)
+    present = git.files(parent, *sorted({path.rsplit("/", 1)[0] for path in files}))
+    return git.write(
+        parent,
+        {path: data for path, data in files.items() if path not in present},
+        message=message(entries),
+        author=author,
+        at=at,
+        sign=sign_commit(writer.key),
+    )
+
+
+def message(entries: Iterable[Written]) -> str:
+    """Return the commit message: what happened, as an auditor reads it, then one line for each file."""
+    entries = tuple(entries)
+    told = [headline(entry.statement, entry.brings) for entry in entries]
+    files = [f"{entry.path.rsplit('/', 1)[-1]}" for entry in entries]
+    return "\n".join(("; ".join(told), "", *(f"Evidence: {name}" for name in files), ""))
+
+
+def resource_uri(repository: str, branch: str, head: str) -> str:
+    """Return how a verdict names the commit that it takes."""
+    return f"urn:conductor:{repository}:{branch}:{head}"
+
+
+def policy_of(repository: str, base: str, before: str) -> ResourceDescriptor:
+    """Return how a verdict names the rules it was judged by: those of the manifest before it."""
+    return ResourceDescriptor(uri=f"urn:conductor:{repository}:policy:{base}", digest=DigestSet(sha256=before))
+
+
+def attestations_of(change: str, approvals: Iterable[str]) -> tuple[ResourceDescriptor, ...]:
+    """Return how a verdict names its approvals."""
+    return tuple(
+        ResourceDescriptor(uri=approval_path(change, digest), digest=DigestSet(sha256=digest)) for digest in approvals
+    )
+
+
+def _position(tip: Tip, writer: Writer, at: datetime) -> LedgerPosition:
+    return LedgerPosition(
+        sequence=tip.sequence + 1,
+        previous=tip.digest,
+        time=tip.moment(at),
+        agent=writer.agent,
+        release=writer.release,
+    )
+
+
+def _written(
+    subjects: tuple[Subject, ...],
+    predicate: EntryPredicate,
+    writer: Writer,
+    brings: Mapping[str, bytes] | None = None,
+) -> Written:
+    statement = Statement(subject=subjects, predicate=predicate)
+    envelope = sign(statement, writer.key)
+    position = predicate.ledger
+    path = path_of(position, kind_of(predicate), envelope.digest)
+    return Written(path, envelope, statement, brings or {}, Tip(position.sequence, envelope.digest, position.time))

@@ -1,0 +1,87 @@
+"""What verification finds: a rule that does not hold, with the file or commit where.
+
+Each rule has a code, `MC07xx`, that never changes its meaning; docs/diagnostics explains each. A finding belongs to one
+of the three answers of `conductor verify` (plan, section 9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Answer(StrEnum):
+    """What a finding speaks against."""
+
+    INTEGRITY = "integrity"
+    COMPLETENESS = "completeness"
+    FRESHNESS = "freshness"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that does not hold. `rule` is the name of the rule, `path` and `commit` say where."""
+
+    rule: str
+    code: str
+    message: str
+    path: str | None = None
+    commit: str | None = None
+    answer: Answer = Answer.INTEGRITY
+    help: str | None = None
+
+
+CODES: dict[str, str] = {
+    # the genesis
+    "genesis-signed": "MC0701",
+    "genesis-commit": "MC0702",
+    "trust-root": "MC0703",
+    # every entry
+    "signed": "MC0710",
+    "chain": "MC0711",
+    "name": "MC0712",
+    "time": "MC0713",
+    "author": "MC0714",
+    "intent": "MC0715",
+    "result": "MC0716",
+    # the commit that brings entries
+    "commit-signed": "MC0720",
+    "commit-evidence-only": "MC0721",
+    "unchanged": "MC0722",
+    "work-tree": "MC0723",
+    # verdicts
+    "change": "MC0730",
+    "manifests": "MC0731",
+    "compiled-inputs": "MC0732",
+    "candidate": "MC0733",
+    "stands": "MC0734",
+    "approvals": "MC0735",
+    "summary": "MC0736",
+    "landed": "MC0737",
+    "surviving-key": "MC0738",
+    "consent": "MC0740",
+    "rendered": "MC0745",
+    # completeness
+    "closed": "MC0750",
+    "acted": "MC0751",
+    "ancestor": "MC0752",
+    # freshness
+    "extends": "MC0760",
+    "heartbeat": "MC0761",
+    # where there is nothing to verify
+    "no-genesis": "MC0700",
+}
+"""Rule -> code. Rules of consent (`runtime.governance.rules`) share MC0740; the finding's `rule` names which."""
+
+
+def finding(
+    rule: str,
+    message: str,
+    *,
+    path: str | None = None,
+    commit: str | None = None,
+    answer: Answer = Answer.INTEGRITY,
+    help: str | None = None,  # noqa: A002 -- the word the reader sees
+) -> Finding:
+    """Build the finding of a rule; a rule of consent is written as it is named there."""
+    return Finding(rule, CODES.get(rule, CODES["consent"]), message, path, commit, answer, help)

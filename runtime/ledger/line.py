@@ -1,0 +1,52 @@
+"""Git x head -> main's first-parent line, oldest first, with what each commit changes.
+
+A merge that brings evidence with its second parent (somebody pulled, and pushed the merge) hides the agent's commits
+from the first-parent line: they are put in before it, so that no merge changes what the ledger says.
+
+Rules kept: every commit comes once; what a merge repeats of the commits put in before it is left out of its changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.git.interface import Commit, FileChange, Git, Step
+from runtime.ledger.entry import EVIDENCE
+
+
+@dataclass(frozen=True)
+class Place:
+    """A commit of the line. `main` is False for one that a merge brought in."""
+
+    commit: Commit
+    changes: tuple[FileChange, ...]
+    main: bool
+
+    @property
+    def parent(self) -> str | None:
+        """The first parent."""
+        return self.commit.parents[0] if self.commit.parents else None
+
+
+def walk(git: Git, head: str, *, since: str | None = None) -> list[Place]:
+    """Return the line of `head`; `since` and what it reaches is left out."""
+    places: list[Place] = []
+    for step in git.first_parents(head, since=since):
+        places.extend(_flattened(git, step, main=True))
+    return places
+
+
+def _flattened(git: Git, step: Step, *, main: bool) -> list[Place]:
+    commit = step.commit
+    evidence = {change.path: change for change in step.changes if change.path.startswith(EVIDENCE)}
+    if len(commit.parents) < 2 or not evidence:
+        return [Place(commit, step.changes, main)]
+    inner: list[Place] = []
+    for parent in commit.parents[1:]:
+        for hidden in git.first_parents(parent, since=commit.parents[0]):
+            inner.extend(_flattened(git, hidden, main=False))
+    brought = {(change.path, change.after) for place in inner for change in place.changes}
+    rest = tuple(
+        change for change in step.changes if change.path not in evidence or (change.path, change.after) not in brought
+    )
+    return [*inner, Place(commit, rest, main)]

@@ -1,0 +1,284 @@
+"""The machine behind `replay`: commits of main in, one after the other; the state of the ledger out.
+
+It keeps where the chain ends, where P stands, and the files of main as far as it has come. What it asks of the facts
+it puts together is `runtime.ledger.rules` and `runtime.governance.rules`, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime
+
+from runtime.contract.canonical import sha256
+from runtime.contract.change import Change, Snapshot
+from runtime.contract.errors import ConductorError, FormatError
+from runtime.contract.genesis import Genesis
+from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.contract.statement import Intent, Refusal, Result, Verdict
+from runtime.git.inputs import is_input
+from runtime.git.interface import FileChange, Git, TreeFile
+from runtime.governance.case import Taken, Timeline, Verified
+from runtime.governance.config import FOLDER, Governance
+from runtime.governance.rules import Rule as ConsentRule
+from runtime.ledger import verdicts
+from runtime.ledger.append import Tip
+from runtime.ledger.blobs import Blobs
+from runtime.ledger.entry import ARTIFACTS, BY_PEOPLE, EVIDENCE, LEDGER, Entry, change_path, read_entry
+from runtime.ledger.findings import Finding, finding
+from runtime.ledger.line import Place
+from runtime.ledger.rules import AuthenticFacts, CommitFacts, EntryFacts, Facts, LinkFacts, Rule, Stage, TouchedFacts
+from runtime.policy.engine import Policy
+from runtime.signing import sshsig
+from runtime.signing.envelopes import verified_by
+
+Policies = Callable[[bytes, Mapping[str, str]], Policy]
+"""policy.wasm x contents of a snapshot -> the policy; `Policy.of`."""
+
+WASM = "policies/policy.wasm"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A file under `evidence/` that no agent's key in force signed and nothing in the ledger names."""
+
+    path: str
+    commit: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of the ledger and those of consent, and how a policy is loaded."""
+
+    chain: tuple[Rule, ...]
+    consent: tuple[ConsentRule, ...]
+    policies: Policies
+
+
+class Replaying:
+    """See the module. `place` takes the next commit; the rest is what has been found so far."""
+
+    def __init__(self, git: Git, genesis: Genesis, rules: Rules, blobs: Blobs, started: datetime) -> None:
+        self.git = git
+        self.genesis = genesis
+        self.rules = rules
+        self.blobs = blobs
+        # the chain
+        self.entries: list[Entry] = []
+        self.tip = Tip(0, genesis.digest, started)
+        self.open_intent: Entry | None = None
+        self.waiting: list[tuple[Entry, Place]] = []
+        self.findings: list[Finding] = []
+        self.foreign: dict[str, Foreign] = {}
+        self.named: dict[str, str | None] = {}
+        """Path -> SHA-256 of what the ledger says lies there (None: as found)."""
+        self.brought: dict[str, list[str]] = {}
+        """Path -> blobs that main has had there, entries left out."""
+        # P
+        self.commit = genesis.commit
+        self.snapshot = genesis.snapshot
+        self.governance = Governance.of(genesis.snapshot.contents)
+        self.timeline = Timeline([Taken(genesis.digest, frozenset(), None)])
+        self.tree: dict[str, TreeFile] = self.inputs_at(genesis.commit)
+        self._policy: tuple[Policy | None] | None = None
+        # main, as far as it has come; it starts at the genesis' commit
+        self.line: list[tuple[str, tuple[FileChange, ...]]] = []
+        self.index: dict[str, int] = {}
+        self.main: dict[str, TreeFile] = dict(self.tree)
+
+    def copy(self) -> Replaying:
+        """Return one that goes on by itself."""
+        twin = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, list | dict):
+                setattr(twin, name, copy(value))
+        twin.brought = {path: list(oids) for path, oids in self.brought.items()}
+        twin.timeline = self.timeline.copy()
+        return twin
+
+    @property
+    def verified(self) -> Verified:
+        """P, as a judge is given it."""
+        start = self.genesis
+        return Verified(start.repository, start.branch, self.commit, self.snapshot, self.governance, self.timeline)
+
+    def place(self, place: Place) -> None:
+        """Take the next commit."""
+        entries: list[Entry] = []
+        for change in place.changes:
+            path = change.path
+            if not path.startswith(EVIDENCE) or path in BY_PEOPLE:
+                continue
+            if change.before is not None and path in self.named:
+                self._ask(Stage.TOUCHED, TouchedFacts(change), path=path, commit=place.commit.oid)
+            elif change.before is not None:
+                self.foreign.pop(path, None)
+            if change.after is not None:
+                entries.extend(self._bring(path, change.after.oid, place))
+        if entries:
+            self._entries(place, sorted(entries, key=lambda entry: (entry.sequence, entry.path)))
+        self.move(place)
+
+    def move(self, place: Place) -> None:
+        """Note a commit of main's first-parent line and what it does to the inputs."""
+        if not place.main:
+            return
+        inputs = tuple(change for change in place.changes if is_input(change.path))
+        for change in inputs:
+            put(self.main, change)
+        self.index[place.commit.oid] = len(self.line)
+        self.line.append((place.commit.oid, inputs))
+
+    def policy(self) -> Policy | None:
+        """P's policy with the data that the genesis and the changes give; None where there is none to ask."""
+        if self._policy is None:
+            self._policy = (self._loaded(),)
+        return self._policy[0]
+
+    def take(self, commit: str, change: Change, snapshot: Snapshot, tree: dict[str, TreeFile]) -> None:
+        """Move P."""
+        self.commit, self.snapshot, self.tree = commit, snapshot, tree
+        if any(path.startswith(FOLDER) for path in change.contents):
+            self.governance = Governance.of(snapshot.contents)
+        if any(path.startswith(("policies/", "policy/")) for path in change.paths):
+            self._policy = None
+
+    def inputs_at(self, commit: str) -> dict[str, TreeFile]:
+        """Return the inputs of any commit."""
+        files = self.git.files(commit, *INPUT_FOLDERS)
+        return {path: file for path, file in files.items() if is_input(path)}
+
+    def found(self, path: str, digest: str) -> bytes | None:
+        """Return the content with this SHA-256 that main has, or had, at a path."""
+        for oid in self.brought.get(path, ()):
+            data = self.blobs.data(oid)
+            if sha256(data) == digest:
+                return data
+        return None
+
+    def change(self, digest: str) -> Change | None:
+        """Return the change of this SHA-256 if main has brought it."""
+        data = self.found(change_path(digest), digest)
+        try:
+            return None if data is None else Change.from_bytes(data)
+        except FormatError:
+            return None
+
+    def name(self, path: str, digest: str | None = None) -> None:
+        """Note that the ledger names a file."""
+        self.named[path] = digest
+        self.foreign.pop(path, None)
+
+    def _loaded(self) -> Policy | None:
+        file, digest = self.tree.get(WASM), self.snapshot.manifest.inputs.get(WASM)
+        if file is None or digest is None or self.blobs.digest(file) != digest:
+            return None
+        try:
+            return self.rules.policies(self.blobs.data(file.oid), self.snapshot.contents)
+        except ConductorError:
+            return None
+
+    def _bring(self, path: str, oid: str, place: Place) -> Iterator[Entry]:
+        if path.startswith(LEDGER):
+            try:
+                yield read_entry(path, place.commit.oid, self.blobs.data(oid))
+            except FormatError as error:
+                self._list(path, place, error.message)
+            return
+        self.brought.setdefault(path, []).append(oid)
+        if path not in self.named and not path.startswith(ARTIFACTS):
+            self._list(path, place, "nothing in the ledger names it")
+
+    def _list(self, path: str, place: Place, reason: str) -> None:
+        if path not in self.named:
+            self.foreign[path] = Foreign(path, place.commit.oid, reason)
+
+    def _entries(self, place: Place, entries: list[Entry]) -> None:
+        keys = set(self.governance.agent_of_key)
+        ours = [entry for entry in entries if self._entry(entry, place)]
+        if not ours:
+            return
+        commit = place.commit
+        signer = None if commit.signature is None else sshsig.verify(commit.signature, commit.signed)
+        keys.update(self.governance.agent_of_key)
+        paths = tuple(change.path for change in place.changes)
+        self._ask(Stage.COMMIT, CommitFacts(signer, frozenset(keys), paths), path=ours[0].path, commit=commit.oid)
+
+    def _entry(self, entry: Entry, place: Place) -> bool:
+        """Take a file of the ledger; say whether it is an agent's and new."""
+        if self.named.get(entry.path) == entry.digest:
+            return False
+        by = self._author(entry, place)
+        if problems := self._problems(Stage.AUTHENTIC, AuthenticFacts(entry, by)):
+            self._list(entry.path, place, problems[0][1])
+            return False
+        if self._next(entry):
+            self.name(entry.path, entry.digest)
+            self._accept(entry, place, by)
+            self._accept_late()
+        elif any(known.digest == entry.digest for known in self.entries):
+            self._list(entry.path, place, f"it is a copy of entry {entry.sequence}")
+            return False
+        else:
+            self.name(entry.path, entry.digest)
+            self.waiting.append((entry, place))
+        return True
+
+    def _next(self, entry: Entry) -> bool:
+        return not self._problems(Stage.LINK, LinkFacts(entry, self.tip.sequence, self.tip.digest))
+
+    def _accept_late(self) -> None:
+        """Take the entries that came before the one they follow."""
+        while late := next((item for item in self.waiting if self._next(item[0])), None):
+            self.waiting.remove(late)
+            entry, place = late
+            message = f"entry {entry.sequence} came to main before the one that it follows"
+            self.findings.append(finding("chain", message, path=entry.path, commit=entry.commit))
+            self._accept(entry, place, self._author(entry, place))
+
+    def _accept(self, entry: Entry, place: Place, by: str | None) -> None:
+        facts = EntryFacts(entry, self.tip.time, by, self.open_intent)
+        broken = self._ask(Stage.ENTRY, facts, path=entry.path, commit=entry.commit)
+        match entry.predicate:
+            case Verdict() as verdict:
+                void = any(rule.voids for rule in broken)
+                self.findings.extend(verdicts.judged(self, entry, verdict, place, void=void))
+            case Intent():
+                self.open_intent = entry
+            case Result() as result:
+                if self.open_intent is not None and result.intent == self.open_intent.digest:
+                    self.open_intent = None
+            case Refusal() as refusal:
+                self.name(change_path(refusal.change))
+        self.entries.append(entry)
+        self.tip = Tip(entry.sequence, entry.digest, entry.position.time)
+
+    def _author(self, entry: Entry, place: Place) -> str | None:
+        """Whose key made an entry's signature: an agent's in force, or one that the change of a sound verdict adds."""
+        agents = self.governance.agent_of_key
+        if entry.envelope.keyid in agents:
+            by = verified_by(entry.envelope, self.governance.public_keys)
+            return None if by is None else agents[by]
+        if isinstance(entry.predicate, Verdict):
+            return verdicts.added_agent(self, entry, entry.predicate, place)
+        return None
+
+    def _problems(self, stage: Stage, facts: Facts) -> list[tuple[Rule, str]]:
+        return [(rule, message) for rule in self.rules.chain if rule.stage is stage for message in rule.check(facts)]
+
+    def _ask(self, stage: Stage, facts: Facts, *, path: str, commit: str) -> list[Rule]:
+        problems = self._problems(stage, facts)
+        self.findings.extend(
+            finding(rule.name, message, path=path, commit=commit, answer=rule.answer) for rule, message in problems
+        )
+        return [rule for rule, _ in problems]
+
+
+def put(tree: dict[str, TreeFile], change: FileChange) -> None:
+    """Make a tree what it is after a change of one file."""
+    if change.after is None:
+        tree.pop(change.path, None)
+    else:
+        tree[change.path] = change.after

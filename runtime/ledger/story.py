@@ -1,0 +1,94 @@
+"""Statement -> what happened, as an auditor reads it: who, what, because of what.
+
+One sentence a kind of entry; commit messages and `conductor evidence log` say the same. Rules kept: a sentence is made
+of what the signed statement says (and of the change that it names by SHA-256), of nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from runtime.contract.change import Change
+from runtime.contract.errors import FormatError
+from runtime.contract.statement import (
+    ActionRecord,
+    Drift,
+    Heartbeat,
+    Intent,
+    Refusal,
+    Result,
+    Statement,
+    Verdict,
+)
+from runtime.ledger.entry import change_path
+
+_SHOWN = 3
+_DONE = {"create": "created", "update": "changed", "delete": "removed"}
+
+
+def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> str:
+    """Return the sentence of an entry. `files` may hold the change it names, so that it can say what was changed."""
+    predicate = statement.predicate
+    match predicate:
+        case Verdict():
+            detail = predicate.conductor
+            what = _change(detail.change, files)
+            return f"Take {detail.head[:12]}: {what}, approved by {len(detail.approvals)} statements"
+        case Intent():
+            count = len(predicate.actions)
+            objects = f"{count} object" if count == 1 else f"{count} objects"
+            return f"Set out to {_operations(predicate.actions)}{objects} because of {because(predicate.because)}"
+        case Result():
+            return f"Report {outcomes(predicate)}"
+        case Refusal():
+            rules = ", ".join(sorted({item.rule for item in predicate.unmet}))
+            return f"Refuse {predicate.head[:12]}: {_change(predicate.change, files)}; not met: {rules}"
+        case Drift():
+            names = _few([f"{item.type} {item.name}" for item in predicate.actions])
+            verb = "heal" if predicate.response == "heal" else "report"
+            return f"Find drift in {names} and {verb} it"
+        case Heartbeat():
+            return f"Find nothing to do at {predicate.commit[:12]}"
+    return type(predicate).__name__
+
+
+def because(reason: str) -> str:
+    """Return a reason for reading: `genesis` and `drift` as they are, a change by its short name."""
+    return f"change {reason[:12]}" if len(reason) == 64 else f"the {reason}" if reason == "genesis" else reason
+
+
+def outcomes(result: Result) -> str:
+    """Return how many actions came to what."""
+    count = Counter(item.outcome for item in result.outcomes)
+    parts = [f"{count[word]} {word.replace('-', ' ')}" for word in ("done", "failed", "not-tried") if count[word]]
+    return ", ".join(parts) or "nothing to do"
+
+
+def resources(change: Change) -> tuple[str, ...]:
+    """Return what a change does to files that people write: `add tenants/acme.yaml`."""
+    return tuple(
+        f"{'add' if before is None else 'remove' if after is None else 'change'} {path}"
+        for path, before, after in change.inputs
+    )
+
+
+def _change(digest: str, files: Mapping[str, bytes] | None) -> str:
+    data = (files or {}).get(change_path(digest))
+    if data is None:
+        return f"change {digest[:12]}"
+    try:
+        told = resources(Change.from_bytes(data))
+    except FormatError:
+        return f"change {digest[:12]}"
+    return _few(told) or f"change {digest[:12]}"
+
+
+def _operations(actions: Sequence[ActionRecord]) -> str:
+    words = sorted({item.operation for item in actions})
+    return f"{' and '.join(words)} " if words else "touch "
+
+
+def _few(items: Sequence[str]) -> str:
+    shown = ", ".join(items[:_SHOWN])
+    return shown if len(items) <= _SHOWN else f"{shown} and {len(items) - _SHOWN} more"

@@ -1,0 +1,191 @@
+"""A verdict x the state before it -> what does not hold of it; nothing, and it is taken.
+
+Judged is what the verdict names, by the people, keys, rules and policy of P (plan, section 7, rule 6): whoever verifies
+later, with more approvals in hand, comes to the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from runtime.contract.change import Change, ChangeMismatchError, Row, Snapshot, taken
+from runtime.contract.errors import FormatError
+from runtime.contract.statement import Verdict
+from runtime.git.interface import TreeFile
+from runtime.governance.case import Case, Problem, Signed, Taken, Transition
+from runtime.governance.judge import judge
+from runtime.governance.people import Approver
+from runtime.ledger.entry import Entry, approval_path, change_path
+from runtime.ledger.findings import Finding, finding
+from runtime.ledger.line import Place
+from runtime.ledger.rules import Stage, VerdictFacts
+from runtime.policy.engine import Policy
+from runtime.policy.transition import refusals
+from runtime.signing.envelopes import verified_by
+
+if TYPE_CHECKING:
+    from runtime.ledger.replaying import Replaying
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is wrong with a verdict (rule, sentence); and, if it can be taken, where it leads."""
+
+    problems: tuple[tuple[str, str], ...]
+    case: Case | None = None
+    snapshot: Snapshot | None = None
+    tree: dict[str, TreeFile] | None = None
+
+
+def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, void: bool) -> list[Finding]:
+    """Take a verdict, or say why it takes nothing. `void`: it may not, whatever it names."""
+    detail = verdict.conductor
+    answer = _judge(state, entry, verdict, place)
+    state.name(change_path(detail.change))
+    for digest in detail.approvals:
+        state.name(approval_path(detail.change, digest))
+    if not void and not answer.problems and answer.case and answer.snapshot and answer.tree is not None:
+        change = answer.case.change
+        state.take(detail.head, change, answer.snapshot, answer.tree)
+        state.timeline.append(Taken(entry.digest, change.paths, entry.position.time))
+    return [
+        finding(rule, f"verdict {entry.sequence} takes nothing: {message}", path=entry.path, commit=entry.commit)
+        for rule, message in answer.problems
+    ]
+
+
+def added_agent(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> str | None:
+    """Return the agent that signed a verdict with a key that its change adds, if nothing else is wrong with it."""
+    position = entry.position
+    if (position.sequence, position.previous) != (state.tip.sequence + 1, state.tip.digest):
+        return None
+    answer = _judge(state, entry, verdict, place)
+    if answer.problems or answer.case is None or answer.case.after is None:
+        return None
+    after = answer.case.after
+    by = verified_by(entry.envelope, after.public_keys)
+    return None if by is None else after.agent_of_key.get(by)
+
+
+def transition_of(policy: Policy | None, change: Change, at: datetime) -> Transition:
+    """Return P's policy as the judge asks it: about this change, at this time."""
+
+    def ask(approvers: tuple[Approver, ...]) -> tuple[Problem, ...]:
+        people = [(approver.name, approver.roles) for approver in approvers]
+        return tuple(
+            Problem("transitions", f"{refused.kind} {refused.name}: {refused.message}".lstrip(" :"))
+            for refused in refusals(policy, change, people, at=at)
+        )
+
+    return ask
+
+
+def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Judged:
+    detail = verdict.conductor
+    change = state.change(detail.change)
+    snapshot = _after(state.snapshot, change)
+    candidate, main, tree = _main(state, detail.head, place)
+    signed = _approvals(state, detail.change, detail.approvals)
+    case = None if change is None else _case(state, entry, change, signed, main)
+    facts = VerdictFacts(
+        entry=entry,
+        verdict=verdict,
+        repository=state.genesis.repository,
+        branch=state.genesis.branch,
+        base=state.commit,
+        before=state.snapshot.manifest.digest,
+        change=change,
+        starts=snapshot is not None,
+        after=None if snapshot is None else snapshot.manifest.digest,
+        inputs=None if tree is None else _rows(state, tree),
+        candidate=candidate,
+        approvals=frozenset(item.sha256 for item in signed),
+        landed=_landed(state, signed),
+        governance=None if case is None else case.after,
+    )
+    problems = [
+        (rule.name, message)
+        for rule in state.rules.chain
+        if rule.stage is Stage.VERDICT
+        for message in rule.check(facts)
+    ]
+    if case is not None and snapshot is not None:
+        judgement = judge(case, state.rules.consent)
+        if not judgement.allowed:
+            problems.extend((problem.rule, problem.message) for problem in judgement.problems)
+    return Judged(tuple(problems), case, snapshot, tree)
+
+
+def _after(snapshot: Snapshot, change: Change | None) -> Snapshot | None:
+    try:
+        return None if change is None else taken(snapshot, change)
+    except ChangeMismatchError:
+        return None
+
+
+def _case(
+    state: Replaying, entry: Entry, change: Change, signed: tuple[Signed, ...], main: dict[str, TreeFile]
+) -> Case:
+    position = entry.position
+    digests = {path: state.blobs.digest(main.get(path)) for path, _, _ in change.inputs}
+    return Case(
+        verified=state.verified,
+        change=change,
+        approvals=signed,
+        at=position.time,
+        main={path: digest for path, digest in digests.items() if digest is not None},
+        release=position.release.version,
+        transition=transition_of(state.policy(), change, position.time),
+    )
+
+
+def _main(
+    state: Replaying, candidate: str, place: Place
+) -> tuple[bool, dict[str, TreeFile], dict[str, TreeFile] | None]:
+    """Whether the candidate follows P on the line of the commit's parent; the inputs of that parent, and of the
+    candidate (None: there is no such commit)."""
+    index, start = state.index, state.index.get(state.commit)
+    here = index.get(candidate)
+    if place.main and place.parent == state.line[-1][0] and start is not None and here is not None and here >= start:
+        tree = dict(state.tree)
+        for _, changes in state.line[start + 1 : here + 1]:
+            for change in changes:
+                if change.after is None:
+                    tree.pop(change.path, None)
+                else:
+                    tree[change.path] = change.after
+        return here > start, state.main, tree
+    if place.parent is None:
+        return False, {}, None
+    follows = state.git.is_ancestor(state.commit, place.parent) and candidate in state.git.descendants(
+        state.commit, place.parent
+    )
+    exists = state.git.resolve(candidate) == candidate
+    return follows, state.inputs_at(place.parent), state.inputs_at(candidate) if exists else None
+
+
+def _rows(state: Replaying, tree: dict[str, TreeFile]) -> tuple[Row, ...]:
+    differ = [path for path in state.tree.keys() | tree.keys() if state.tree.get(path) != tree.get(path)]
+    rows = ((path, state.blobs.digest(state.tree.get(path)), state.blobs.digest(tree.get(path))) for path in differ)
+    return tuple(sorted(row for row in rows if row[1] != row[2]))
+
+
+def _approvals(state: Replaying, change: str, digests: tuple[str, ...]) -> tuple[Signed, ...]:
+    """The approvals named that main has brought by now."""
+    found: list[Signed] = []
+    for digest in digests:
+        data = state.found(approval_path(change, digest), digest)
+        try:
+            if data is not None:
+                found.append(Signed.from_bytes(data))
+        except FormatError:
+            continue
+    return tuple(found)
+
+
+def _landed(state: Replaying, signed: tuple[Signed, ...]) -> tuple[str, ...]:
+    known = (state.timeline.position(item.approval.after) for item in signed)
+    earliest = min((position for position in known if position is not None), default=None)
+    return () if earliest is None else tuple(item.sha256 for item in state.timeline.later(earliest))
