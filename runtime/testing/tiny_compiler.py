@@ -1,0 +1,84 @@
+"""Input files -> Compiled: a compiler small enough for tests of what comes after one, with the real one's interface.
+
+Documents are canonical JSON (which is YAML). It knows tenants, blueprints, flags and governance, renders the bundle's
+paths of the plan's section 5, and keeps what the rules of consent lean on: the result is a function of the inputs
+alone, one file per resource, `config/tenants/tenant/*` depends on the tenant and its blueprint, and a reference that
+points at nothing does not compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runtime.contract.canonical import JSON, decode, encode, sha256
+from runtime.contract.compiling import Compile, Compiled
+from runtime.contract.errors import FormatError
+from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.git.inputs import is_input
+from runtime.git.interface import Git
+
+_GOVERNANCE = {
+    "policies/approvals.yaml": "config/governance/approval-policy/approvals.json",
+    "policies/compiler.yaml": "config/governance/compiler/compiler.json",
+}
+
+
+def compile_commit(git: Git) -> Compile:
+    """Return a `compile` over a repository."""
+
+    def compiled(commit: str) -> Compiled:
+        entries = {path: entry for path, entry in git.files(commit, *INPUT_FOLDERS).items() if is_input(path)}
+        blobs = git.blobs(entry.oid for entry in entries.values())
+        return compile_files({path: blobs[entry.oid] for path, entry in entries.items()})
+
+    return compiled
+
+
+def compile_files(files: Mapping[str, bytes]) -> Compiled:
+    """Compile input files, path -> bytes."""
+    inputs = {path: sha256(data) for path, data in files.items()}
+    bundle: dict[str, bytes] = {}
+    errors: list[str] = []
+    for path, data in sorted(files.items()):
+        try:
+            bundle.update(_rendered(path, data, files))
+        except FormatError as error:
+            errors.append(f"{path}:1:1: error: {error.message}")
+    return Compiled(inputs, {} if errors else bundle, tuple(errors))
+
+
+def _rendered(path: str, data: bytes, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    name = path.rsplit("/", 1)[-1].split(".", 1)[0]
+    match path.split("/"):
+        case ["tenants", _]:
+            spec = _document(data)
+            blueprint = files.get(f"tenants/blueprints/{spec.get('blueprint')}.yaml")
+            if blueprint is None:
+                raise FormatError(f"unknown blueprint `{spec.get('blueprint')}`")
+            content = {"name": name, "spec": spec, "blueprint": _document(blueprint)}
+            return {f"config/tenants/tenant/{name}.json": encode(content)}
+        case ["tenants", "blueprints", _]:
+            _document(data)
+            return {}
+        case ["flags", _]:
+            spec = _document(data)
+            for tenant in spec.get("tenants", []):
+                if f"tenants/{tenant}.yaml" not in files:
+                    raise FormatError(f"unknown tenant `{tenant}`")
+            return {f"config/flags/flag/{name}.json": encode({"name": name, "spec": spec})}
+        case ["policies", "people", _]:
+            roles = encode({"roles": _document(data).get("roles", [])})
+            return {f"config/governance/person/{name}.json": data, f"policy/people/{name}/data.json": roles}
+        case ["policies", "agents", _]:
+            return {f"config/governance/agent/{name}.json": data}
+        case ["policies", file] if path in _GOVERNANCE or file.endswith((".rego", ".wasm")):
+            return {_GOVERNANCE.get(path, f"policy/{file}"): data}
+        case _:
+            return {}
+
+
+def _document(data: bytes) -> dict[str, JSON]:
+    value = decode(data)
+    if not isinstance(value, dict):
+        raise FormatError("a document is an object")
+    return value
