@@ -36,7 +36,7 @@ allowed_to(flag, role) if allow with input as {"requester": {"role": role}, "fla
 
 why(flag) := $"nobody may set flag `{flag.name}`: the flag policy asks for the role `admin`, which nobody has" if {
 	allowed_to(flag, "admin")
-} else := $"nobody may set flag `{flag.name}` for {flag.spec.ttl_seconds} seconds: at most {max_ttl_seconds} are allowed"
+} else := $"flag `{flag.name}` lives {flag.spec.ttl_seconds} seconds: the flag policy allows at most {max_ttl_seconds}"
 
 # A flag that a change adds or alters needs an approver whose role may set it. Taking one away needs none.
 refuse contains {

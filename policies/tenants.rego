@@ -1,6 +1,6 @@
 # What a tenant may be and how it may change.
 #
-# Helpers take whole resources: given `tenant.derived` they would be undefined, and the rule silent, where it is missing.
+# Helpers take whole resources: `f(tenant.derived)` is undefined, and the rule silent, where that is missing.
 package intelgraph.tenants
 
 # A tenant keeps its data at least as long as its blueprint promises.

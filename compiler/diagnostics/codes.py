@@ -58,7 +58,7 @@ PATTERN = Code("MC0114", "pattern", "a text has not the form it must have")
 UNKNOWN_VALUE = Code("MC0115", "unknown-value", "a value is none of those allowed")
 INVALID_VALUE = Code("MC0116", "invalid-value", "a value breaks a rule of its field")
 INEXACT_NUMBER = Code("MC0117", "inexact-number", "a decimal number stands where only exact values do")
-SECRET_VALUE = Code("MC0118", "secret-value", "a secret stands in the file instead of a reference to it")
+SECRET_VALUE = Code("MC0118", "secret-value", "a secret stands in the file instead of a reference to it", secret=True)
 
 # --- 02xx: references and uniqueness -----------------------------------------------------------------------------
 
@@ -68,15 +68,56 @@ DUPLICATE_NAME = Code("MC0201", "duplicate-name", "two files declare the same ki
 
 # --- 03xx: tenants and blueprints --------------------------------------------------------------------------------
 
+OVERRIDE_NOT_ALLOWED = Code("MC0301", "override-not-allowed", "a tenant overrides what its blueprint does not allow")
+UNKNOWN_OVERRIDABLE = Code("MC0302", "unknown-overridable", "a blueprint allows overriding what does not exist")
+REGION_WITHOUT_TARGET = Code("MC0303", "region-without-target", "a region has no postgres target for its tenants")
+UNKNOWN_PLACEHOLDER = Code("MC0304", "unknown-placeholder", "an expression names a placeholder that nothing fills in")
+THRESHOLD = Code("MC0305", "threshold", "an alert's threshold and its expression do not fit together")
+DUPLICATE_ALERT = Code("MC0306", "duplicate-alert", "a blueprint has two alerts of one name")
+TENANT_NAME = Code("MC0307", "tenant-name", "a tenant's name is too short or too long for what is named after it")
+
 # --- 04xx: flags -------------------------------------------------------------------------------------------------
+
+UNKNOWN_VARIANT = Code("MC0401", "unknown-variant", "a flag serves a variant that it does not have")
+VARIANT_TYPE = Code("MC0402", "variant-type", "a variant has another type than its flag")
+SPLIT_SUM = Code("MC0403", "split-sum", "the percentages of a split do not sum to 100")
+UNREACHABLE_RULE = Code("MC0404", "unreachable-rule", "a targeting rule can never decide")
+DUPLICATE_RULE = Code("MC0405", "duplicate-rule", "two targeting rules of a flag have one name")
+FLAG_EXPIRED = Code("MC0406", "flag-expired", "a flag has outlived its time to live", Severity.WARNING)
+COMPARISON = Code("MC0407", "comparison", "a condition has no comparison, or several")
+SERVE_OR_SPLIT = Code("MC0408", "serve-or-split", "a targeting rule serves nothing, or in two ways")
 
 # --- 05xx: targets -----------------------------------------------------------------------------------------------
 
+CONTROL_TARGET = Code("MC0501", "control-target", "not exactly one postgres target is the control database")
+REGION_TWICE = Code("MC0502", "region-twice", "two postgres targets stand for one region")
+SAME_SYSTEM = Code("MC0503", "same-system", "two targets are one running system")
+TARGET_IDENTITY = Code("MC0504", "target-identity", "an identity has not the form that its target's type has")
+
 # --- 06xx: governance --------------------------------------------------------------------------------------------
+
+UNKNOWN_ROLE = Code("MC0601", "unknown-role", "a role is none of those there are")
+ROLE_OF_NOBODY = Code("MC0602", "role-of-nobody", "a rule asks for a role that nobody has")
+UNMEETABLE_RULE = Code("MC0603", "unmeetable-rule", "a rule asks for more different people than there are")
+GLOB_MATCHES_NOTHING = Code("MC0604", "glob-matches-nothing", "a glob matches no path there could be", Severity.WARNING)
+SHARED_KEY = Code("MC0605", "shared-key", "one key stands in two places")
+MALFORMED_KEY = Code("MC0606", "malformed-key", "a key is no OpenSSH public key of a known kind")
+PRIVATE_KEY = Code("MC0607", "private-key", "a private key stands in the repository")
+NO_AGENT_KEY = Code("MC0608", "no-agent-key", "no agent has a key, so nothing could be applied or attested")
+TOO_FEW_PEOPLE = Code("MC0609", "too-few-people", "there are not two people, so nothing could be approved")
+DUPLICATE_PATH_RULE = Code("MC0610", "duplicate-path-rule", "two approval rules have one name")
+INCOMPLETE_GOVERNANCE = Code("MC0611", "incomplete-governance", "people are declared, but not by which rules they decide")
+BAD_GLOB = Code("MC0612", "bad-glob", "a glob has no meaning")
 
 # --- 09xx: policy ------------------------------------------------------------------------------------------------
 
 POLICY_DENIED = Code("MC0900", "policy-denied", "the repository's own policy does not allow a resource")
+POLICY_BUILTIN = Code("MC0901", "policy-builtin", "Rego calls a builtin that wasm lacks")
+POLICY_STALE = Code("MC0910", "policy-stale", "policy.wasm is not built from the Rego beside it")
+POLICY_NOT_BUILT = Code("MC0911", "policy-not-built", "policy.wasm or its lock is missing")
+POLICY_LOCK = Code("MC0912", "policy-lock", "policy.lock.json cannot be read")
+POLICY_UNUSABLE = Code("MC0913", "policy-unusable", "policy.wasm cannot be loaded, or gives no answer")
+TRANSITION_REFUSED = Code("MC0920", "transition-refused", "the verified policy does not allow this change now")
 
 ALL: Mapping[str, Code] = {code.id: code for code in tuple(globals().values()) if isinstance(code, Code)}
 """Id -> code, in the order of this file."""

@@ -1,0 +1,156 @@
+"""The real OPA, for those who change Rego: Rego -> policy.wasm; Rego and tests -> findings.
+
+Rules kept: only the pinned version is used, from PATH or from the tools' cache, and whoever has none is told the line
+that installs it; it runs in a fresh folder over relative paths, which lie in the wasm, so the same Rego gives the same
+bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.rego import OPA_VERSION
+from runtime.contract.errors import ConductorError, EnvironmentFailedError
+from runtime.policy.engine import ENTRYPOINTS
+
+SECONDS = 120
+INSTALL = (
+    f"CGO_ENABLED=0 GOBIN={{folder}} go install github.com/open-policy-agent/opa@v{OPA_VERSION}"
+    ", or put that version on your PATH"
+)
+
+
+class RegoError(ConductorError):
+    """OPA does not accept the Rego; the message is OPA's own."""
+
+
+def cached() -> Path:
+    """Where the tools' cache keeps the pinned version."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "conductor" / "tools" / f"opa-{OPA_VERSION}" / "opa"
+
+
+@dataclass(frozen=True)
+class Opa:
+    """An executable of the pinned version."""
+
+    path: Path
+
+    @classmethod
+    def find(cls) -> Opa:
+        """Find one on PATH or in the cache; raises EnvironmentFailedError with the line that installs it."""
+        on_path = shutil.which("opa")
+        found = [Path(path) for path in (on_path, cached()) if path is not None]
+        others: list[str] = []
+        for path in found:
+            version = version_of(path)
+            if version == OPA_VERSION:
+                return cls(path)
+            if version is not None:
+                others.append(f"{path} is {version}")
+        seen = f" ({'; '.join(others)})" if others else ""
+        raise EnvironmentFailedError(
+            f"OPA {OPA_VERSION} is needed and was not found{seen}", help=INSTALL.format(folder=cached().parent)
+        )
+
+    def build(self, rego: Mapping[str, bytes]) -> bytes:
+        """Return policy.wasm of these sources (path below `policies/` -> bytes); raises RegoError."""
+        with _folder(rego) as folder:
+            options = [option for name in ENTRYPOINTS for option in ("--entrypoint", name)]
+            output = "bundle.tar.gz"
+            self._succeed(folder, "build", "--target", "wasm", *options, "--output", output, *sorted(rego))
+            with tarfile.open(fileobj=io.BytesIO((folder / output).read_bytes())) as bundle:
+                wasm = bundle.extractfile("/policy.wasm")
+                if wasm is None:
+                    raise RegoError("OPA built a bundle without a policy.wasm")
+                return wasm.read()
+
+    def faults(self, rego: Mapping[str, bytes], tests: Mapping[str, bytes]) -> Iterator[str]:
+        """What is wrong with the Rego, in the order of looking: strict check, format, tests, coverage."""
+        files = {**rego, **tests}
+        with _folder(files) as folder:
+            strict = self._run(folder, "check", "--strict", *sorted(files))
+            if strict.returncode:
+                yield _text(strict)
+                return
+            unformatted = self._run(folder, "fmt", "--list", "--fail", *sorted(files))
+            if unformatted.returncode:
+                for path in sorted(set(unformatted.stdout.decode().split())):
+                    yield f"{path}: not formatted; say `opa fmt --write {path}`"
+            failing = self._run(folder, "test", *sorted(files))
+            if failing.returncode:
+                yield _text(failing)
+                return
+            coverage = self._run(folder, "test", "--coverage", "--threshold", "100", *sorted(files))
+            if coverage.returncode:
+                yield from _unreached(coverage)
+
+    def count(self, rego: Mapping[str, bytes], tests: Mapping[str, bytes]) -> int:
+        """How many tests there are."""
+        files = {**rego, **tests}
+        with _folder(files) as folder:
+            return len(json.loads(self._run(folder, "test", "--format", "json", *sorted(files)).stdout))
+
+    def _succeed(self, folder: Path, *arguments: str) -> bytes:
+        done = self._run(folder, *arguments)
+        if done.returncode:
+            raise RegoError(_text(done), help="say `conductor policy test` after mending it")
+        return done.stdout
+
+    def _run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(  # noqa: S603 -- the pinned OPA, by an argument list
+                [self.path, *arguments], cwd=folder, capture_output=True, timeout=SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise EnvironmentFailedError(f"{self.path} did not answer: {error}") from None
+
+
+def version_of(path: Path) -> str | None:
+    """What an executable says its version is; None if it is no OPA."""
+    try:
+        done = subprocess.run(  # noqa: S603 -- an argument list
+            [path, "version"], capture_output=True, timeout=SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    for line in done.stdout.decode(errors="replace").splitlines():
+        if line.startswith("Version: "):
+            return line.removeprefix("Version: ").strip()
+    return None
+
+
+@contextmanager
+def _folder(files: Mapping[str, bytes]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="conductor-opa-") as name:
+        folder = Path(name)
+        for path, data in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
+        yield folder
+
+
+def _text(done: subprocess.CompletedProcess[bytes]) -> str:
+    """What OPA said, on whichever stream."""
+    return (done.stdout + done.stderr).decode(errors="replace").strip()
+
+
+def _unreached(coverage: subprocess.CompletedProcess[bytes]) -> Iterator[str]:
+    """Every line that no test reaches."""
+    report, _ = json.JSONDecoder().raw_decode(coverage.stdout.decode() or "{}")
+    for path, file in sorted(report.get("files", {}).items()):
+        rows = {
+            row for part in file.get("not_covered", ()) for row in range(part["start"]["row"], part["end"]["row"] + 1)
+        }
+        for row in sorted(rows):
+            yield f"{path}:{row}: no test reaches this line"
