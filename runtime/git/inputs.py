@@ -1,7 +1,8 @@
 """Git x commits -> inputs by the SHA-256 of their raw blobs (plan, section 1).
 
 Rules kept: what counts is the path: a tracked `*.yaml`, `*.json`, `*.rego` or `*.wasm` below the five folders; whether
-it is well formed is the compiler's question. Content comes from blobs, never from a work tree.
+it is well formed is the compiler's question. Content comes from blobs, never from a work tree; what is no regular file
+(a symlink, a submodule, an executable) has a digest that no manifest can name.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from runtime.contract.change import Row
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
 from runtime.git.interface import Git, TreeFile
 
-_SUBMODULE = "160000"
+_REGULAR = "100644"
 
 
 def is_input(path: str) -> bool:
@@ -21,24 +22,21 @@ def is_input(path: str) -> bool:
 
 def digests(git: Git, commit: str) -> dict[str, str]:
     """Every input of a commit: path -> SHA-256."""
-    entries = {path: entry for path, entry in git.files(commit, *INPUT_FOLDERS).items() if _counts(path, entry)}
-    return _hashed(git, entries)
+    return _hashed(git, {path: entry for path, entry in git.files(commit, *INPUT_FOLDERS).items() if is_input(path)})
 
 
 def rows(git: Git, before: str, after: str) -> tuple[Row, ...]:
     """The inputs that differ between two commits, sorted by path: the first half of a change, without a compiler."""
     changes = [item for item in git.changes(before, after, *INPUT_FOLDERS) if is_input(item.path)]
-    olds = _hashed(git, {item.path: item.before for item in changes if item.before and _counts(item.path, item.before)})
-    news = _hashed(git, {item.path: item.after for item in changes if item.after and _counts(item.path, item.after)})
+    olds = _hashed(git, {item.path: item.before for item in changes if item.before is not None})
+    news = _hashed(git, {item.path: item.after for item in changes if item.after is not None})
     triples = [(item.path, olds.get(item.path), news.get(item.path)) for item in changes]
     return tuple(sorted(row for row in triples if row[1] != row[2]))
 
 
-def _counts(path: str, entry: TreeFile) -> bool:
-    return is_input(path) and entry.mode != _SUBMODULE
-
-
 def _hashed(git: Git, entries: dict[str, TreeFile]) -> dict[str, str]:
-    blobs = git.blobs(entry.oid for entry in entries.values())
+    blobs = git.blobs(entry.oid for entry in entries.values() if entry.mode == _REGULAR)
     known = {oid: sha256(data) for oid, data in blobs.items()}
-    return {path: known[entry.oid] for path, entry in entries.items()}
+    return {
+        path: known[entry.oid] if entry.mode == _REGULAR else f"mode {entry.mode}" for path, entry in entries.items()
+    }
