@@ -1,20 +1,19 @@
 """YAML nodes with spans: what `parse` gives and `decode` reads. Values are JSON's; a float's text is kept.
 
-A pointer is a tuple of keys and indices, `("spec", "rules", 0, "name")`.
+A pointer is a tuple of keys and indices, `("spec", "rules", 0, "name")`. Nodes are tuples because a tree has very many.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from compiler.diagnostics.model import Span
 
 Pointer: TypeAlias = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A value; `text` is what stands in the file (`0.10` of a float)."""
 
     value: bool | int | float | str | None
@@ -22,16 +21,14 @@ class Scalar:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(NamedTuple):
     """A list."""
 
     items: tuple[Node, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One key of a mapping with its value."""
 
     key: str
@@ -39,8 +36,7 @@ class Entry:
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """A mapping, in the file's order, keys unique."""
 
     entries: dict[str, Entry]
@@ -56,6 +52,10 @@ class Document:
 
     path: str
     root: Mapping
+    doubtful: frozenset[Span] = frozenset()
+    """Nodes that a finding already speaks of: no later stage adds a second finding about them."""
+    text: str = ""
+    """The file's text."""
 
     def node(self, pointer: Pointer) -> Node | None:
         """The node a pointer names, None if there is none."""

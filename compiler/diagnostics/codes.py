@@ -106,7 +106,9 @@ PRIVATE_KEY = Code("MC0607", "private-key", "a private key stands in the reposit
 NO_AGENT_KEY = Code("MC0608", "no-agent-key", "no agent has a key, so nothing could be applied or attested")
 TOO_FEW_PEOPLE = Code("MC0609", "too-few-people", "there are not two people, so nothing could be approved")
 DUPLICATE_PATH_RULE = Code("MC0610", "duplicate-path-rule", "two approval rules have one name")
-INCOMPLETE_GOVERNANCE = Code("MC0611", "incomplete-governance", "people are declared, but not by which rules they decide")
+INCOMPLETE_GOVERNANCE = Code(
+    "MC0611", "incomplete-governance", "people are declared, but not by which rules they decide"
+)
 BAD_GLOB = Code("MC0612", "bad-glob", "a glob has no meaning")
 
 # --- 09xx: policy ------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ In the manner of rustc and ruff (plan, section 4): lower case, no full stop, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -43,6 +43,8 @@ class Code:
     name: str
     summary: str
     severity: Severity = Severity.ERROR
+    secret: bool = False
+    """Whether what stands at the primary span must not be shown."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,10 @@ class Diagnostics:
         """Add a finding; `help` is the exact text to type, or the sentence that says what to do."""
         primary = at if isinstance(at, Label) else Label(at)
         self._found.append(Diagnostic(code, message, primary, others, help))
+
+    def extend(self, found: Iterable[Diagnostic]) -> None:
+        """Add findings that were made elsewhere."""
+        self._found.extend(found)
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(sorted(self._found, key=lambda item: (item.primary.span, item.code.id, item.message)))

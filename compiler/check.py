@@ -1,0 +1,98 @@
+"""Model -> CheckedModel: each domain's rules, then the repository's own Rego (`conductor/deny`).
+
+Rules kept: about a resource that a finding speaks of already, nothing more is said; what the policy holds against a
+resource is a finding at the YAML that its JSON pointer names; a policy that gives no answer lets nothing through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from compiler import rego
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Diagnostic, Diagnostics, Label, Span
+from compiler.domains.domain import Domain, Model, Resource, Spec
+from compiler.nodes import Mapping as MappingNode
+from compiler.nodes import Pointer
+
+
+@dataclass(frozen=True)
+class CheckedModel:
+    """A model, and whether it may be rendered: no error was found in anything it was made of."""
+
+    model: Model
+    sound: bool
+
+
+def check(
+    model: Model, files: Mapping[str, bytes], domains: Iterable[Domain], diagnostics: Diagnostics
+) -> CheckedModel:
+    """Ask every rule."""
+    domains = tuple(domains)
+    earlier = {span.path for item in diagnostics for span in _spans(item)}
+    found = Diagnostics()
+    for domain in domains:
+        domain.check(model, found)
+    spoken_of = earlier | {item.primary.span.path for item in found}
+    _ask_policy(model, files, domains, spoken_of, found)
+    diagnostics.extend(item for item in found if earlier.isdisjoint(span.path for span in _spans(item)))
+    return CheckedModel(model, sound=not diagnostics.failed)
+
+
+def _spans(item: Diagnostic) -> Iterable[Span]:
+    return (item.primary.span, *(label.span for label in item.secondary))
+
+
+def _ask_policy(
+    model: Model, files: Mapping[str, bytes], domains: Iterable[Domain], spoken_of: set[str], diagnostics: Diagnostics
+) -> None:
+    wasm = rego.check(files, diagnostics)
+    if wasm is None:
+        return  # a repository without a policy, or the finding says what keeps it from being asked
+    from runtime.policy.engine import Policy, PolicyError  # noqa: PLC0415 -- wasmtime is dear, and not always needed
+
+    resources = [
+        (domain, resource)
+        for domain in domains
+        for kind in domain.kinds
+        for _, resource in sorted(model.resources.get(kind.name, {}).items())
+        if resource.document.path not in spoken_of
+    ]
+    try:
+        denials = Policy.load(wasm).deny(
+            {
+                "resources": [domain.policy_input(resource, model) for domain, resource in resources],
+                "roles": sorted(_roles(model)),
+            }
+        )
+    except PolicyError as error:
+        at = Label(Span(rego.LOCK, 1, 1, 1, 1))
+        diagnostics.add(codes.POLICY_UNUSABLE, error.message, at, help=error.help)
+        return
+    by_name = {(resource.kind.name, resource.name): resource for _, resource in resources}
+    for denial in denials:
+        resource = by_name.get((denial.kind, denial.name))
+        if resource is None:
+            message = f"policy `{denial.rule}` denies {denial.kind} `{denial.name}`, which it was not asked about"
+            diagnostics.add(codes.POLICY_UNUSABLE, message, Label(Span(rego.LOCK, 1, 1, 1, 1)))
+            continue
+        at = Label(_place(resource, denial.pointer), f"policy `{denial.rule}`")
+        diagnostics.add(codes.POLICY_DENIED, denial.message, at, help=f"the rule is `{denial.rule}` in policies/")
+
+
+def _place(resource: Resource[Spec], pointer: str) -> Span:
+    """The span a JSON pointer (RFC 6901) names; of the nearest parent where it names nothing."""
+    document = resource.document
+    place: Pointer = ()
+    for part in pointer.split("/")[1:]:
+        step: str | int = part.replace("~1", "/").replace("~0", "~")
+        if not isinstance(document.node(place), MappingNode) and part.isdecimal():
+            step = int(part)
+        place = (*place, step)
+    return document.span(place)
+
+
+def _roles(model: Model) -> set[str]:
+    people = model.resources.get("Person", {})
+    return {role for person in people.values() for role in getattr(person.spec, "roles", ())}

@@ -1,0 +1,115 @@
+"""Arguments -> the one group of commands that they name, imported only then.
+
+A group is a file of this folder that has `register(app)`; a new command is a line in COMMANDS. What the libraries raise
+becomes a message with what to do about it on stderr, and the exit code: 1 findings, 2 wrong usage, 3 the environment.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+from runtime.contract.errors import ConductorError
+from runtime.release import VERSION
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # command: (module, what it does)
+    "check": ("compiler.cli.check", "Find every mistake of the tree."),
+    "explain": ("compiler.cli.explain", "Show the page of a code, such as MC0012."),
+    "build": ("compiler.cli.build", "Write the bundle and print the manifest's digest."),
+    "plan": ("compiler.cli.plan", "Say what a change would do, and whose approval it needs."),
+    "approve": ("compiler.cli.approve", "Sign a change after reading its plan."),
+    "genesis": ("compiler.cli.genesis", "Sign the state from which history starts."),
+    "verify": ("compiler.cli.verify", "Check every verdict and the whole ledger, offline."),
+    "evidence": ("compiler.cli.evidence", "Read the ledger."),
+    "policy": ("compiler.cli.policy", "Build policy.wasm, and test the Rego."),
+    "schema": ("compiler.cli.schema", "Write the JSON Schemas and reference pages."),
+    "agent": ("compiler.cli.agent", "Make it so, and sign what was done."),
+    "demo": ("compiler.cli.demo", "Play the whole way on a database of its own."),
+}
+EPILOG = "Exit codes: 0 clean, 1 findings or failed verification, 2 wrong usage, 3 the environment failed."
+
+
+class LazyGroup(TyperGroup):
+    """Knows every command by name and help; loads one when it is called or completed."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Load the command that is named, and give it."""
+        if args and isinstance(self.commands.get(args[0]), _Stub):
+            module, _ = COMMANDS[args[0]]
+            app = typer.Typer(rich_markup_mode=None, context_settings=CONTEXT)
+            importlib.import_module(module).register(app)
+            self.commands.update(get_group(app).commands)
+        return super().resolve_command(ctx, args)
+
+
+class _Stub(TyperCommand):
+    """Stands for a command in the help text."""
+
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(
+    name="conductor",
+    cls=LazyGroup,
+    help="Control room of a multi-tenant graph platform, kept in git.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=CONTEXT,
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it so
+    if wanted:
+        typer.echo(f"conductor {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _conductor(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the release.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    """Control room of a multi-tenant graph platform, kept in git."""
+
+
+def command() -> TyperGroup:
+    """Return the whole command line."""
+    group = get_command(app)
+    if not isinstance(group, LazyGroup):
+        raise TypeError("the command line is one group")
+    group.commands.update({name: _Stub(name=name, help=help_) for name, (_, help_) in COMMANDS.items()})
+    return group
+
+
+def run() -> None:
+    """Run, and end the process with its exit code."""
+    try:
+        command()(prog_name="conductor")
+    except ConductorError as error:
+        _complain(error.message, error.help)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # the reader (`| head`) has seen enough; the interpreter must not complain about it at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _complain(str(error), None)
+        sys.exit(3)
+
+
+def _complain(message: str, help_: str | None) -> None:
+    typer.secho("error", fg=typer.colors.RED, bold=True, nl=False, err=True)
+    typer.echo(f": {message}", err=True)
+    if help_:
+        typer.echo(f"  = help: {help_}", err=True)

@@ -1,0 +1,76 @@
+"""`conductor build`: the bundle as a folder, and the manifest's digest."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compiler.cli.options import HERE, Format, FormatOption, Repo, Rev, read_tree, written
+from compiler.cli.progress import progress
+from compiler.diagnostics.model import Diagnostics
+from compiler.driver import compile_tree
+from runtime.contract.canonical import sha256
+from runtime.contract.errors import UsageError
+from runtime.contract.manifest import Manifest
+
+TOP = frozenset({"config", "objects", "policy"})
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("build")(build)
+
+
+def build(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the bundle goes.")],
+    repo: Repo = HERE,
+    rev: Rev = None,
+    form: FormatOption = Format.FULL,
+) -> None:
+    """Write the bundle to a folder of its own and print the manifest's digest. Findings go to stderr."""
+    with progress("building"):
+        refuse_foreign(output)
+        diagnostics = Diagnostics()
+        tree = read_tree(repo, rev)
+        bundle = compile_tree(tree, diagnostics)
+        sys.stderr.write(written(diagnostics, tree, form, sys.stderr) if len(diagnostics) else "")
+        if bundle is None:
+            raise typer.Exit(1)
+        manifest = Manifest(tree.digests(), {path: sha256(data) for path, data in bundle.items()})
+        write(output, bundle)
+    sys.stdout.write(f"sha256:{manifest.digest}\n")
+
+
+def refuse_foreign(output: Path) -> None:
+    """Refuse to replace what is not a bundle: it would be lost."""
+    if output.is_symlink() or (output.exists() and not output.is_dir()):
+        raise UsageError(f"{output} is no folder", help="name one that does not exist yet")
+    if output.is_dir():
+        names = {path.name for path in output.iterdir()}
+        if names and not (names <= TOP and (output / "policy" / ".manifest").is_file()):
+            raise UsageError(
+                f"{output} holds something else than a bundle", help="name a folder that does not exist yet"
+            )
+
+
+def write(output: Path, bundle: Mapping[str, bytes]) -> None:
+    """Write the bundle beside its place and move it there, so that it is never seen half done."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as name:
+        made = Path(name) / "new"
+        made.mkdir(mode=0o755)
+        for folder in sorted({path.rpartition("/")[0] for path in bundle}):
+            (made / folder).mkdir(parents=True, exist_ok=True)
+        for path, data in bundle.items():
+            (made / path).write_bytes(data)
+        if output.exists():
+            output.rename(Path(name) / "old")
+        made.rename(output)
+
+
+__all__ = ["build", "refuse_foreign", "register", "write"]

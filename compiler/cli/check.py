@@ -1,0 +1,39 @@
+"""`conductor check`: every mistake of the tree in one run."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from compiler.cli.options import HERE, Format, FormatOption, Repo, Rev, Today, read_tree, written
+from compiler.cli.progress import progress
+from compiler.diagnostics.model import Diagnostics
+from compiler.driver import check_tree
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("check")(check)
+
+
+def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatOption = Format.FULL) -> None:
+    """Find every mistake of the tree, with file, line and column. Warnings end with 0, errors with 1."""
+    with progress("checking"):
+        diagnostics = Diagnostics()
+        tree = read_tree(repo, rev)
+        checked = check_tree(tree, diagnostics)
+
+    sys.stdout.write(written(diagnostics, tree, form))
+    if form is Format.FULL:
+        errors = sum(item.severity.value == "error" for item in diagnostics)
+        warnings = len(diagnostics) - errors
+        gap = "\n" if len(diagnostics) else ""
+        sys.stdout.write(
+            f"{gap}{_count(len(tree.files), 'file')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}\n"
+        )
+    raise typer.Exit(1 if diagnostics.failed else 0)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,88 @@
+"""Options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TextIO, TypeAlias
+
+import typer
+
+from compiler.diagnostics.as_json import as_json
+from compiler.diagnostics.concise import concise
+from compiler.diagnostics.full import full
+from compiler.diagnostics.model import Diagnostics
+from compiler.source import SourceTree, from_commit, from_worktree
+from runtime.contract.errors import UsageError
+from runtime.git.repository import Repository
+
+Repo: TypeAlias = Annotated[
+    Path, typer.Option("--repo", metavar="DIR", help="The repository, or any folder with the five folders.")
+]
+HERE = Path()
+
+
+class Format(StrEnum):
+    """How findings are written."""
+
+    FULL = "full"
+    CONCISE = "concise"
+    JSON = "json"
+
+
+FormatOption: TypeAlias = Annotated[Format, typer.Option("--format", help="How findings are written.")]
+Rev: TypeAlias = Annotated[
+    str | None, typer.Option("--rev", metavar="REV", help="A commit, instead of the work tree.", show_default=False)
+]
+
+
+def parse_day(text: str) -> date:
+    """Read `2026-11-24`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day, as 2026-11-24 is") from None
+
+
+Today: TypeAlias = Annotated[
+    date | None,
+    typer.Option(
+        "--today", metavar="DATE", parser=parse_day, help="The day to judge expiry by; today (UTC) if left out."
+    ),
+]
+
+
+def today_or(given: date | None) -> date:
+    """Return the day that was given, or today's: the only clock of `check` and `plan`."""
+    return given if given is not None else datetime.now(tz=UTC).date()
+
+
+def colourful(stream: TextIO) -> bool:
+    """Whether to colour what goes to a stream (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def read_tree(repo: Path, rev: str | None) -> SourceTree:
+    """Read the work tree, or a commit."""
+    if rev is None:
+        return from_worktree(repo)
+
+    with Repository(repo) as git:
+        commit = git.resolve(rev)
+        if commit is None:
+            raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline` lists those there are")
+        return from_commit(git, commit)
+
+
+def written(diagnostics: Diagnostics, tree: SourceTree, form: Format, stream: TextIO | None = None) -> str:
+    """Return findings as they go to a stream."""
+    match form:
+        case Format.JSON:
+            return as_json(diagnostics)
+        case Format.CONCISE:
+            return concise(diagnostics)
+
+    return full(diagnostics, tree.files, colour=colourful(stream or sys.stdout))

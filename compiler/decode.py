@@ -1,0 +1,264 @@
+"""Documents -> Resources: header by hand, `spec` by its kind's pydantic model, mistakes by span (plan, section 4).
+
+Rules kept:
+- exactly one finding for each mistake, at the place where it is mended;
+- a resource with a mistake is still taken, without what is wrong in it, wherever that is possible, so that one mistake
+  does not hide another nor look like one elsewhere; it is marked doubtful, and check says nothing about it;
+- the name of a resource that could not be read counts as declared, so nothing that refers to it looks wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Diagnostics, Label, Span
+from compiler.diagnostics.suggest import did_you_mean, one_of
+from compiler.domains.domain import Kind, Resource, Spec
+from compiler.mistakes import report
+from compiler.nodes import Document, Entry, Mapping, Node, Scalar
+from compiler.secrets import find_secrets
+
+API_VERSION = "conductor/v1"
+NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
+MAX_NAME = 63
+ROOT_KEYS = ("apiVersion", "kind", "metadata", "spec")
+METADATA_KEYS = ("name", "labels", "description")
+DROPS = 4
+"""How often what is wrong is left out before a resource is given up."""
+
+
+@dataclass
+class Resources:
+    """What was read. `declared`: kind -> name -> the path that declares it, also of what could not be read."""
+
+    resources: list[Resource[Spec]] = field(default_factory=list)
+    declared: dict[str, dict[str, str]] = field(default_factory=dict)
+    incomplete: set[str] = field(default_factory=set)
+
+    def declare(self, kind: str, name: str, path: str) -> None:
+        """Note that a name exists."""
+        self.declared.setdefault(kind, {}).setdefault(name, path)
+
+
+def decode(documents: MappingOf[str, Document | None], kinds: Sequence[Kind], diagnostics: Diagnostics) -> Resources:
+    """Decode every document."""
+    result = Resources()
+    by_name = {kind.name: kind for kind in kinds}
+    for path, document in documents.items():
+        resource = None if document is None else _Decoder(document, by_name, diagnostics).resource()
+        if resource is not None:
+            result.resources.append(resource)
+            result.declare(resource.kind.name, resource.name, path)
+            continue
+        for kind, name in _by_path(path, kinds):
+            result.declare(kind, name, path)
+            result.incomplete.add(kind)
+    return result
+
+
+def _by_path(path: str, kinds: Iterable[Kind]) -> Iterable[tuple[str, str]]:
+    """What a file that could not be read was to declare."""
+    folder, _, file = path.rpartition("/")
+    name = file.removesuffix(".yaml")
+    return ((kind.name, name) for kind in kinds if kind.folder == folder and kind.only in {None, name})
+
+
+class _Decoder:
+    """Decodes one document."""
+
+    def __init__(self, document: Document, kinds: MappingOf[str, Kind], diagnostics: Diagnostics) -> None:
+        self.document = document
+        self.path = document.path
+        self.kinds = kinds
+        self.diagnostics = diagnostics
+        self.secrets: frozenset[Span] = frozenset()
+
+    def resource(self) -> Resource[Spec] | None:
+        root = self.document.root
+        before = len(self.diagnostics)
+        self.unknown_keys(root, ROOT_KEYS)
+        self.secrets = find_secrets(self.document, self.diagnostics)
+        self.api_version(root.entries.get("apiVersion"))
+        kind = self.kind(root.entries.get("kind"))
+        metadata = self.metadata(root.entries.get("metadata"))
+        if kind is None or metadata is None:
+            return None
+        name, labels, description = metadata
+        self.folder(kind, name, len(self.diagnostics) == before)
+        spec = self.spec(kind, root.entries.get("spec"))
+        return None if spec is None else Resource(kind, name, labels, description, spec, self.document)
+
+    def first_key(self) -> Span:
+        """Where a finding about the whole document points."""
+        return next((entry.key_span for entry in self.document.root.entries.values()), self.document.root.span)
+
+    def api_version(self, entry: Entry | None) -> None:
+        if entry is None:
+            self.missing_root("apiVersion", f"apiVersion: {API_VERSION}")
+        elif not isinstance(entry.value, Scalar) or entry.value.value != API_VERSION:
+            found = f"`{entry.value.text}`" if isinstance(entry.value, Scalar) and entry.value.text else "another"
+            self.add(codes.API_VERSION, f"apiVersion is {found}", entry, f"apiVersion: {API_VERSION}")
+
+    def kind(self, entry: Entry | None) -> Kind | None:
+        if entry is None:
+            here = [kind for kind in self.kinds.values() if kind.folder == self.path.rpartition("/")[0]]
+            self.missing_root("kind", f"kind: {here[0].name}" if here else None)
+            return None
+        name = entry.value.value if isinstance(entry.value, Scalar) else None
+        kind = self.kinds.get(name) if isinstance(name, str) else None
+        if kind is None:
+            found = f"unknown kind `{name}`" if isinstance(name, str) else "a kind is a word"
+            help_ = did_you_mean(str(name), self.kinds, f"one of {one_of(self.kinds)}")
+            self.add(codes.UNKNOWN_KIND, found, entry, help_)
+        return kind
+
+    def metadata(self, entry: Entry | None) -> tuple[str, dict[str, str], str] | None:
+        if entry is None:
+            self.missing_root("metadata", "metadata: {name: ...}")
+            return None
+        if not isinstance(entry.value, Mapping):
+            self.add(codes.WRONG_TYPE, "metadata is a mapping", entry, "metadata: {name: ...}")
+            return None
+        self.unknown_keys(entry.value, METADATA_KEYS)
+        named = entry.value.entries.get("name")
+        stem = self.path.rsplit("/", 1)[-1].removesuffix(".yaml")
+        if named is None:
+            self.missing("name", entry.value, METADATA_KEYS, entry.key_span, f"name: {stem}")
+            return None
+        name = self.text(named, "name")
+        if name is None:
+            return None
+        if NAME.fullmatch(name) is None or len(name) > MAX_NAME:
+            self.add(
+                codes.BAD_NAME,
+                f"`{name}` is no name",
+                named,
+                f"lower-case letters, digits and single dashes, a letter first, at most {MAX_NAME}",
+            )
+            return None
+        return name, self.labels(entry.value.entries.get("labels")), self.description(entry.value)
+
+    def labels(self, entry: Entry | None) -> dict[str, str]:
+        if entry is None:
+            return {}
+        if not isinstance(entry.value, Mapping):
+            self.add(codes.WRONG_TYPE, "labels are a mapping of text", entry, "labels: {team: platform}")
+            return {}
+        found = {key: self.text(item, f"label `{key}`") for key, item in entry.value.entries.items()}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def description(self, metadata: Mapping) -> str:
+        entry = metadata.entries.get("description")
+        return (self.text(entry, "description") or "") if entry is not None else ""
+
+    def text(self, entry: Entry, what: str) -> str | None:
+        value = entry.value
+        if isinstance(value, Scalar) and isinstance(value.value, str):
+            return value.value
+        quoted = f'{entry.key}: "{value.text}"' if isinstance(value, Scalar) and value.text else None
+        self.add(codes.WRONG_TYPE, f"{what} is text", entry, quoted)
+        return None
+
+    def folder(self, kind: Kind, name: str, unblemished: bool) -> None:  # noqa: FBT001 -- private
+        """A kind lies in its folder, and a kind of which there is one in its one file."""
+        folder, _, file = self.path.rpartition("/")
+        wanted = f"{kind.folder}/{kind.only or file.removesuffix('.yaml')}.yaml"
+        if folder != kind.folder and unblemished:
+            span = self.document.span(("kind",))
+            self.diagnostics.add(
+                codes.WRONG_FOLDER,
+                f"a {kind.name} does not lie in {folder}/",
+                Label(span, f"this kind lies in {kind.folder}/"),
+                help=f"git mv {self.path} {wanted}",
+            )
+        elif kind.only is not None and file != f"{kind.only}.yaml" and name == file.removesuffix(".yaml"):
+            self.diagnostics.add(
+                codes.NAME_DIFFERS,
+                f"the {kind.name} is called `{kind.only}`",
+                self.document.span(("metadata", "name")),
+                help=f"name: {kind.only}, in {wanted}",
+            )
+
+    def spec(self, kind: Kind, entry: Entry | None) -> Spec | None:
+        if entry is None:
+            self.missing_root("spec", "spec:")
+            return None
+        node = entry.value
+        if isinstance(node, Scalar) and node.value is None and node.span not in self.document.doubtful:
+            node = Mapping({}, node.span)
+        if not isinstance(node, Mapping):
+            self.add(codes.WRONG_TYPE, "spec is a mapping", entry, None)
+            return None
+        value = plain(node)
+        for turn in range(DROPS):
+            try:
+                return kind.spec.model_validate_json(json.dumps(value, ensure_ascii=False), strict=True)
+            except ValidationError as error:
+                errors = error.errors(include_url=False, include_input=False)
+                if turn == 0:
+                    report(errors, kind.spec, self.document, self.secrets, self.diagnostics)
+                if not _dropped(value, [item["loc"] for item in errors]):
+                    return None
+        return None
+
+    def unknown_keys(self, node: Mapping, known: Sequence[str]) -> None:
+        for key, entry in node.entries.items():
+            if key not in known and entry.key_span not in self.document.doubtful:
+                self.diagnostics.add(
+                    codes.UNKNOWN_KEY,
+                    f"unknown key `{key}`",
+                    entry.key_span,
+                    help=did_you_mean(key, set(known) - node.entries.keys(), f"the keys here are {one_of(known)}"),
+                )
+
+    def missing(self, key: str, siblings: Mapping, known: Sequence[str], at: Span, help_: str | None) -> None:
+        """Say that a key is missing, unless it is there and misspelt, which was said already."""
+        if not any(did_you_mean(other, [key]) for other in siblings.entries if other not in known):
+            self.diagnostics.add(codes.MISSING_KEY, f"`{key}` is missing", at, help=help_)
+
+    def missing_root(self, key: str, help_: str | None) -> None:
+        """Say that a key of the header is missing."""
+        self.missing(key, self.document.root, ROOT_KEYS, self.first_key(), help_)
+
+    def add(self, code: codes.Code, message: str, entry: Entry, help_: str | None) -> None:
+        span = entry.value.span if isinstance(entry.value, Scalar) and entry.value.text else entry.key_span
+        if span not in self.document.doubtful and entry.value.span not in self.document.doubtful:
+            self.diagnostics.add(code, message, span, help=help_)
+
+
+def plain(node: Node) -> Any:
+    """Return the JSON value of a node."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Mapping):
+        return {key: plain(entry.value) for key, entry in node.entries.items()}
+    return [plain(item) for item in node.items]
+
+
+def _dropped(value: Any, places: Iterable[tuple[str | int, ...]]) -> bool:
+    """Take out what is wrong, the last items of lists first; False if something cannot be taken out."""
+    parents: list[tuple[Any, str | int]] = []
+    for place in places:
+        steps: list[tuple[Any, str | int]] = []
+        node = value
+        for part in place:
+            is_item = isinstance(node, list) and isinstance(part, int) and 0 <= part < len(node)
+            if is_item or (isinstance(node, dict) and part in node):
+                steps.append((node, part))
+                node = node[part]
+        if not steps:
+            return False
+        parent, last = steps[-1]
+        if not any(parent is other and last == key for other, key in parents):
+            parents.append((parent, last))
+    for parent, last in sorted(parents, key=lambda item: item[1] if isinstance(item[1], int) else -1, reverse=True):
+        del parent[last]
+    return True

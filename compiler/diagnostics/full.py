@@ -1,0 +1,82 @@
+"""Diagnostics x sources -> findings in the manner of rustc: headline, source lines with marks, help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from compiler.diagnostics.model import Diagnostic, Label, Severity
+
+_MAX_WIDTH = 160
+_RED, _YELLOW, _BLUE, _CYAN, _BOLD, _RESET = (
+    "\x1b[1;31m",
+    "\x1b[1;33m",
+    "\x1b[1;34m",
+    "\x1b[1;36m",
+    "\x1b[1m",
+    "\x1b[0m",
+)
+
+
+def full(diagnostics: Iterable[Diagnostic], sources: Mapping[str, bytes], *, colour: bool = False) -> str:
+    """Return all findings, an empty line between them."""
+    return "\n".join(_Drawing(item, sources, colour).text() for item in diagnostics)
+
+
+class _Drawing:
+    def __init__(self, item: Diagnostic, sources: Mapping[str, bytes], colour: bool) -> None:  # noqa: FBT001 -- private
+        self.item = item
+        self.sources = sources
+        self.colour = colour
+        self.tint = _RED if item.severity is Severity.ERROR else _YELLOW
+        labels = (item.primary, *item.secondary)
+        shown = [label for label in labels if self.source(label) is not None]
+        self.width = len(str(max((label.span.line for label in shown), default=1)))
+
+    def text(self) -> str:
+        item = self.item
+        head = self.paint(f"{item.severity}[{item.code.id}]", self.tint) + self.paint(f": {item.message}", _BOLD)
+        lines = [head, *self.snippet(item.primary, "-->", "^", self.tint)]
+        for label in item.secondary:
+            lines += [self.gutter("|"), *self.snippet(label, ":::", "-", _BLUE)[:]]
+        if item.help:
+            lines.append(self.gutter("= ") + self.paint("help", _CYAN) + f": {item.help}")
+        return "".join(f"{line.rstrip()}\n" for line in lines)
+
+    def snippet(self, label: Label, arrow: str, mark: str, tint: str) -> list[str]:
+        span = label.span
+        place = f"{span.path}:{span.line}:{span.column}"
+        head = " " * self.width + self.paint(arrow, _BLUE) + f" {place}"
+        if arrow == ":::":
+            head = " " * (self.width + 1) + self.paint(arrow, _BLUE) + f" {place}"
+        source = self.source(label)
+        if source is None:
+            return [head]
+        last = span.end_column if span.end_line == span.line else len(source) + 1
+        length = max(1, min(last, len(source) + 1) - span.column)
+        if self.item.code.secret and label is self.item.primary:
+            source = source[: span.column - 1] + "*" * 8
+            length = 8
+        if len(source) > _MAX_WIDTH:
+            source = source[: max(_MAX_WIDTH, span.column + 20)] + "…"
+            length = min(length, len(source) - span.column + 1)
+        number = self.paint(f"{span.line:>{self.width}} |", _BLUE)
+        marks = " " * (span.column - 1) + self.paint(mark * length + (f" {label.text}" if label.text else ""), tint)
+        body = [f"{number} {source}", self.gutter("| ") + marks]
+        return [head, self.gutter("|"), *body] if arrow == "-->" else [head, *body]
+
+    def source(self, label: Label) -> str | None:
+        """The source line of a label, None where there is none to show."""
+        span, data = label.span, self.sources.get(label.span.path)
+        if data is None or span[1:3] == span[3:5]:
+            return None
+        lines = data.split(b"\n")
+        if not 0 < span.line <= len(lines):
+            return None
+        text = lines[span.line - 1].decode("utf-8", "replace").removesuffix("\r")
+        return "".join(char if char.isprintable() else "\ufffd" if char != "\t" else " " for char in text)
+
+    def gutter(self, text: str) -> str:
+        return " " * (self.width + 1) + self.paint(text, _BLUE)
+
+    def paint(self, text: str, tint: str) -> str:
+        return f"{tint}{text}{_RESET}" if self.colour else text

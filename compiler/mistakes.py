@@ -1,0 +1,204 @@
+"""pydantic's errors -> findings with spans, one for each mistake; part of the stage `decode`.
+
+A missing key is found at its parent's key, an unknown one at the key itself; a key that is misspelt is one mistake and
+not two; a union's branches speak with one voice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Code, Diagnostics, Span
+from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
+from compiler.nodes import Document, Mapping, Node, Pointer, Scalar
+from compiler.nodes import Sequence as Items
+from compiler.secrets import HELP
+from compiler.shape import fields_at
+
+_TYPES = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "decimal_type": "a number",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "none_required": "nothing",
+    "date_type": "a date",
+}
+_RANGES = {
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+}
+
+
+def report(
+    errors: Sequence[ErrorDetails],
+    model: type[BaseModel],
+    document: Document,
+    secrets: frozenset[Span],
+    diagnostics: Diagnostics,
+) -> None:
+    """Add a finding for each mistake that pydantic found below `spec`."""
+    _Reporter(model, document, document.doubtful | secrets, diagnostics).report(errors)
+
+
+class _Reporter:
+    def __init__(
+        self, model: type[BaseModel], document: Document, quiet: frozenset[Span], diagnostics: Diagnostics
+    ) -> None:
+        self.model = model
+        self.document = document
+        self.quiet = quiet
+        self.diagnostics = diagnostics
+
+    def report(self, errors: Sequence[ErrorDetails]) -> None:
+        misspelt = self.unknown_keys([error for error in errors if error["type"] == "extra_forbidden"])
+        self.missing_keys([error for error in errors if error["type"] == "missing"], misspelt)
+        by_place: dict[Pointer, list[ErrorDetails]] = {}
+        for error in errors:
+            if error["type"] not in {"extra_forbidden", "missing"}:
+                by_place.setdefault(self.pointer(error["loc"]), []).append(error)
+        for place, found in by_place.items():
+            if not self.is_quiet(place):
+                self.value(place, found)
+
+    def unknown_keys(self, errors: Iterable[ErrorDetails]) -> set[Pointer]:
+        """Report unknown keys; return the places that they misspell."""
+        misspelt: set[Pointer] = set()
+        for error in errors:
+            place = self.pointer(error["loc"])
+            parent, key = place[:-1], str(place[-1])
+            if self.is_quiet(place):
+                continue
+            known = fields_at(self.model, error["loc"][:-1])
+            node = self.document.node(parent)
+            present = node.entries.keys() if isinstance(node, Mapping) else set()
+            meant = nearest(key, known - present)
+            if meant is not None:
+                misspelt.add((*parent, meant))
+            self.diagnostics.add(
+                codes.UNKNOWN_KEY,
+                f"unknown key `{key}`",
+                self.document.key_span(place),
+                help=f"did you mean `{meant}`?" if meant else f"the keys here are {one_of(known)}",
+            )
+        return misspelt
+
+    def missing_keys(self, errors: Iterable[ErrorDetails], misspelt: set[Pointer]) -> None:
+        for error in errors:
+            *above, key = error["loc"]
+            parent = self.pointer(above)
+            if (*parent, key) in misspelt or self.is_quiet(parent):
+                continue
+            self.diagnostics.add(
+                codes.MISSING_KEY, f"`{key}` is missing", self.document.key_span(parent), help=f"{key}: ..."
+            )
+
+    def value(self, place: Pointer, errors: Sequence[ErrorDetails]) -> None:
+        """Report what is wrong with one value; several errors are a union's branches, or of one cause."""
+        node = self.document.node(place)
+        types = [_TYPES[error["type"]] for error in errors if error["type"] in _TYPES]
+        if types and len(types) == len(errors):
+            self.wrong_type(place, node, list(dict.fromkeys(types)))
+            return
+        error = next(error for error in errors if error["type"] not in _TYPES)
+        kind, context = error["type"], error.get("ctx", {})
+        what = _called(place)
+        if kind in _RANGES:
+            self.add(codes.OUT_OF_RANGE, place, f"{what} {_RANGES[kind].format(**context)}", None)
+        elif kind in {"literal_error", "enum", "union_tag_invalid"}:
+            allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags") or ""))
+            found = node.text if isinstance(node, Scalar) else ""
+            help_ = did_you_mean(found, allowed, f"one of {one_of(allowed)}")
+            self.add(codes.UNKNOWN_VALUE, place, f"{what} has no value `{found}`", help_)
+        elif kind == "secret_reference":
+            self.add(codes.SECRET_VALUE, place, error["msg"], HELP)
+        elif kind == "string_pattern_mismatch":
+            self.add(codes.PATTERN, place, f"{what} must have the form `{context['pattern']}`", None)
+        else:
+            message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+            code = codes.PATTERN if isinstance(node, Scalar) and "error" not in context else codes.INVALID_VALUE
+            self.add(code, place, message[:1].lower() + message[1:] if message[1:2].islower() else message, None)
+
+    def wrong_type(self, place: Pointer, node: Node | None, types: Sequence[str]) -> None:
+        what, wanted = _called(place), " or ".join(types)
+        if isinstance(node, Scalar) and isinstance(node.value, float):
+            advice = f'write it as text: "{node.text}"' if "text" in types else f"write {wanted}"
+            self.add(codes.INEXACT_NUMBER, place, f"{what} must be exact, and a decimal number is not", advice)
+            return
+        help_ = None
+        if isinstance(node, Scalar) and node.text and "text" in types:
+            help_ = f'quote it: "{node.text}"'
+        elif isinstance(node, Scalar) and "a whole number" in types and re.fullmatch(r"-?[0-9]+", node.text):
+            help_ = f"write it without quotes: {node.text}"
+        elif isinstance(node, Scalar) and "true or false" in types and node.text.lower() in {"true", "false"}:
+            help_ = f"write it without quotes: {node.text.lower()}"
+        self.add(codes.WRONG_TYPE, place, f"{what} must be {wanted}, and is {_kind(node)}", help_)
+
+    def add(self, code: Code, place: Pointer, message: str, help_: str | None) -> None:
+        self.diagnostics.add(code, message, self.document.span(place), help=help_)
+
+    def pointer(self, place: Iterable[str | int]) -> Pointer:
+        """Where in the document an error is: a place without what is no step there; what is missing stays."""
+        pointer: Pointer = ("spec",)
+        parts = list(place)
+        for index, part in enumerate(parts):
+            is_last = index == len(parts) - 1
+            node = self.document.node(pointer)
+            there = self.document.node((*pointer, part)) is not None
+            if there or (is_last and isinstance(node, Mapping) and part != "[key]"):
+                pointer = (*pointer, part)
+        return pointer
+
+    def is_quiet(self, place: Pointer) -> bool:
+        """Whether a finding already speaks of a place, or of what it lies in."""
+        if not self.quiet:
+            return False
+        places = [place[:length] for length in range(1, len(place) + 1)]
+        nodes = [self.document.node(item) for item in places]
+        return any(node is not None and node.span in self.quiet for node in nodes) or any(
+            self.document.key_span(item) in self.quiet for item in places
+        )
+
+
+def _called(place: Pointer) -> str:
+    """`key`, or `item 2 of `key``."""
+    if isinstance(place[-1], int):
+        return f"item {place[-1] + 1} of {_called(place[:-1])}"
+    return f"`{place[-1]}`"
+
+
+def _kind(node: Node | None) -> str:
+    if isinstance(node, Items):
+        return "a list"
+    if isinstance(node, Scalar):
+        match node.value:
+            case None:
+                return "empty"
+            case bool():
+                return "a truth value"
+            case int():
+                return "a whole number"
+            case float():
+                return "a decimal number"
+        return "text"
+    return "a mapping"

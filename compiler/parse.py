@@ -1,0 +1,292 @@
+"""SourceTree -> Documents: YAML events of libyaml -> nodes with spans (plan, section 4).
+
+The subset: one document a file, a mapping at its root; no anchors, aliases, merge keys, tags, directives or duplicate
+keys; keys are strings; YAML 1.2 core scalars, and what YAML 1.1 reads otherwise asks for quotes; nesting up to 32.
+Rules kept:
+
+- each mistake gives one finding, and reading goes on where it can: what was read of the file is still decoded, and the
+  nodes a finding speaks of are remembered, so that no later stage speaks of them again;
+- nothing in a file makes this stage fail: no recursion, no memory beyond a multiple of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as MappingOf
+from typing import Any
+
+from yaml import MarkedYAMLError, YAMLError
+from yaml._yaml import CParser
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Diagnostics, Label, Span
+from compiler.nodes import Document, Entry, Mapping, Node, Scalar, Sequence
+from compiler.scalars import Trouble, resolve_plain
+from compiler.text import read_text
+
+MAX_DEPTH = 32
+
+_new = tuple.__new__
+
+
+def parse(files: MappingOf[str, bytes], diagnostics: Diagnostics) -> dict[str, Document | None]:
+    """Read every YAML file; None stands for one that could not be read to its end."""
+    return {path: parse_file(path, data, diagnostics) for path, data in files.items() if path.endswith(".yaml")}
+
+
+def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | None:
+    """Read one file."""
+    found = read_text(path, data, diagnostics)
+    if found is None:
+        return None
+    text, clean = found
+    builder = _Builder(path, text, diagnostics)
+    try:
+        root = builder.build()
+    except YAMLError as error:
+        if clean:  # else what stood there instead of the spaces may be the cause
+            builder.syntax_error(error)
+        return None
+    if root is None:
+        return None
+    if not isinstance(root, Mapping):
+        if not (isinstance(root, Scalar) and root.span in builder.doubtful):
+            diagnostics.add(codes.NO_DOCUMENT, "a resource is a mapping", root.span, help=_SKELETON)
+        return None
+    return Document(path, root, frozenset(builder.doubtful), text)
+
+
+_SKELETON = "begin with `apiVersion: conductor/v1`, `kind:`, `metadata:` and `spec:`"
+
+
+class _Builder:
+    """Builds the nodes of one file from its events."""
+
+    def __init__(self, path: str, text: str, diagnostics: Diagnostics) -> None:
+        self.path = path
+        self.text = text
+        self.diagnostics = diagnostics
+        self.doubtful: set[Span] = set()
+
+    def build(self) -> Node | None:  # noqa: PLR0915 -- one loop over all events, written out for speed
+        """Return the root; None after a finding that ends the reading of the file."""
+        path, get, resolve = self.path, CParser(self.text).get_event, resolve_plain
+        # the open collection: `entries` of a mapping or `items` of a sequence; `key` waits for its value
+        entries: dict[str, Entry] | None = None
+        items: list[Node] | None = None
+        key: str | None = None
+        key_span: Span | None = None
+        opened: Any = None
+        stack: list[tuple[Any, ...]] = []
+        root: Node | None = None
+        documents = 0
+        node: Node
+        while True:
+            event: Any = get()
+            kind = type(event)
+            if kind is ScalarEvent:
+                start, end = event.start_mark, event.end_mark
+                span = _new(Span, (path, start.line + 1, start.column + 1, end.line + 1, end.column + 1))
+                text = value = event.value
+                if event.anchor is not None or event.tag is not None:
+                    self.properties(event, span)
+                elif event.style == "":
+                    value = resolve(text)
+                    if value.__class__ is Trouble:
+                        value = self.trouble(value, text, span)
+                if entries is not None and key is None:
+                    key, key_span = self.key(text, value, event.style, span), span
+                    continue
+                node = _new(Scalar, (value, text, span))
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                stack.append((entries, items, key, key_span, opened))
+                if len(stack) > MAX_DEPTH:
+                    self.too_deep(event)
+                    return None
+                if event.anchor is not None or event.tag is not None:
+                    self.properties(event, None)
+                entries, items = ({}, None) if kind is MappingStartEvent else (None, [])
+                key, opened = None, event.start_mark
+                continue
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                end = event.end_mark
+                span = _new(Span, (path, opened.line + 1, opened.column + 1, end.line + 1, end.column + 1))
+                node = Sequence(tuple(items), span) if items is not None else Mapping(entries or {}, span)
+                entries, items, key, key_span, opened = stack.pop()
+            elif kind is AliasEvent:
+                node = self.alias(event)
+            elif kind is DocumentStartEvent:
+                documents += 1
+                if not self.document(event, documents):
+                    return root
+                continue
+            elif kind is StreamEndEvent:
+                if not documents:
+                    self.diagnostics.add(
+                        codes.NO_DOCUMENT, "the file is empty", Label(Span(path, 1, 1, 1, 1)), help=_SKELETON
+                    )
+                return root
+            else:
+                continue
+            if items is not None:
+                items.append(node)
+            elif entries is None:
+                root = node
+            elif key is None:
+                key, key_span = self.odd_key(node), node.span
+            else:
+                self.entry(entries, key, key_span or node.span, node)
+                key = None
+
+    def entry(self, entries: dict[str, Entry], key: str, key_span: Span, node: Node) -> None:
+        """Put a key's value into the open mapping."""
+        first = entries.setdefault(key, Entry(key, key_span, node))
+        if key == "<<":
+            self.diagnostics.add(
+                codes.MERGE_KEY, "a merge key is not allowed", key_span, help="write the keys out where they are needed"
+            )
+            del entries[key]
+            self.doubtful.add(node.span)
+        elif first.key_span is not key_span:
+            self.diagnostics.add(
+                codes.DUPLICATE_KEY,
+                f"key `{key}` stands twice",
+                Label(key_span, "again here"),
+                Label(first.key_span, "first here"),
+                help="delete one of the two",
+            )
+
+    def key(self, text: str, value: object, style: str, span: Span) -> str:
+        """Return the key a scalar stands for."""
+        if style == "" and not isinstance(value, str) and span not in self.doubtful:
+            what = "an empty key" if not text else f"key `{text}`"
+            self.diagnostics.add(codes.KEY_TYPE, f"{what} is not text", span, help=f'"{text}":')
+            self.doubtful.add(span)
+        return text
+
+    def odd_key(self, node: Node) -> str:
+        """Say that a collection or an alias is no key."""
+        if not isinstance(node, Scalar):
+            span = node.span
+            one_line = span.end_line == span.line
+            self.diagnostics.add(
+                codes.KEY_TYPE,
+                "a key is not a list or mapping",
+                span if one_line else Span(span.path, span.line, span.column, span.line, span.column + 1),
+                help="quote text that begins with `{` or `[`",
+            )
+            self.doubtful.add(span)
+        return f"\0{node.span.line}:{node.span.column}"  # no key that can be written, so it is never a duplicate
+
+    def trouble(self, trouble: Trouble, text: str, span: Span) -> str:
+        """Say why a plain scalar has no value."""
+        if trouble is Trouble.AMBIGUOUS:
+            self.diagnostics.add(
+                codes.AMBIGUOUS_SCALAR,
+                f"`{text}` means different things to different readers of YAML",
+                Label(span, "needs quotes"),
+                help=f'"{text}"' + _meant(text),
+            )
+        else:
+            self.diagnostics.add(
+                codes.NUMBER_RANGE, f"`{text[:40]}` cannot be carried exactly", span, help=f'as text: "{text[:40]}"'
+            )
+        self.doubtful.add(span)
+        return text
+
+    def properties(self, event: Any, span: Span | None) -> None:
+        """Say that an anchor or a tag is not allowed."""
+        start = event.start_mark
+        line = self.text.split("\n")[start.line] if start.line <= self.text.count("\n") else ""
+        for match in re.finditer(r"[&!]\S*", line[start.column :]):
+            column = start.column + match.start() + 1
+            at = Span(self.path, start.line + 1, column, start.line + 1, column + len(match.group()))
+            if match.group()[0] == "&" and event.anchor is not None:
+                self.diagnostics.add(
+                    codes.ANCHOR, f"anchor `{match.group()}` is not allowed", at, help="write the value out twice"
+                )
+                event.anchor = None
+            elif match.group()[0] == "!" and event.tag is not None:
+                self.diagnostics.add(codes.TAG, f"tag `{match.group()}` is not allowed", at, help="delete the tag")
+                event.tag = None
+        if span is not None:
+            self.doubtful.add(span)
+
+    def alias(self, event: Any) -> Scalar:
+        """Say that an alias is not allowed; its value is unknown."""
+        start, end = event.start_mark, event.end_mark
+        span = Span(self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        self.diagnostics.add(
+            codes.ANCHOR, f"alias `*{event.anchor}` is not allowed", span, help="write the value out here"
+        )
+        self.doubtful.add(span)
+        return Scalar(None, "", span)
+
+    def document(self, event: Any, number: int) -> bool:
+        """Whether a document that starts may be read."""
+        start = event.start_mark
+        span = Span(self.path, start.line + 1, 1, start.line + 1, 4)
+        if number > 1:
+            self.diagnostics.add(
+                codes.SEVERAL_DOCUMENTS, "a second document starts here", span, help="give each resource its own file"
+            )
+            return False
+        if event.version is not None or event.tags:
+            self.diagnostics.add(codes.TAG, "a directive is not allowed", span, help="delete the line that begins in %")
+        return True
+
+    def too_deep(self, event: Any) -> None:
+        start = event.start_mark
+        span = Span(self.path, start.line + 1, start.column + 1, start.line + 1, start.column + 2)
+        self.diagnostics.add(
+            codes.TOO_DEEP, f"nested deeper than {MAX_DEPTH}", span, help="no resource needs it: flatten what is there"
+        )
+
+    def syntax_error(self, error: YAMLError) -> None:
+        """Say what libyaml says."""
+        mark = getattr(error, "problem_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        problem = str(getattr(error, "problem", None) or "not readable")
+        others = []
+        context = error.context_mark if isinstance(error, MarkedYAMLError) else None
+        if context is not None and context.line + 1 != line:
+            at = Span(self.path, context.line + 1, context.column + 1, context.line + 1, context.column + 2)
+            others.append(Label(at, str(getattr(error, "context", "") or "")))
+        self.diagnostics.add(
+            codes.YAML_SYNTAX,
+            f"not YAML: {problem}",
+            Label(Span(self.path, line, column, line, column + 1)),
+            *others,
+            help=_ADVICE.get(problem),
+        )
+
+
+def _meant(text: str) -> str:
+    lower = text.lower()
+    if lower in {"yes", "on", "y"}:
+        return " for the text, true for the truth value"
+    if lower in {"no", "off", "n"}:
+        return " for the text, false for the truth value"
+    return ""
+
+
+_ADVICE = {
+    "mapping values are not allowed in this context": "quote a value that holds `: `, or mend the indentation",
+    "could not find expected ':'": "end the key with `:`",
+    "did not find expected key": "line the key up with the others of its mapping",
+    "did not find expected '-' indicator": "line the item up with the others of its list",
+    "found character that cannot start any token": "quote a value that begins with `@`, `%` or a backquote",
+    "found unexpected end of stream": "close the quotes",
+    "did not find expected ',' or ']'": "close the list with `]`",
+    "did not find expected ',' or '}'": "close the mapping with `}`",
+}

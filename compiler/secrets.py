@@ -1,0 +1,66 @@
+"""Document -> the places where a secret itself seems to stand; part of the stage `decode`.
+
+Rules kept: a secret is a reference, `env:NAME` or `file:PATH`; what looks like a secret is never repeated in a finding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Diagnostics, Label, Span
+from compiler.nodes import Document, Mapping, Node, Scalar
+
+REFERENCE = re.compile(r"(?:env|file):\S+")
+HELP = "give a reference, `env:NAME` or `file:PATH`, and change the secret: it was written down"
+
+_MARKS = (
+    *("://", "-----begin", "akia", "asia", "aiza", "ghp_", "gho_", "github_pat_", "glpat-", "xox", "sk-", "sk_", "eyj"),
+    *("password", "passwd", "passphrase", "secret", "token", "apikey", "api_key", "private_key", "credential"),
+)
+"""A text without any of these is not looked at again."""
+_VALUE = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"  # a URL with a password
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\bAIza[0-9A-Za-z_-]{35}\b"
+    r"|\bgh[pousr]_[0-9A-Za-z]{36}"
+    r"|\bgithub_pat_[0-9A-Za-z_]{22}"
+    r"|\bglpat-[0-9A-Za-z_-]{20}"
+    r"|\bxox[abprs]-[0-9A-Za-z-]{10}"
+    r"|\bsk[-_](?:live|test|proj|ant)?[-_]?[0-9A-Za-z]{20}"
+    r"|\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\."
+)
+_KEY = re.compile(
+    r"(?:^|[_-])(?:password|passwd|passphrase|secret|token|api_?key|private_key|credentials?)$", re.IGNORECASE
+)
+
+
+def find_secrets(document: Document, diagnostics: Diagnostics) -> frozenset[Span]:
+    """Add a finding for each literal that looks like a secret; return their spans."""
+    lower = document.text.lower()
+    if not any(mark in lower for mark in _MARKS):
+        return frozenset()
+    spans = [scalar.span for key, scalar in _scalars("", document.root) if _is_secret(key, scalar)]
+    for span in spans:
+        diagnostics.add(codes.SECRET_VALUE, "a secret stands here in clear text", Label(span), help=HELP)
+    return frozenset(spans)
+
+
+def _is_secret(key: str, scalar: Scalar) -> bool:
+    value = scalar.value
+    if not isinstance(value, str) or not value:
+        return False
+    return _VALUE.search(value) is not None or (_KEY.search(key) is not None and REFERENCE.fullmatch(value) is None)
+
+
+def _scalars(key: str, node: Node) -> Iterator[tuple[str, Scalar]]:
+    if isinstance(node, Scalar):
+        yield key, node
+    elif isinstance(node, Mapping):
+        for entry in node.entries.values():
+            yield from _scalars(entry.key, entry.value)
+    else:
+        for item in node.items:
+            yield from _scalars(key, item)

@@ -1,0 +1,229 @@
+"""Work tree or commit -> SourceTree: the inputs of the compiler, by their raw bytes (plan, section 1).
+
+Inputs are the `*.yaml`, `*.json`, `*.rego` and `*.wasm` files of the five folders; `README.md` is none. Rules kept:
+
+- any other file is a finding, and so is a symbolic link, a submodule, an LFS pointer, a nested `.gitattributes`, a mode
+  other than 100644, a path that is not lower-case ASCII, and a file that nothing reads: one finding a file;
+- from a commit, bytes are the raw blobs; from a work tree, the bytes on disk: no attribute or filter ever applies;
+- of a work tree that is a git repository, tracked files count, and untracked ones that are not ignored, because they
+  are what `git add` would take; of any other folder, every file counts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Code, Diagnostic, Diagnostics, Label, Span
+from runtime.contract.canonical import sha256
+from runtime.contract.errors import EnvironmentFailedError, UsageError
+from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES, PATH
+from runtime.git.interface import Git
+
+MAX_BYTES = 1024 * 1024
+MAX_WASM_BYTES = 16 * 1024 * 1024
+READ_JSON = frozenset({"policies/policy.lock.json"})
+READ_WASM = frozenset({"policies/policy.wasm"})
+LFS = b"version https://git-lfs.github.com/spec/"
+GIT_SECONDS = 60
+
+_REGULAR, _EXECUTABLE, _LINK, _SUBMODULE = "100644", "100755", "120000", "160000"
+_STAGED = re.compile(r"[0-7]{6} [0-9a-f]{40,64} [0-3]\t")
+
+
+@dataclass(frozen=True)
+class SourceTree:
+    """Path -> raw bytes of every input, sorted by path, and what is wrong with the files as such."""
+
+    files: Mapping[str, bytes]
+    findings: tuple[Diagnostic, ...] = ()
+
+    def digests(self) -> dict[str, str]:
+        """Path -> SHA-256 (hex) of the raw bytes: the first half of the manifest."""
+        return {path: sha256(data) for path, data in self.files.items()}
+
+
+def from_worktree(repo: Path) -> SourceTree:
+    """Read the five folders of a work tree; raises UsageError where there are none."""
+    if not any((repo / folder).is_dir() for folder in INPUT_FOLDERS):
+        raise UsageError(
+            f"{shown(str(repo))} has none of the folders {', '.join(INPUT_FOLDERS)}",
+            help="go to the repository, or name it with --repo DIR",
+        )
+    sorter = _Sorter()
+    paths = _listed(repo) if (repo / ".git").exists() else _walked(repo)
+    for path, is_submodule in sorted(paths.items()):
+        if is_submodule:
+            sorter.admit(path, _SUBMODULE)
+            continue
+        try:
+            status = os.lstat(repo / path)
+        except FileNotFoundError:
+            continue  # tracked, and removed in the work tree
+        if sorter.admit(path, _mode(status), status.st_size):
+            sorter.keep(path, (repo / path).read_bytes())
+    return sorter.tree()
+
+
+def from_commit(git: Git, commit: str) -> SourceTree:
+    """Read the five folders of a commit."""
+    sorter = _Sorter()
+    files = git.files(commit, *INPUT_FOLDERS)
+    wanted = [(path, file.oid) for path, file in sorted(files.items()) if sorter.admit(path, file.mode)]
+    blobs = git.blobs(oid for _, oid in wanted)
+    for path, oid in wanted:
+        if sorter.fits(path, len(blobs[oid])):
+            sorter.keep(path, blobs[oid])
+    return sorter.tree()
+
+
+def from_files(files: Mapping[str, bytes]) -> SourceTree:
+    """Take files that are already in memory."""
+    sorter = _Sorter()
+    for path, data in sorted(files.items()):
+        if sorter.admit(path, _REGULAR, len(data)):
+            sorter.keep(path, data)
+    return sorter.tree()
+
+
+def shown(path: str) -> str:
+    """Return a path as it may be printed: what is not printable is escaped."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+@dataclass
+class _Sorter:
+    """Admits each path once, or says what is wrong with it."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    found: Diagnostics = field(default_factory=Diagnostics)
+
+    def tree(self) -> SourceTree:
+        return SourceTree(self.files, tuple(self.found))
+
+    def admit(self, path: str, mode: str, size: int = 0) -> bool:
+        """Whether a file is an input; adds the one finding if it is none and should not be there."""
+        name = path.rsplit("/", 1)[-1]
+        if mode == _LINK:
+            return self._refuse(codes.SYMLINK, path, "is a symbolic link", "put the file itself here")
+        if mode == _SUBMODULE:
+            return self._refuse(codes.SUBMODULE, path, "is a submodule", "put the files themselves here")
+        if name == ".gitattributes":
+            return self._refuse(
+                codes.NESTED_ATTRIBUTES, path, "would change how files are read", f"git rm {shown(path)}"
+            )
+        if name == "README.md":
+            return False
+        if not name.endswith(INPUT_SUFFIXES):
+            return self._refuse(codes.FOREIGN_FILE, path, "is not an input", _foreign_help(path, name))
+        if PATH.fullmatch(path) is None:
+            lower = path.lower()
+            proposal = lower if PATH.fullmatch(lower) else re.sub(r"[^a-z0-9_./-]+", "-", lower)
+            return self._refuse(
+                codes.PATH_NAME, path, "is not lower-case ASCII", f"git mv '{shown(path)}' {shown(proposal)}"
+            )
+        if mode != _REGULAR:
+            return self._refuse(codes.FILE_MODE, path, "is executable", f"chmod a-x {path}")
+        if not _is_read(path):
+            return self._refuse(codes.UNREAD_FILE, path, "is read by nothing", _unread_help(path))
+        return self.fits(path, size)
+
+    def fits(self, path: str, size: int) -> bool:
+        limit = MAX_WASM_BYTES if path.endswith(".wasm") else MAX_BYTES
+        if size > limit:
+            mib = limit // (1024 * 1024)
+            return self._refuse(codes.TOO_LARGE, path, f"is larger than {mib} MiB", "split it into several files")
+        return True
+
+    def keep(self, path: str, data: bytes) -> None:
+        if data.startswith(LFS):
+            self._refuse(
+                codes.LFS_POINTER, path, "is a Git LFS pointer", f"git lfs untrack {path} and add the content itself"
+            )
+        else:
+            self.files[path] = data
+
+    def _refuse(self, code: Code, path: str, what: str, help: str) -> bool:  # noqa: A002 -- as in the model
+        self.found.add(code, f"`{shown(path)}` {what}", Label(Span(shown(path), 1, 1, 1, 1)), help=help)
+        return False
+
+
+def _is_read(path: str) -> bool:
+    if path.endswith(".rego"):
+        return path.startswith("policies/")
+    if path.endswith(".json"):
+        return path in READ_JSON
+    return not path.endswith(".wasm") or path in READ_WASM
+
+
+def _unread_help(path: str) -> str:
+    if path.endswith(".rego"):
+        return "Rego lies under policies/"
+    if path.endswith(".json"):
+        return "a resource is written in YAML"
+    return "`conductor policy build` writes the only one, policies/policy.wasm"
+
+
+def _foreign_help(path: str, name: str) -> str:
+    if name.lower().endswith((".yml", ".yaml")):
+        return f"git mv {shown(path)} {shown(path.rsplit('.', 1)[0])}.yaml"
+    return "only *.yaml, *.json, *.rego, *.wasm and README.md lie here; move it elsewhere"
+
+
+def _mode(status: os.stat_result) -> str:
+    if stat.S_ISLNK(status.st_mode):
+        return _LINK
+    if stat.S_ISREG(status.st_mode):
+        return _EXECUTABLE if status.st_mode & stat.S_IXUSR else _REGULAR
+    return _SUBMODULE if stat.S_ISDIR(status.st_mode) else "000000"
+
+
+def _walked(repo: Path) -> dict[str, bool]:
+    """Every file below the five folders of a folder that is no git repository."""
+    paths: dict[str, bool] = {}
+    for folder in INPUT_FOLDERS:
+        for parent, folders, names in os.walk(repo / folder):
+            links = [name for name in folders if (Path(parent) / name).is_symlink()]
+            below = Path(parent).relative_to(repo).as_posix()
+            paths |= {f"{below}/{name}": False for name in (*names, *links)}
+        if (repo / folder).is_symlink():
+            paths = {path: link for path, link in paths.items() if not path.startswith(f"{folder}/")} | {folder: False}
+    return paths
+
+
+def _listed(repo: Path) -> dict[str, bool]:
+    """Tracked files, and untracked ones that are not ignored: path -> whether it is a submodule."""
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=false", "ls-files", "-z", "--stage"]
+    command += ["--cached", "--others", "--exclude-standard", "--", *INPUT_FOLDERS]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    try:
+        listed = subprocess.run(  # noqa: S603 -- fixed arguments
+            command,
+            cwd=repo,
+            env=environment | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+            capture_output=True,
+            timeout=GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EnvironmentFailedError(f"git did not list the files: {error}", help="install git, or free it") from None
+    if listed.returncode:
+        reason = listed.stderr.decode(errors="backslashreplace").strip()
+        raise EnvironmentFailedError(f"git did not list the files: {reason}", help="run `git status` in the repository")
+    return dict(_entries(os.fsdecode(item) for item in listed.stdout.split(b"\0") if item))
+
+
+def _entries(items: Iterable[str]) -> Iterable[tuple[str, bool]]:
+    for item in items:
+        tracked = _STAGED.match(item)
+        if tracked:
+            yield item[tracked.end() :], item.startswith(_SUBMODULE)
+        else:
+            yield item.rstrip("/"), item.endswith("/")  # an untracked folder is another repository
