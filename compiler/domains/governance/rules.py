@@ -1,10 +1,216 @@
-"""Model -> findings."""
+"""People, agents and approval rules -> findings: roles exist, rules can be met, keys are keys and stand once.
+
+Rules kept: no line of a private key is ever repeated in a message; a rule that nobody can meet is found once.
+"""
 
 from __future__ import annotations
 
-from compiler.diagnostics.model import Diagnostics
-from compiler.domains.domain import Model
+from collections.abc import Iterable, Iterator
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Diagnostics, Label, Span
+from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
+from compiler.domains.domain import Model, Resource
+from compiler.domains.governance.kinds import (
+    ROLES,
+    AgentSpec,
+    ApprovalPolicySpec,
+    CompilerSpec,
+    PersonSpec,
+)
+from runtime.contract.errors import FormatError
+from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
+from runtime.governance import globs
+from runtime.governance.config import Requirement
+from runtime.governance.people import assign, places
+from runtime.release import VERSION
+from runtime.signing.keys import PublicKey
+
+_BUNDLE_FOLDERS = ("config", "objects", "policy")
+_BUNDLE_SUFFIXES = (".json", ".rego", ".wasm", ".manifest")
 
 
 def check(model: Model, diagnostics: Diagnostics) -> None:
-    """Add what is wrong."""
+    """Add what is wrong with governance."""
+    people, agents = model.all(PersonSpec), model.all(AgentSpec)
+    for person in people.values():
+        for index, role in enumerate(person.spec.roles):
+            _role(role, person.span("roles", index), diagnostics)
+    _keys([*people.values(), *agents.values()], diagnostics)
+    for policy in model.all(ApprovalPolicySpec).values():
+        _policy(policy, model, diagnostics)
+    if model.whole("Person", "Agent", "ApprovalPolicy", "Compiler"):
+        _whole(model, diagnostics)
+
+
+def _role(role: str, span: Span, diagnostics: Diagnostics) -> None:
+    if role not in ROLES:
+        diagnostics.add(
+            codes.UNKNOWN_ROLE,
+            f"there is no role `{role}`",
+            span,
+            help=did_you_mean(role, ROLES, f"one of {one_of(ROLES, limit=len(ROLES))}"),
+        )
+
+
+def _whole(model: Model, diagnostics: Diagnostics) -> None:
+    """What holds of all of governance together; a tree without people has none, and may be compiled."""
+    people, agents = model.all(PersonSpec), model.all(AgentSpec)
+    policies = model.all(ApprovalPolicySpec)
+    pins = model.all(CompilerSpec)
+    if not people and not policies:
+        return
+    first = next(iter([*people.values(), *policies.values()])).name_span
+    if len(people) < 2:
+        diagnostics.add(
+            codes.TOO_FEW_PEOPLE,
+            f"{'one person is' if people else 'nobody is'} declared, and every change needs two",
+            first,
+            help="declare another Person in policies/people/",
+        )
+    for kind, file, there in (("ApprovalPolicy", "approvals", policies), ("Compiler", "compiler", pins)):
+        if not there:
+            more = f", with `release: {VERSION}`" if kind == "Compiler" else ""
+            diagnostics.add(
+                codes.INCOMPLETE_GOVERNANCE,
+                f"people are declared, but there is no {kind}",
+                first,
+                help=f"write policies/{file}.yaml{more}",
+            )
+    if not any(agent.spec.keys for agent in agents.values()):
+        without = next(iter(agents.values()), None)
+        diagnostics.add(
+            codes.NO_AGENT_KEY,
+            "no agent has a key",
+            without.key_span("keys") if without else first,
+            help="add the public line of the agent's key to `keys`"
+            if without
+            else "declare an Agent in policies/agents/",
+        )
+
+
+def _keys(owners: Iterable[Resource[PersonSpec] | Resource[AgentSpec]], diagnostics: Diagnostics) -> None:
+    first: dict[str, tuple[str, Span]] = {}
+    for owner in owners:
+        for index, line in enumerate(owner.spec.keys):
+            span = owner.span("keys", index)
+            key = _key(line, span, diagnostics)
+            if key is None:
+                continue
+            name, where = first.setdefault(key.fingerprint, (owner.name, span))
+            if where != span:
+                diagnostics.add(
+                    codes.SHARED_KEY,
+                    f"`{owner.name}` and `{name}` have one key"
+                    if name != owner.name
+                    else f"`{name}` has the same key twice",
+                    Label(span, "again here"),
+                    Label(where, "first here"),
+                    help="people are counted by their keys: each key belongs to one name",
+                )
+
+
+def _key(line: str, span: Span, diagnostics: Diagnostics) -> PublicKey | None:
+    if "PRIVATE KEY" in line:
+        diagnostics.add(
+            codes.PRIVATE_KEY,
+            "a private key stands here, and whoever reads the repository has it now",
+            span,
+            help="remove it, make a new key with `ssh-keygen -t ed25519`, and put the line of its `.pub` file here",
+        )
+        return None
+    try:
+        return PublicKey.parse(line)
+    except FormatError:
+        diagnostics.add(
+            codes.MALFORMED_KEY,
+            "this is no OpenSSH public key of kind ssh-ed25519 or ecdsa-sha2-nistp256",
+            span,
+            help="put the one line of the key's `.pub` file here: `ssh-ed25519 AAAA… name`",
+        )
+        return None
+
+
+def _policy(policy: Resource[ApprovalPolicySpec], model: Model, diagnostics: Diagnostics) -> None:
+    names: dict[str, int] = {}
+    for index, rule in enumerate(policy.spec.rules):
+        if rule.name in names:
+            diagnostics.add(
+                codes.DUPLICATE_PATH_RULE,
+                f"two rules are called `{rule.name}`",
+                Label(policy.span("rules", index, "name"), "again here"),
+                Label(policy.span("rules", names[rule.name], "name"), "first here"),
+                help="give it a name of its own",
+            )
+        names.setdefault(rule.name, index)
+        for at, glob in enumerate(rule.paths):
+            _glob(glob, policy.span("rules", index, "paths", at), diagnostics)
+        for role in rule.people:
+            _role(role, policy.key_span("rules", index, "people", role), diagnostics)
+        if model.whole("Person") and model.all(PersonSpec):
+            _can_be_met(policy, index, model, diagnostics)
+
+
+def _can_be_met(policy: Resource[ApprovalPolicySpec], index: int, model: Model, diagnostics: Diagnostics) -> None:
+    rule = policy.spec.rules[index]
+    people = [frozenset(person.spec.roles) for person in model.all(PersonSpec).values()]
+    held = frozenset().union(*people)
+    nobody = [role for role in rule.people if role in ROLES and role not in held]
+    for role in nobody:
+        diagnostics.add(
+            codes.ROLE_OF_NOBODY,
+            f"rule `{rule.name}` asks for `{role}`, and nobody has that role",
+            policy.key_span("rules", index, "people", role),
+            help=f"give the role `{role}` to a person in policies/people/, or ask for another",
+        )
+    if nobody or not all(role in ROLES for role in rule.people):
+        return
+    wanted = places(Requirement(role=role, count=count) for role, count in rule.people.items())
+    seats = assign(people, wanted)
+    if not seats.complete:
+        missing = " and ".join(f"`{role}`" for role in dict.fromkeys(seats.empty))
+        diagnostics.add(
+            codes.UNMEETABLE_RULE,
+            f"nobody can meet rule `{rule.name}`: it asks for {len(wanted)} different people",
+            Label(policy.key_span("rules", index, "people"), f"no one is left to be {missing}"),
+            help="one person fills one role of a rule: give the role to another person, or ask for fewer",
+        )
+
+
+def _glob(glob: str, span: Span, diagnostics: Diagnostics) -> None:
+    problem = globs.problem(glob)
+    if problem is not None:
+        diagnostics.add(codes.BAD_GLOB, f"`{glob}` is no glob", Label(span, problem), help="tenants/**, for example")
+        return
+    if any(globs.matches(glob, path) for path in _witnesses(glob)):
+        return
+    first = glob.split("/", 1)[0]
+    near = nearest(first, [*INPUT_FOLDERS, *_BUNDLE_FOLDERS]) if "/" in glob else None
+    inputs = ", ".join(f"{folder}/" for folder in INPUT_FOLDERS)
+    diagnostics.add(
+        codes.GLOB_MATCHES_NOTHING,
+        f"`{glob}` matches nothing that could change",
+        span,
+        help=f"did you mean `{near}/{glob.split('/', 1)[1]}`?"
+        if near and near != first
+        else f"changes are of files in {inputs}and of the bundle: config/, objects/, policy/",
+    )
+
+
+def _witnesses(glob: str) -> Iterator[str]:
+    """Paths of which one matches, if the glob matches any file there could be: its stars filled in, each ending."""
+    filled = glob.replace("**", "x").replace("*", "x")
+    folder, _, file = filled.rpartition("/")
+    stars = "*" in glob.rpartition("/")[2]
+    for root, suffix in (("tenants", ".yaml"), ("policy", ".rego")):
+        yield from (f"{root}/x{suffix}", f"{root}/x/x{suffix}")
+    for roots, suffixes in ((INPUT_FOLDERS, INPUT_SUFFIXES), (_BUNDLE_FOLDERS, _BUNDLE_SUFFIXES)):
+        for root in roots:
+            parts = folder.split("/") if folder else []
+            below = [root, *parts[1:]] if parts[:1] in ([root], ["x"]) else None
+            if below is None:
+                continue
+            for suffix in suffixes:
+                for name in (file, f"{file}{suffix}", file.replace("x", f"x{suffix}")) if stars else (file,):
+                    if name.endswith(suffix):
+                        yield "/".join([*below, name])

@@ -1,10 +1,103 @@
-"""Model -> findings."""
+"""Targets -> findings: one control database, one postgres target a region, no system twice."""
 
 from __future__ import annotations
 
-from compiler.diagnostics.model import Diagnostics
-from compiler.domains.domain import Model
+import re
+from collections.abc import Callable, Sequence
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Code, Diagnostics, Label
+from compiler.domains.domain import Model, Resource
+from compiler.domains.targets.kinds import TargetSpec
+
+_POSTGRES_IDENTITY = re.compile(r"[0-9]{1,20}/[A-Za-z_][A-Za-z0-9_-]{0,62}")
+_RELEASE_IDENTITY = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def check(model: Model, diagnostics: Diagnostics) -> None:
-    """Add what is wrong."""
+    """Add what is wrong with targets."""
+    targets = list(model.all(TargetSpec).values())
+    postgres = [target for target in targets if target.spec.type == "postgres"]
+    for target in targets:
+        _identity(target, diagnostics)
+        _is_database(target, diagnostics)
+    if model.whole("Target"):
+        _control(postgres, diagnostics)
+    _once(postgres, "region", codes.REGION_TWICE, lambda item: item.spec.region, diagnostics)
+    _once(targets, "identity", codes.SAME_SYSTEM, lambda item: item.spec.identity, diagnostics)
+    _once(targets, "dsn", codes.SAME_SYSTEM, lambda item: item.spec.dsn, diagnostics)
+
+
+def _control(postgres: Sequence[Resource[TargetSpec]], diagnostics: Diagnostics) -> None:
+    control = [target for target in postgres if target.spec.control]
+    if postgres and not control:
+        diagnostics.add(
+            codes.CONTROL_TARGET,
+            "no postgres target is the control database",
+            Label(postgres[0].span("type"), "the agent's lock and outbox lie in one of these"),
+            help="add `control: true` to the one that holds the agent's lock and outbox",
+        )
+    for other in control[1:]:
+        diagnostics.add(
+            codes.CONTROL_TARGET,
+            "two targets are the control database",
+            Label(other.span("control"), "again here"),
+            Label(control[0].span("control"), "first here"),
+            help="remove `control: true` from one of them",
+        )
+
+
+def _is_database(target: Resource[TargetSpec], diagnostics: Diagnostics) -> None:
+    if target.spec.control and target.spec.type != "postgres":
+        diagnostics.add(
+            codes.CONTROL_TARGET,
+            f"a {target.spec.type} target cannot be the control database",
+            target.span("control"),
+            Label(target.span("type"), "it is no database"),
+            help="remove `control: true`",
+        )
+
+
+def _identity(target: Resource[TargetSpec], diagnostics: Diagnostics) -> None:
+    form = _POSTGRES_IDENTITY if target.spec.type == "postgres" else _RELEASE_IDENTITY
+    if form.fullmatch(target.spec.identity) is None:
+        wanted = (
+            "`<system identifier>/<database>`, digits before the slash"
+            if target.spec.type == "postgres"
+            else "the id in the folder's `.conductor-target`, without a slash"
+        )
+        diagnostics.add(
+            codes.TARGET_IDENTITY,
+            f"the identity of a {target.spec.type} target is {wanted}",
+            target.span("identity"),
+            Label(target.span("type"), "because of this"),
+            help="`conductor agent once --dry-run` prints the identity it finds",
+        )
+
+
+def _once(
+    targets: Sequence[Resource[TargetSpec]],
+    field: str,
+    code: Code,
+    value: Callable[[Resource[TargetSpec]], str],
+    diagnostics: Diagnostics,
+) -> None:
+    first: dict[str, Resource[TargetSpec]] = {}
+    for target in targets:
+        other = first.setdefault(value(target), target)
+        if other is target:
+            continue
+        message = (
+            f"region `{target.spec.region}` has two postgres targets, `{other.name}` and `{target.name}`"
+            if code is codes.REGION_TWICE
+            else f"targets `{other.name}` and `{target.name}` have one {field}"
+        )
+        diagnostics.add(
+            code,
+            message,
+            Label(target.span(field), "again here"),
+            Label(other.span(field), "first here"),
+            help="a tenant's region says where it lives: give this target a region of its own, or remove it"
+            if code is codes.REGION_TWICE
+            else "each target is a system of its own: change one, or remove it",
+        )

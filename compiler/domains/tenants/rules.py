@@ -1,10 +1,189 @@
-"""Model -> findings."""
+"""Tenants and blueprints -> findings.
+
+Rules kept: a mistake of a blueprint is found once, in the blueprint, however many tenants have it; what refers to
+nothing has been found before.
+"""
 
 from __future__ import annotations
 
-from compiler.diagnostics.model import Diagnostics
-from compiler.domains.domain import Model
+from collections.abc import Iterator
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Diagnostics, Label
+from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
+from compiler.domains.domain import Model, Resource
+from compiler.domains.targets.kinds import TargetSpec
+from compiler.domains.tenants.kinds import (
+    Alert,
+    BlueprintSpec,
+    DatabaseOverrides,
+    PrivilegesOverrides,
+    TenantSpec,
+)
+from compiler.domains.tenants.templates import PLACEHOLDER, PLACEHOLDERS
+from compiler.nodes import Pointer
+
+MAX_NAME = 40
+"""PostgreSQL cuts names at 63 bytes and Grafana's uid ends at 40."""
 
 
 def check(model: Model, diagnostics: Diagnostics) -> None:
-    """Add what is wrong."""
+    """Add what is wrong with tenants and blueprints."""
+    blueprints = model.all(BlueprintSpec)
+    for blueprint in blueprints.values():
+        _overridable(blueprint, diagnostics)
+        _alerts(blueprint, diagnostics)
+        _placeholders(blueprint, diagnostics)
+    tenants = model.all(TenantSpec)
+    for tenant in tenants.values():
+        _name(tenant, diagnostics)
+        if tenant.spec.overrides is not None:
+            _overrides(tenant, blueprints[tenant.spec.blueprint], diagnostics)
+    if model.whole("Target"):
+        _regions(model, diagnostics)
+
+
+def _name(tenant: Resource[TenantSpec], diagnostics: Diagnostics) -> None:
+    if not 2 <= len(tenant.name) <= MAX_NAME:
+        diagnostics.add(
+            codes.TENANT_NAME,
+            f"a tenant's name has 2 to {MAX_NAME} characters, this one {len(tenant.name)}",
+            tenant.name_span,
+            help="shorten it: its schema, roles, dashboard and group of alerts are named after it",
+        )
+
+
+def _paths(blueprint: BlueprintSpec) -> frozenset[str]:
+    """Every path that may be overridden at all."""
+    return frozenset(
+        [f"database.{name}" for name in DatabaseOverrides.model_fields]
+        + [f"privileges.{name}" for name in PrivilegesOverrides.model_fields]
+        + [f"alerts.{alert.name}" for alert in blueprint.alerts if alert.threshold is not None]
+    )
+
+
+def _overridable(blueprint: Resource[BlueprintSpec], diagnostics: Diagnostics) -> None:
+    known = _paths(blueprint.spec)
+    for index, path in enumerate(blueprint.spec.overridable):
+        if path not in known:
+            diagnostics.add(
+                codes.UNKNOWN_OVERRIDABLE,
+                f"`{path}` is nothing that a tenant could override",
+                blueprint.span("overridable", index),
+                help=did_you_mean(path, known, f"one of {one_of(known)}"),
+            )
+
+
+def _overrides(tenant: Resource[TenantSpec], blueprint: Resource[BlueprintSpec], diagnostics: Diagnostics) -> None:
+    allowed = frozenset(blueprint.spec.overridable)
+    exist = _paths(blueprint.spec)
+    for place in _overridden(tenant.spec):
+        path = ".".join(place)
+        if path in allowed:
+            continue
+        near = nearest(path, allowed) if path not in exist else None
+        label = "these are" if allowed else "nothing is"
+        diagnostics.add(
+            codes.OVERRIDE_NOT_ALLOWED,
+            f"blueprint `{blueprint.name}` does not allow `{path}` to be overridden",
+            tenant.key_span("overrides", *place),
+            Label(blueprint.key_span("overridable"), f"{label} overridable"),
+            help=f"did you mean `{near}`?"
+            if near
+            else f"leave it out, or add `{path}` to `overridable` in {blueprint.document.path}"
+            if path in exist
+            else f"leave it out: the blueprint has no `{path}`",
+        )
+
+
+def _overridden(tenant: TenantSpec) -> Iterator[tuple[str, str]]:
+    overrides = tenant.overrides
+    if overrides is None:
+        return
+    for group, values in (("database", overrides.database), ("privileges", overrides.privileges)):
+        if values is not None:
+            yield from ((group, name) for name, value in values if value is not None)
+    for name in overrides.alerts or ():
+        yield "alerts", name
+
+
+def _alerts(blueprint: Resource[BlueprintSpec], diagnostics: Diagnostics) -> None:
+    first: dict[str, int] = {}
+    for index, alert in enumerate(blueprint.spec.alerts):
+        if alert.name in first:
+            diagnostics.add(
+                codes.DUPLICATE_ALERT,
+                f"alert `{alert.name}` is declared twice",
+                Label(blueprint.span("alerts", index, "name"), "again here"),
+                Label(blueprint.span("alerts", first[alert.name], "name"), "first here"),
+                help="give it a name of its own, or remove one",
+            )
+        first.setdefault(alert.name, index)
+        _threshold(blueprint, index, alert, diagnostics)
+
+
+def _threshold(blueprint: Resource[BlueprintSpec], index: int, alert: Alert, diagnostics: Diagnostics) -> None:
+    used = "${threshold}" in alert.expr
+    if used and alert.threshold is None:
+        diagnostics.add(
+            codes.THRESHOLD,
+            f"alert `{alert.name}` compares with a threshold that it does not have",
+            blueprint.span("alerts", index, "expr"),
+            help="add `threshold: 0.05`, or write the number in the expression",
+        )
+    elif not used and alert.threshold is not None:
+        diagnostics.add(
+            codes.THRESHOLD,
+            f"alert `{alert.name}` has a threshold that its expression does not use",
+            Label(blueprint.span("alerts", index, "threshold")),
+            Label(blueprint.span("alerts", index, "expr"), "`${threshold}` is not in here"),
+            help="compare with `${threshold}` in the expression, or remove it",
+        )
+
+
+def _placeholders(blueprint: Resource[BlueprintSpec], diagnostics: Diagnostics) -> None:
+    for place, text, known in _texts(blueprint.spec):
+        for name in dict.fromkeys(PLACEHOLDER.findall(text)):
+            # names with two underscores are Grafana's own variables
+            if name not in known and not name.startswith("__"):
+                diagnostics.add(
+                    codes.UNKNOWN_PLACEHOLDER,
+                    f"nothing fills in `${{{name}}}`",
+                    blueprint.span(*place),
+                    help=did_you_mean(name, known, f"one of {one_of(known)}"),
+                )
+
+
+def _texts(blueprint: BlueprintSpec) -> Iterator[tuple[Pointer, str, tuple[str, ...]]]:
+    for index, panel in enumerate(blueprint.dashboard):
+        yield ("dashboard", index, "title"), panel.title, PLACEHOLDERS
+        yield ("dashboard", index, "expr"), panel.expr, PLACEHOLDERS
+    for index, alert in enumerate(blueprint.alerts):
+        yield ("alerts", index, "expr"), alert.expr, (*PLACEHOLDERS, "threshold")
+        yield ("alerts", index, "summary"), alert.summary, (*PLACEHOLDERS, "threshold")
+
+
+def _regions(model: Model, diagnostics: Diagnostics) -> None:
+    """Every region that a tenant uses has a postgres target; that it has no second one is the targets' rule."""
+    targets = [target for target in model.all(TargetSpec).values() if target.spec.type == "postgres"]
+    known = {target.spec.region for target in targets}
+    blueprints = model.all(BlueprintSpec)
+    tenants = model.all(TenantSpec).values()
+    places: list[Resource[TenantSpec] | Resource[BlueprintSpec]] = [item for item in tenants if item.spec.region]
+    inherited = {item.spec.blueprint for item in tenants if not item.spec.region}
+    places += [blueprints[name] for name in sorted(inherited)]
+    for resource in places:
+        region = resource.spec.region
+        if region is None or region in known:
+            continue
+        near = nearest(region, known)
+        similar = next(
+            (Label(item.span("region"), "this one is near") for item in targets if item.spec.region == near), None
+        )
+        diagnostics.add(
+            codes.REGION_WITHOUT_TARGET,
+            f"no postgres target stands in region `{region}`",
+            Label(resource.span("region"), "tenants are to live here"),
+            *([similar] if similar else []),
+            help=f"did you mean `{near}`?" if near else "declare a Target of type postgres for it in spec/targets/",
+        )

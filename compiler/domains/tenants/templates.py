@@ -105,7 +105,7 @@ def alerts(blueprint: str, rules: Iterable[Alert], thresholds: Mapping[str, str]
                     "rules": [
                         {
                             "alert": rule.name,
-                            "expr": rule.expr.replace("${threshold}", thresholds.get(rule.name, "")),
+                            "expr": _compared(rule.expr, rule, thresholds),
                             "for": rule.period,
                             "labels": {
                                 "severity": rule.severity,
@@ -113,7 +113,7 @@ def alerts(blueprint: str, rules: Iterable[Alert], thresholds: Mapping[str, str]
                                 "region": "${region}",
                                 "blueprint": blueprint,
                             },
-                            "annotations": {"summary": rule.summary},
+                            "annotations": {"summary": _compared(rule.summary, rule, thresholds)},
                         }
                         for rule in rules
                     ],
@@ -121,6 +121,10 @@ def alerts(blueprint: str, rules: Iterable[Alert], thresholds: Mapping[str, str]
             ]
         }
     )
+
+
+def _compared(text: str, rule: Alert, thresholds: Mapping[str, str]) -> str:
+    return text.replace("${threshold}", thresholds.get(rule.name, ""))
 
 
 def objects(target: str, state: str, database: Database, privileges: Privileges) -> bytes:
