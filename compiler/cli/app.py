@@ -92,10 +92,10 @@ def command() -> TyperGroup:
     return group
 
 
-def run() -> None:
-    """Run, and end the process with its exit code."""
+def run(arguments: list[str] | None = None) -> None:
+    """Run with these arguments (the process's own if None), and end with the exit code: raises SystemExit."""
     try:
-        command()(prog_name="conductor")
+        command()(arguments, prog_name="conductor")
     except ConductorError as error:
         _complain(error.message, error.help)
         sys.exit(error.exit_code)

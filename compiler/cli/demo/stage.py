@@ -10,8 +10,7 @@ import contextlib
 import io
 import shlex
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,27 +36,34 @@ class Stage:
     folder: Path
     run: Run
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    transcript: list[Text] = field(default_factory=list)
     _number: int = 0
 
     def scene(self, title: str, *sentences: str) -> None:
         """Open a scene."""
         self._number += 1
-        self.console.print()
-        self.console.rule(Text(f"{self._number}. {title}", style="bold"), align="left")
+        self._print(Text())
+        self._print(Text(f"── {self._number}. {title} ".ljust(100, "─"), style="bold"))
         for sentence in sentences:
             self.say(sentence)
 
     def say(self, sentence: str) -> None:
         """Say something in plain words."""
-        self.console.print(Text(sentence))
+        self._print(Text(sentence))
 
     def show(self, line: str, *, style: str = "dim") -> None:
         """Show a line of detail."""
-        self.console.print(Text(f"  {line}", style=style))
+        self._print(Text(f"  {line}", style=style))
 
-    def conductor(self, *arguments: str, expect: int = 0, quiet: bool = False) -> str:
-        """Type a `conductor` command; returns what it printed. Raises DemoError if it ends with another code."""
+    def conductor(self, *arguments: str, expect: int = 0, quiet: bool = False, live: bool = False) -> str:
+        """Type a `conductor` command; returns what it printed. Raises DemoError if it ends with another code.
+
+        `quiet`: its output is not shown; `live`: it is not caught either, for a command that goes on.
+        """
         self._typed(["conductor", *arguments])
+        if live:
+            self.run(list(arguments))
+            return ""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             code = self.run(list(arguments))
@@ -82,21 +88,16 @@ class Stage:
             raise DemoError(f"git {arguments[0]}: {done.stderr.strip()}", help=f"look into {cwd}")
         return done.stdout
 
+    def _print(self, line: Text) -> None:
+        self.transcript.append(line)
+        self.console.print(line)
+
     def _typed(self, words: list[str]) -> None:
         line = shlex.join(words).replace(str(self.folder), "$DEMO")
-        self.console.print(Text(f"$ {line}", style="bold cyan"))
+        self._print(Text(f"$ {line}", style="bold cyan"))
 
     def _printed(self, text: str, *, quiet: bool) -> None:
         if quiet:
             return
         for line in text.rstrip("\n").splitlines():
-            self.console.print(Text("  ") + Text.from_ansi(line.replace(str(self.folder), "$DEMO")))
-
-
-@contextlib.contextmanager
-def unbuffered() -> Iterator[None]:
-    """Let each line out at once, also into a pipe."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(line_buffering=True)
-    yield
+            self._print(Text("  ") + Text.from_ansi(line.replace(str(self.folder), "$DEMO")))

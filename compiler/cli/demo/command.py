@@ -1,0 +1,103 @@
+"""`conductor demo`: plays the story in a folder and leaves everything there to look at."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import compiler
+from compiler.cli.app import run
+from compiler.cli.demo import scenes
+from compiler.cli.demo.picture import draw
+from compiler.cli.demo.serving import serve as go_on
+from compiler.cli.demo.stage import Stage
+from compiler.cli.demo.world import keys, opened
+from compiler.cli.options import HERE, Repo, today_or
+from runtime.contract.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="Where everything is left; a new temporary folder if left out."),
+    ] = None,
+    repo: Repo = HERE,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the terminal, as an SVG.")
+    ] = None,
+    *,
+    serve: Annotated[bool, typer.Option("--serve", help="Keep servers and agent running until Ctrl-C.")] = False,
+) -> None:
+    """Play the main job on a real PostgreSQL: genesis, approvals, a tenant's life, drift, audit, tampering."""
+    begun = time.monotonic()
+    folder, source = _empty(directory), _source(repo)
+    stage = Stage(folder, _run)
+    stage.say(f"Everything of this demo lies in {folder}, called $DEMO below.")
+    public = keys(folder)
+    tenants = sorted(path.stem for path in (source / "tenants").glob("*.yaml"))
+    with opened(folder, tenants, today_or(None)) as world:
+        scenes.prepare(world, stage, source, public)
+        for scene in scenes.PLAY:
+            scene(world, stage)
+        _epilogue(folder, stage, time.monotonic() - begun)
+        if picture is not None:
+            picture.write_text(draw(stage.transcript))
+        if serve:
+            go_on(world, stage)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command of ours as the console script does, in this process."""
+    try:
+        run(arguments)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def _epilogue(folder: Path, stage: Stage, seconds: float) -> None:
+    stage.scene(
+        "Where everything lies",
+        f"repo/        the engineers' clone: its history is the story you just read        {folder}",
+        "remote.git/  what everybody pushes to; branch `approvals` holds what people signed",
+        "keys/        three people's and the agent's private keys, public ones beside",
+        "trust-root   what the auditor was told",
+        "secrets/     DSNs and passwords of this demo's two databases, which have been stopped",
+        "release/     what flag servers, dashboards and alerting read, swapped whole by a symlink",
+        "",
+        "Next:",
+    )
+    for line in (
+        f"git -C {folder}/repo log --stat evidence/",
+        f"conductor verify --repo {folder}/repo --trust-root $(cat {folder}/trust-root)",
+        f"conductor evidence show 1 --repo {folder}/repo",
+        "conductor demo --serve          the same, and everything goes on running",
+    ):
+        stage.show(line, style="bold cyan")
+    stage.say(f"That took {seconds:.0f} seconds.")
+
+
+def _source(repo: Path) -> Path:
+    """The folder whose YAML is copied: the one that is named, or the checkout this installation runs from."""
+    named = repo.resolve()
+    checkout = Path(compiler.__file__).resolve().parent.parent
+    return named if (named / "tenants").is_dir() else checkout
+
+
+def _empty(directory: Path | None) -> Path:
+    if directory is None:
+        return Path(tempfile.mkdtemp(prefix="conductor-demo-"))
+    folder = directory.resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty", help="name a folder that is not there yet: conductor demo --dir DIR")
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return folder
