@@ -60,7 +60,7 @@ def _whole(model: Model, diagnostics: Diagnostics) -> None:
     pins = model.all(CompilerSpec)
     if not people and not policies:
         return
-    first = next(iter([*people.values(), *policies.values()])).name_span
+    first = next(item.name_span for named in (people, policies) for item in named.values())
     if len(people) < 2:
         diagnostics.add(
             codes.TOO_FEW_PEOPLE,
