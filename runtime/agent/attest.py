@@ -1,0 +1,161 @@
+"""Entries x the branch that counts -> the same entries on that branch, or a clear reason why not.
+
+Rules kept:
+- one entry is one commit, and what belongs together (a verdict and its intent) goes up in one push, never by force;
+- a push that somebody's merge has beaten is made again on the new head, if the caller still says the same there; one
+  beaten by another entry raises BeatenError, and the loop starts over;
+- what was signed and could not be pushed is kept under a local ref, so that measured facts outlive the agent;
+- the ledger's head is recorded once the remote has acknowledged it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.agent.head import Head, HeadFile, HeadStore
+from runtime.agent.state import State
+from runtime.agent.world import World
+from runtime.contract.errors import EnvironmentFailedError
+from runtime.git.interface import Author, Git, PushOutcome
+from runtime.ledger.append import Tip, Written, record
+from runtime.ledger.entry import EVIDENCE, LEDGER, kind_of, read_entry
+from runtime.targets.interface import RetryableError, TerminalError
+
+ATTEMPTS = 8
+"""How often a push is made again in one go: more merges a second than that are somebody else's problem."""
+UNPUSHED = "refs/conductor/unpushed"
+PUSHED = "refs/conductor/pushed"
+
+
+class BeatenError(RetryableError):
+    """Somebody else's entry, or another verdict's candidate, came first: look again from the start."""
+
+
+class PushRefusedError(RetryableError):
+    """The remote does not want the agent's commits."""
+
+
+@dataclass(frozen=True)
+class Book:
+    """Where entries go: the world, the repository's id, and where the head is recorded."""
+
+    world: World
+    repository: str
+    heads: HeadStore
+
+    @classmethod
+    def of(cls, world: World, control: HeadStore, state: State) -> Book:
+        """Open it; the head is recorded where the agent's `ledger_head` says."""
+        agent = state.agent(world)
+        place = "control" if agent is None else agent.ledger_head
+        store = HeadFile(Path(place.removeprefix("file:"))) if place.startswith("file:") else control
+        return cls(world, state.repository, store)
+
+    def catch_up(self, state: State) -> None:
+        """Compare the remote with the head as recorded: one that is behind gets the missing commits again; raises
+        TerminalError for one that does not extend it."""
+        known, tip = self.heads.head(self.repository), state.tip
+        if known is not None and known.sequence <= tip.sequence and not _extends(state, known):
+            raise self._forked(known)
+        if known is None or known.sequence <= tip.sequence:
+            if known is None or known.sequence < tip.sequence:
+                self.acknowledged(tip, state.main)
+            return
+        world, git = self.world, self.world.git
+        if git.resolve(known.commit) is None or not git.is_ancestor(state.main, known.commit):
+            raise self._forked(known)
+        world.at("before push of missing commits")
+        outcome = world.upstream.push(world.branch, known.commit, old=state.main)
+        world.at("after push of missing commits")
+        if outcome is PushOutcome.REFUSED:
+            raise self._refused()
+        raise BeatenError("the remote was behind and has the missing commits again", after=1)
+
+    def _forked(self, known: Head) -> TerminalError:
+        return TerminalError(
+            f"{self.world.branch} no longer holds entry {known.sequence} (sha256:{known.digest[:12]}…)",
+            help="somebody has rewritten the remote, or it was restored from a copy: bring back the commit "
+            f"{known.commit[:12]}, or start over with a new genesis that names the old one (evidence/README.md)",
+        )
+
+    def _refused(self) -> PushRefusedError:
+        return PushRefusedError(
+            f"the remote refuses the agent's push to {self.world.branch}",
+            after=60,
+            help="allow this agent to push to the branch (its commits add files under evidence/ only)",
+        )
+
+    def append(self, main: str, entries: Sequence[Written], *, still: Callable[[str], bool] = lambda _: True) -> str:
+        """Put the entries on top of `main`; returns the new head. `still` is asked before a push on a newer one."""
+        world, git = self.world, self.world.git
+        if not entries:
+            return main
+        step = f"push {' and '.join(f'{kind_of_written(entry)} {entry.tip.sequence}' for entry in entries)}"
+        for _ in range(ATTEMPTS):
+            new = main
+            for entry in entries:
+                author = Author(world.writer.agent, f"{world.writer.agent}@conductor.invalid")
+                new = record(git, new, (entry,), world.writer, author=author, at=entry.tip.time)
+            keep(git, UNPUSHED, new)
+            world.at(f"before {step}")
+            outcome = world.upstream.push(world.branch, new, old=main)
+            world.at(f"after {step}")
+            if outcome is PushOutcome.DONE:
+                self.acknowledged(entries[-1].tip, new)
+                return new
+            if outcome is PushOutcome.REFUSED:
+                raise self._refused()
+            main = self._newer(main, still)
+        raise BeatenError(f"{world.branch} moved {ATTEMPTS} times while the agent was pushing", after=1)
+
+    def acknowledged(self, tip: Tip, commit: str) -> None:
+        """Record what the remote now holds."""
+        keep(self.world.git, PUSHED, commit)
+        self.heads.record(self.repository, Head(tip.sequence, tip.digest, commit))
+
+    def _newer(self, main: str, still: Callable[[str], bool]) -> str:
+        """The head that beat us, if all that came is of no consequence to what is being pushed."""
+        world = self.world
+        newer = world.upstream.fetch(world.branch)[world.branch]
+        if newer is None:
+            raise EnvironmentFailedError(f"the remote has no branch {world.branch} any more")
+        if not world.git.is_ancestor(main, newer) or world.git.changes(main, newer, EVIDENCE.rstrip("/")):
+            raise BeatenError("another entry came first", after=1)
+        if not still(newer):
+            raise BeatenError("main moved, and what comes next is no longer the same", after=1)
+        return newer
+
+
+def _extends(state: State, known: Head) -> bool:
+    """Whether the replayed ledger holds the entry (or starts from the genesis) that was recorded."""
+    if known.sequence == 0:
+        return known.digest == state.history.genesis.digest
+    return state.history.entries[known.sequence - 1].digest == known.digest
+
+
+def kept(git: Git, tip: Tip) -> Written | None:
+    """The entry that was signed and not pushed, if it is the one that follows `tip`."""
+    commit = git.resolve(UNPUSHED)
+    if commit is None:
+        return None
+    parents = git.commit(commit).parents
+    for change in git.changes(parents[0] if parents else None, commit, LEDGER.rstrip("/")):
+        if change.after is None:
+            continue
+        entry = read_entry(change.path, commit, git.blob(change.after.oid))
+        if entry.position.previous == tip.digest:
+            after = Tip(entry.sequence, entry.digest, entry.position.time)
+            return Written(entry.path, entry.envelope, entry.statement, {}, after)
+    return None
+
+
+def keep(git: Git, ref: str, commit: str) -> None:
+    """Point a local ref of ours at a commit; whoever else moves it meanwhile is as good."""
+    git.set_ref(ref, commit, old=git.resolve(ref))
+
+
+def kind_of_written(entry: Written) -> str:
+    """The word for an entry's kind."""
+    return kind_of(entry.statement.predicate)  # type: ignore[arg-type]  # `append` writes entries only

@@ -1,0 +1,128 @@
+"""verdict -> observe -> diff -> intent -> apply -> result, until there is nothing left to do (plan, section 8).
+
+Rules kept: the lock comes before the verdict and is held until the result is pushed; an open intent is closed, by
+looking again, before anything else; verdict and intent are pushed before the first action; each intent gets exactly one
+result; the first intent makes what the genesis asks for; a loop that finds nothing writes nothing but the heartbeat.
+Kill it at any line: what it finds on the next start tells it where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from runtime.agent.apply import perform
+from runtime.agent.attest import BeatenError, Book
+from runtime.agent.closing import close
+from runtime.agent.decide import Refuse, Take
+from runtime.agent.observe import opened
+from runtime.agent.state import State, read
+from runtime.agent.steps import Draft, compare
+from runtime.agent.world import Control, World
+from runtime.contract.statement import Result
+from runtime.ledger import append
+from runtime.ledger.append import Written
+from runtime.targets.interface import RetryableError
+
+ROUNDS = 64
+"""How many verdicts and repairs one call does at most."""
+
+
+class BusyError(RetryableError):
+    """Another agent is at work."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call did: the entries it wrote, what a person must look at, what keeps failing, how many changes are
+    pending, and which targets are away."""
+
+    state: State
+    entries: tuple[Written, ...] = ()
+    problems: tuple[str, ...] = ()
+    pending: int = 0
+    away: tuple[str, ...] = ()
+    waiting: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether an action failed that has not been done since."""
+        results = [entry.statement.predicate for entry in self.entries]
+        last = next((item for item in reversed(results) if isinstance(item, Result)), None)
+        return self.waiting or (last is not None and any(item.outcome != "done" for item in last.outcomes))
+
+
+def once(world: World, *, known: State | None = None, patient: bool = False) -> Outcome:
+    """Go on until there is nothing to do. `known` is what the last call found; `patient`: what failed is tried again
+    only when its time has come, or when something has changed."""
+    state = read(world, known)
+    config = state.desired.control
+    outcome = Outcome(state)
+    entries: tuple[Written, ...] = ()
+    with world.control(config) as control:
+        if not control.lock(state.repository):
+            raise BusyError("another agent holds the lock of the control database", help="it is at work; wait for it")
+        world.at("locked")
+        for _ in range(ROUNDS):
+            state = read(world, state)
+            if state.desired.control != config:
+                raise BusyError(
+                    "the control database is another one now", after=1, help="start again; the lock is there"
+                )
+            try:
+                outcome = cycle(world, control, state, patient=patient)
+            except BeatenError:
+                world.at("beaten")
+                continue
+            entries = (*entries, *outcome.entries)
+            if not outcome.entries or outcome.failed or world.stopping():
+                return replace(outcome, entries=entries)
+    return replace(outcome, entries=entries)
+
+
+def cycle(world: World, control: Control, state: State, *, patient: bool) -> Outcome:
+    """One verdict at most, and what it takes to make it so."""
+    book = Book.of(world, control, state)
+    book.catch_up(state)
+    if state.history.open_intent is not None:
+        return Outcome(state, (close(world, state, book, state.history.open_intent),))
+    at, tip, started = world.clock(), state.tip, state.memory.started
+    decision = state.decide(world, at)
+    take = decision if isinstance(decision, Take) else None
+    state.authorise(world, take)
+    goal = state.goal(world, take)
+    draft = Draft(tip, world.writer, at)
+    with opened(world, goal.desired, goal.files) as targets:
+        todo = compare(goal, targets, at, patient=patient)
+        if take is not None:
+            verified = state.history.verified
+            draft.verdict(take, base=verified.commit, before=verified.snapshot.manifest.digest)
+        elif isinstance(decision, Refuse):
+            draft.refusal(decision, goal)
+        draft.drift(todo, goal)
+        intent = draft.intent(todo, goal, take) if todo.actions or take is not None or not started else None
+        agent = state.agent(world)
+        if not draft.entries and agent is not None and at - tip.time >= timedelta(seconds=agent.heartbeat_seconds):
+            draft.heartbeat(goal)
+        entries = list(draft.entries)
+        main = book.append(state.main, entries, still=lambda head: state.same(world, decision, at, head))
+        if intent is not None:
+            outcomes = perform(
+                todo.actions,
+                targets.targets,
+                intent=intent.tip.sequence,
+                held=control.held,
+                stopping=world.stopping,
+                at=world.at,
+            )
+            result = append.result(intent.tip, world.writer, world.clock(), intent=intent.digest, outcomes=outcomes)
+            book.append(main, [result])
+            entries.append(result)
+        return Outcome(
+            state,
+            tuple(entries),
+            problems=tuple(item.reason for item in todo.blocked),
+            pending=len(decision.pending),
+            away=tuple(error.message for error in targets.away.values()),
+            waiting=todo.waiting,
+        )

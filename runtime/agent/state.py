@@ -1,0 +1,163 @@
+"""The world -> what is known of it: main's head, the ledger replayed, and what comes next by the rules.
+
+Rules kept: everything is read from what the remote has, never from local branches; what was read is not read again
+while neither branch has moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from runtime.agent.causes import Memory
+from runtime.agent.decide import Decision, Nothing, Take, decide
+from runtime.agent.desired import Desired, released
+from runtime.agent.world import World
+from runtime.contract.canonical import sha256
+from runtime.contract.change import Change
+from runtime.contract.errors import EnvironmentFailedError, FormatError
+from runtime.governance.approvals import BRANCH as APPROVALS
+from runtime.governance.approvals import Approvals
+from runtime.governance.config import Agent, Governance
+from runtime.ledger.append import Tip
+from runtime.ledger.history import History, replay
+from runtime.release import VERSION
+from runtime.targets.interface import TerminalError
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where the running systems are to be: a snapshot, the commit it is of, and the causes of what differs from it."""
+
+    commit: str
+    desired: Desired
+    memory: Memory
+    files: Callable[[], Mapping[str, bytes]]
+
+
+@dataclass(frozen=True)
+class State:
+    """What one look has found. `approvals` is the head of that branch."""
+
+    main: str
+    approvals: str | None
+    history: History
+    memory: Memory
+
+    @property
+    def repository(self) -> str:
+        """The repository's id."""
+        return self.history.genesis.repository
+
+    @cached_property
+    def desired(self) -> Desired:
+        """What P asks for."""
+        return Desired(self.history.verified.snapshot)
+
+    @property
+    def tip(self) -> Tip:
+        """Where the chain ends."""
+        return self.history.tip
+
+    def decide(self, world: World, at: datetime, *, head: str | None = None) -> Decision:
+        """Ask rule 4, for main's head or a later one. The genesis is made real before anything is taken."""
+        if not self.memory.started or (head is None and not self.history.pending):
+            return Nothing()
+        return decide(
+            self.history.verified,
+            world.git,
+            head or self.main,
+            approvals=Approvals(world.git, self.approvals).of,
+            compile=world.compile,
+            transition=self.history.transitions(at),
+            at=at,
+            release=VERSION,
+        )
+
+    def same(self, world: World, decision: Decision, at: datetime, head: str) -> bool:
+        """Whether rule 4 says the same at a later head; what is no verdict does not depend on it."""
+        if not isinstance(decision, Take):
+            return True
+        again = self.decide(world, at, head=head)
+        return isinstance(again, Take) and (again.commit, again.change, again.approvals, again.landed) == (
+            decision.commit,
+            decision.change,
+            decision.approvals,
+            decision.landed,
+        )
+
+    def agent(self, world: World) -> Agent | None:
+        """Who this is by P's governance."""
+        governance = self.history.verified.governance
+        return governance.agents.get(governance.agent_of_key.get(world.writer.key.fingerprint, ""))
+
+    def goal(self, world: World, take: Take | None = None) -> Goal:
+        """P, or the candidate that is about to be taken."""
+        if take is None:
+            verified = self.history.verified
+            return Goal(verified.commit, self.desired, self.memory, lambda: self._files(world))
+        memory = self.memory.copy()
+        memory.taken(take.change)
+        bundle = take.compiled.bundle
+        return Goal(take.commit, Desired(take.snapshot), memory, lambda: _released(bundle))
+
+    def authorise(self, world: World, take: Take | None) -> None:
+        """Raise TerminalError if this agent's key may not write what comes next."""
+        fingerprint = world.writer.key.fingerprint
+        snapshot = self.history.snapshot if take is None else take.snapshot
+        if Governance.of(snapshot.contents).agent_of_key.get(fingerprint) != world.writer.agent:
+            raise TerminalError(
+                f"the key {fingerprint} is not one of {world.writer.agent}'s that may write the next entry",
+                help="start the agent with a key that policies/agents/ declares; a change that replaces keys "
+                "is taken with one that it keeps or adds",
+            )
+
+    def _files(self, world: World) -> Mapping[str, bytes]:
+        """What P releases: compiled again, and believed only if it is what the ledger says."""
+        verified = self.history.verified
+        files = _released(world.compile(verified.commit).bundle)
+        wanted = {path: digest for path, digest in verified.snapshot.manifest.bundle.items() if released(path)}
+        if {path: sha256(data) for path, data in files.items()} != wanted:
+            raise EnvironmentFailedError(
+                f"this release renders commit {verified.commit[:12]} differently from what the ledger says",
+                help="run the release that policies/compiler.yaml pins there",
+            )
+        return files
+
+
+def read(world: World, known: State | None = None) -> State:
+    """Fetch and replay; `known` is what the last look found."""
+    heads = world.upstream.fetch(world.branch, APPROVALS)
+    main, approvals = heads[world.branch], heads[APPROVALS]
+    if main is None:
+        raise EnvironmentFailedError(
+            f"there is no branch {world.branch}", help="push it, or name another one: --branch"
+        )
+    if known is not None and known.main == main:
+        return known if known.approvals == approvals else replace(known, approvals=approvals)
+    history = replay(
+        world.git,
+        main,
+        trust_root=world.trust_root,
+        after=None if known is None else known.history,
+        policies=world.policies,
+    )
+    memory, start = Memory(), 0
+    if known is not None and history.entries[: len(known.history.entries)] == known.history.entries:
+        memory, start = known.memory.copy(), len(known.history.entries)
+    for entry in history.entries[start:]:
+        memory.read(entry, lambda digest: _change(history, digest))
+    return State(main, approvals, history, memory)
+
+
+def _change(history: History, digest: str) -> Change:
+    change = history.change(digest)
+    if change is None:
+        raise FormatError(f"the change {digest[:12]} that a verdict names is not on main")
+    return change
+
+
+def _released(bundle: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    return {path: data for path, data in bundle.items() if released(path)}

@@ -1,0 +1,128 @@
+"""What is known, and what is there -> what is to be done, and the entries that say so.
+
+Rules kept: `drift: report` is looked at and never acted on, `drift: heal` is; either is evidence, and what is reported
+is written once, until it is different; what is held back (a foreign object, too many deletes) is reported likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from runtime.agent.causes import DRIFT, GENESIS, undone
+from runtime.agent.decide import Refuse, Take
+from runtime.agent.diff import Blocked, diff
+from runtime.agent.observe import Opened
+from runtime.agent.state import Goal
+from runtime.contract.objects import Action
+from runtime.contract.statement import Unmet
+from runtime.governance.rules import CONSENT
+from runtime.ledger import append
+from runtime.ledger.append import Grounds, Tip, Writer, Written
+
+
+@dataclass(frozen=True)
+class Todo:
+    """`actions` are to be done now, in order; `healed` are those of them that are drift; `reported` is what a person
+    must look at; `waiting` says that what failed is not to be tried again yet."""
+
+    actions: tuple[Action, ...]
+    reported: tuple[Action, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    waiting: bool = False
+
+    @property
+    def healed(self) -> tuple[Action, ...]:
+        """Drift that is about to be undone."""
+        return tuple(action for action in self.actions if action.because == DRIFT)
+
+
+def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool) -> Todo:
+    """Look at what is there; raises RetryableError where a target is away that something is still owed to."""
+    desired, memory = goal.desired, goal.memory
+    targets.needs(memory.owed(desired.objects))
+    found = diff(
+        targets.within(desired.objects),
+        targets.observe(desired.objects),
+        because=memory.because,
+        former=memory.former,
+        limits=desired.limits,
+    )
+    actions: list[Action] = []
+    reported = [item.action for item in found.blocked]
+    for action in found.actions:
+        healing = action.because != DRIFT or desired.targets[action.id.target].drift == "heal"
+        (actions if healing else reported).append(action)
+    waiting = patient and memory.failing is not None and memory.failing.waits(undone(actions), at)
+    return Todo(
+        actions=() if waiting else tuple(actions),
+        reported=tuple(reported),
+        blocked=found.blocked,
+        waiting=waiting,
+    )
+
+
+class Draft:
+    """Entries that follow one another, signed and not yet committed."""
+
+    def __init__(self, tip: Tip, writer: Writer, at: datetime) -> None:
+        self.entries: list[Written] = []
+        self._tip, self._writer, self._at = tip, writer, at
+
+    def _add(self, entry: Written) -> Written:
+        self.entries.append(entry)
+        self._tip = entry.tip
+        return entry
+
+    def verdict(self, take: Take, *, base: str, before: str) -> None:
+        """The candidate is taken."""
+        grounds = Grounds(
+            base=base,
+            head=take.commit,
+            before=before,
+            after=take.snapshot.manifest.digest,
+            change=take.change,
+            approvals={signed.sha256: signed.envelope.data for signed in take.approvals},
+            landed=take.landed,
+            levels=tuple(sorted(f"CONDUCTOR_{rule.name.upper().replace('-', '_')}" for rule in CONSENT)),
+        )
+        self._add(append.verdict(self._tip, self._writer, self._at, grounds))
+
+    def refusal(self, refuse: Refuse, goal: Goal) -> None:
+        """A change is refused, unless the ledger says so already, for the same reasons."""
+        unmet = tuple(Unmet(rule=problem.rule, message=problem.message) for problem in refuse.judgement.problems)
+        if (refuse.change.digest, unmet) not in goal.memory.refused:
+            head = refuse.refused.commit
+            self._add(
+                append.refusal(
+                    self._tip, self._writer, self._at, base=goal.commit, head=head, change=refuse.change, unmet=unmet
+                )
+            )
+
+    def drift(self, todo: Todo, goal: Goal) -> None:
+        """Drift that is healed; what is reported, if that is not what the last report said."""
+        if undone(todo.reported) != undone(goal.memory.reported):
+            self._drift(todo.reported, goal, heal=False)
+        if todo.healed:
+            self._drift(todo.healed, goal, heal=True)
+
+    def _drift(self, actions: Sequence[Action], goal: Goal, *, heal: bool) -> None:
+        manifest = goal.desired.snapshot.manifest.digest
+        self._add(append.drift(self._tip, self._writer, self._at, manifest=manifest, heal=heal, actions=actions))
+
+    def intent(self, todo: Todo, goal: Goal, take: Take | None) -> Written:
+        """What is about to be done, and because of what."""
+        causes = [action.because for action in todo.actions if action.because != DRIFT]
+        because = take.change.digest if take is not None else causes[0] if causes else DRIFT
+        if not goal.memory.started:
+            because = GENESIS
+        manifest = goal.desired.snapshot.manifest.digest
+        return self._add(
+            append.intent(self._tip, self._writer, self._at, because=because, manifest=manifest, actions=todo.actions)
+        )
+
+    def heartbeat(self, goal: Goal) -> None:
+        """Nothing to do, and still here."""
+        manifest = goal.desired.snapshot.manifest.digest
+        self._add(append.heartbeat(self._tip, self._writer, self._at, commit=goal.commit, manifest=manifest))
