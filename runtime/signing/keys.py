@@ -157,7 +157,7 @@ def load_private(path: Path) -> PrivateKey:
             f"the key file {path} is encrypted",
             help="give a copy without passphrase: cp FILE COPY && ssh-keygen -p -N '' -f COPY",
         ) from None
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, NotImplementedError):
         # the library's text is left out: it may quote what it read
         raise EnvironmentFailedError(f"{path} holds no OpenSSH or PEM private key", help=_MAKE_ONE) from None
     if isinstance(key, Ed25519PrivateKey):
@@ -198,7 +198,7 @@ def _parse(line: str) -> PublicKey:
     canonical = " ".join(parts[:2])
     try:
         key = load_ssh_public_key(canonical.encode())
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, NotImplementedError):
         raise FormatError(f"no public key follows {parts[0]}", help="copy the whole line of the .pub file") from None
     if not isinstance(key, Ed25519PublicKey | EllipticCurvePublicKey):
         raise FormatError(f"{parts[0]} is neither an Ed25519 nor an ECDSA P-256 key")
