@@ -1,0 +1,314 @@
+"""Schemas and grants: catalogs -> attributes; attributes -> the one transaction that makes them so.
+
+A schema has its owner. Its grants are a second object with the same name and the same mark: what the tenant's
+application role may do there, on what is there and, by default privileges of the owner, on what comes later.
+
+Observed are the privileges that the defaults give; everything in the schema that is not granted exactly so, and every
+privilege of anybody else, is listed in one more attribute, `deviations`, so that it differs and is undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from psycopg import sql
+
+from runtime.contract.canonical import JSON
+from runtime.targets.interface import TerminalError
+from runtime.targets.postgres.marks import PREFIX, Mark, Owner, read
+from runtime.targets.postgres.session import Connection, Session
+
+PUBLIC = "PUBLIC"
+MAX_DEVIATIONS = 20
+
+
+class Privileged(NamedTuple):
+    """One class of things in a schema: attribute, words in GRANT and in ALTER DEFAULT PRIVILEGES, and what there is
+    to grant."""
+
+    attribute: str
+    existing: str
+    later: str
+    code: str
+    privileges: tuple[str, ...]
+
+
+CLASSES = (
+    Privileged(
+        "tables", "TABLES", "TABLES", "r",
+        ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"),
+    ),
+    Privileged("sequences", "SEQUENCES", "SEQUENCES", "S", ("USAGE", "SELECT", "UPDATE")),
+    Privileged("functions", "ROUTINES", "FUNCTIONS", "f", ("EXECUTE",)),
+)  # fmt: skip
+_BY_CODE = {item.code: item for item in CLASSES}
+
+_SCHEMAS = """
+SELECT n.nspname, pg_get_userbyid(n.nspowner)::text, d.description,
+       (SELECT json_agg(json_build_array({grantee}, a.privilege_type, a.is_grantable))
+          FROM aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner)
+  FROM pg_namespace n
+  LEFT JOIN pg_description d ON d.objoid = n.oid AND d.classoid = 'pg_namespace'::regclass AND d.objsubid = 0
+ WHERE n.nspname = ANY({names}) OR ({marked} AND starts_with(d.description, {prefix}))
+"""
+
+_OBJECTS = """
+WITH ours AS (SELECT oid, nspname FROM pg_namespace WHERE nspname = ANY({names})),
+things AS (
+    SELECT c.relnamespace AS namespace, CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END AS code, c.relowner AS owner,
+           coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS acl,
+           c.relname::text AS name
+      FROM pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    UNION ALL
+    SELECT p.pronamespace, 'f', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), p.proname::text
+      FROM pg_proc p JOIN ours ON ours.oid = p.pronamespace
+    UNION ALL
+    SELECT c.relnamespace, 'c', c.relowner, a.attacl, c.relname || '.' || a.attname
+      FROM pg_class c JOIN ours ON ours.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+     WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
+), groups AS (
+    SELECT namespace, code, owner, acl::text AS acl, min(name) AS name, count(*) AS count
+      FROM things GROUP BY namespace, code, owner, acl::text
+)
+SELECT ours.nspname, code, name, count,
+       (SELECT json_agg(json_build_array({grantee}, a.privilege_type, a.is_grantable))
+          FROM aclexplode(groups.acl::aclitem[]) a WHERE a.grantee <> groups.owner)
+  FROM groups JOIN ours ON ours.oid = groups.namespace ORDER BY ours.nspname, code, name
+"""
+
+_DEFAULTS = """
+SELECT n.nspname, pg_get_userbyid(d.defaclrole)::text, d.defaclobjtype::text,
+       (SELECT json_agg(json_build_array({grantee}, a.privilege_type, a.is_grantable))
+          FROM aclexplode(d.defaclacl) a WHERE a.grantee <> d.defaclrole)
+  FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
+ WHERE n.nspname = ANY({names})
+    OR (d.defaclnamespace = 0 AND d.defaclobjtype = 'f' AND pg_get_userbyid(d.defaclrole) = ANY({owners}))
+ ORDER BY 1, 2, 3
+"""
+
+_GRANTEE = sql.SQL("CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END")
+
+
+class Grant(NamedTuple):
+    """One entry of an access control list."""
+
+    grantee: str
+    privilege: str
+    grantable: bool
+
+
+@dataclass
+class Found:
+    """A schema with all that is granted in it."""
+
+    name: str
+    owner: str
+    mark: Mark | None
+    usage: tuple[Grant, ...]
+    objects: list[tuple[str, str, int, tuple[Grant, ...]]] = field(default_factory=list)
+    """Code of the class (`c`: a column), a name, how many have the same list, the list without the owner's own."""
+    defaults: list[tuple[str, str, tuple[Grant, ...]]] = field(default_factory=list)
+    """For whose new things, code of the class, the list."""
+    functions_closed: bool = False
+    """Whether the owner's new functions are not for everybody."""
+
+    def grantees(self) -> set[str]:
+        """Everybody who was granted anything here, but owners."""
+        lists = [self.usage, *(acl for *_, acl in self.objects), *(acl for *_, acl in self.defaults)]
+        return {grant.grantee for acl in lists for grant in acl}
+
+    def grants(self) -> Mapping[str, JSON] | None:
+        """The attributes of the grants object, None if nothing was ever granted by us."""
+        if self.mark is None or self.mark.grants is None:
+            return None
+        role = self.mark.grants.get("role")
+        given = {
+            code: {grant.privilege for grant in acl if grant.grantee == role}
+            for owner, code, acl in self.defaults
+            if owner == self.owner
+        }
+        found: dict[str, JSON] = {"owner": self.owner, "role": role}
+        for item in CLASSES:
+            found[item.attribute] = _ordered(given.get(item.code, set()), self.mark.grants.get(item.attribute))
+        deviations = sorted(set(self._deviations(str(role), given)))
+        if deviations:
+            shown = deviations[:MAX_DEVIATIONS]
+            found["deviations"] = shown + [f"and {len(deviations) - len(shown)} more"] * (len(deviations) > len(shown))
+        return found
+
+    def _deviations(self, role: str, given: Mapping[str, set[str]]) -> Iterable[str]:
+        usage = {grant.privilege for grant in self.usage if grant.grantee == role}
+        if usage != {"USAGE"}:
+            yield f"the schema gives {role} {_listed(usage)}"
+        yield from (f"the schema: {problem}" for problem in _excess(self.usage, role))
+        if not self.functions_closed:
+            yield f"new functions of {self.owner} are for everybody"
+        for code, name, count, acl in self.objects:
+            what = f"{_thing(code)} {name}" + (f" and {count - 1} more" if count > 1 else "")
+            has = {grant.privilege for grant in acl if grant.grantee == role}
+            if has != (set() if code == "c" else given.get(code, set())):
+                yield f"{what} gives {role} {_listed(has)}"
+            yield from (f"{what}: {problem}" for problem in _excess(acl, role))
+        for owner, code, acl in self.defaults:
+            what = f"new {_BY_CODE[code].attribute if code in _BY_CODE else 'things'} of {owner}"
+            if owner != self.owner and any(grant.grantee == role for grant in acl):
+                yield f"{what}: {role} has privileges"
+            yield from (f"{what}: {problem}" for problem in _excess(acl, role))
+
+
+def find(connection: Connection, owner: Owner, names: Iterable[str], *, alone: bool = False) -> dict[str, Found]:
+    """The named schemas, and (unless `alone`) every schema of ours, in three queries."""
+    schemas = sql.SQL(_SCHEMAS).format(
+        grantee=_GRANTEE,
+        names=sql.Literal(list(names)),
+        marked=sql.Literal(not alone),
+        prefix=sql.Literal(PREFIX),
+    )
+    found = {
+        name: Found(name, holder, read(comment, owner), _acl(acl))
+        for name, holder, comment, acl in connection.execute(schemas)
+    }
+    ours = [schema for schema in found.values() if schema.mark is not None]
+    fill = {
+        "grantee": _GRANTEE,
+        "names": sql.Literal([schema.name for schema in ours]),
+        "owners": sql.Literal([schema.owner for schema in ours]),
+    }
+    for name, code, example, count, acl in connection.execute(sql.SQL(_OBJECTS).format(**fill)):
+        found[name].objects.append((code, example, count, _acl(acl)))
+    closed: set[str] = set()
+    for name, holder, code, acl in connection.execute(sql.SQL(_DEFAULTS).format(**fill)):
+        if name is not None:
+            found[name].defaults.append((holder, code, _acl(acl)))
+        elif not any(grant.grantee == PUBLIC for grant in _acl(acl)):
+            closed.add(holder)
+    for schema in ours:
+        schema.functions_closed = schema.owner in closed
+    return found
+
+
+@dataclass(frozen=True)
+class Grants:
+    """Grants as wanted."""
+
+    owner: str
+    role: str
+    privileges: Mapping[str, tuple[str, ...]]
+    attributes: Mapping[str, JSON]
+
+    @classmethod
+    def of(cls, name: str, attributes: Mapping[str, JSON]) -> Grants:
+        """Read wanted attributes; raises TerminalError for another shape, or a privilege that does not exist."""
+        match attributes:
+            case {"owner": str(owner), "role": str(role)} if attributes.keys() == {
+                "owner", "role", *(item.attribute for item in CLASSES)
+            }:  # fmt: skip
+                given = {item.attribute: attributes[item.attribute] for item in CLASSES}
+                if all(
+                    isinstance(given[item.attribute], list) and set(given[item.attribute]) <= set(item.privileges)
+                    for item in CLASSES
+                ):
+                    return cls(owner, role, {key: tuple(value) for key, value in given.items()}, dict(attributes))
+        raise TerminalError(
+            f"grants {name} cannot be made: their attributes are not as they should be",
+            help="grants have owner, role, and the lists of privileges tables, sequences and functions",
+        )
+
+
+def write_schema(session: Session, name: str, owner: str, intent: int) -> None:
+    """Make the schema, or give it its owner."""
+    with session.guarded("schema", name, intent) as mark:
+        statement = "CREATE SCHEMA {} AUTHORIZATION {}" if mark is None else "ALTER SCHEMA {} OWNER TO {}"
+        session.execute(statement, sql.Identifier(name), sql.Identifier(owner))
+        session.write_mark("schema", name, Mark(session.owner, intent, grants=mark.grants if mark else None))
+
+
+def drop_schema(session: Session, name: str, intent: int) -> None:
+    """Drop the schema if it is there; never with anything in it."""
+    with session.guarded("schema", name, intent) as mark:
+        if mark is not None:
+            session.execute("DROP SCHEMA {} RESTRICT", sql.Identifier(name))
+
+
+def write_grants(session: Session, name: str, wanted: Grants, intent: int) -> None:
+    """Take away every privilege in the schema and give those that are wanted; nobody sees the state between."""
+    with session.guarded("schema", name, intent) as mark:
+        if mark is None:
+            raise TerminalError(f"schema {name} does not exist, so nothing in it can be granted")
+        found = find(session.connection, session.owner, [name], alone=True)[name]
+        _revoke(session, found, {wanted.role, PUBLIC} | found.grantees())
+        schema, role, owner = sql.Identifier(name), sql.Identifier(wanted.role), sql.Identifier(wanted.owner)
+        session.execute("GRANT USAGE ON SCHEMA {} TO {}", schema, role)
+        session.execute("ALTER DEFAULT PRIVILEGES FOR ROLE {} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC", owner)
+        for item in CLASSES:
+            if privileges := wanted.privileges[item.attribute]:
+                words = sql.SQL(", ").join(sql.SQL(word) for word in sorted(privileges))  # whitelisted in Grants.of
+                session.execute(f"GRANT {{}} ON ALL {item.existing} IN SCHEMA {{}} TO {{}}", words, schema, role)
+                session.execute(
+                    f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} IN SCHEMA {{}} GRANT {{}} ON {item.later} TO {{}}",
+                    owner, schema, words, role,
+                )  # fmt: skip
+        session.write_mark("schema", name, Mark(session.owner, intent, grants=wanted.attributes))
+
+
+def drop_grants(session: Session, name: str, intent: int) -> None:
+    """Take away every privilege in the schema, and leave the owner's defaults as PostgreSQL ships them."""
+    with session.guarded("schema", name, intent) as mark:
+        if mark is None:
+            return
+        found = find(session.connection, session.owner, [name], alone=True)[name]
+        _revoke(session, found, found.grantees())
+        owner = mark.grants.get("owner") if mark.grants else None
+        if isinstance(owner, str):
+            session.execute(
+                "ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT EXECUTE ON FUNCTIONS TO PUBLIC", sql.Identifier(owner)
+            )
+        session.write_mark("schema", name, Mark(session.owner, intent))
+
+
+def _revoke(session: Session, found: Found, grantees: Iterable[str]) -> None:
+    schema = sql.Identifier(found.name)
+    everybody = sql.SQL(", ").join(
+        sql.SQL(PUBLIC) if grantee == PUBLIC else sql.Identifier(grantee) for grantee in sorted(grantees)
+    )
+    if not list(grantees):
+        return
+    session.execute("REVOKE ALL ON SCHEMA {} FROM {} CASCADE", schema, everybody)
+    for item in CLASSES:
+        session.execute(f"REVOKE ALL ON ALL {item.existing} IN SCHEMA {{}} FROM {{}} CASCADE", schema, everybody)
+    for owner, code, _ in found.defaults:
+        if code in _BY_CODE:
+            session.execute(
+                f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} IN SCHEMA {{}} REVOKE ALL ON {_BY_CODE[code].later} FROM {{}}",
+                sql.Identifier(owner), schema, everybody,
+            )  # fmt: skip
+
+
+def _excess(acl: Iterable[Grant], role: str) -> Iterable[str]:
+    """What is granted beyond the role's own, or may be handed on."""
+    for grant in acl:
+        if grant.grantee != role:
+            yield f"{grant.grantee} has {grant.privilege}"
+        elif grant.grantable:
+            yield f"{role} may hand on {grant.privilege}"
+
+
+def _ordered(privileges: set[str], wanted: Any) -> list[str]:
+    """The privileges; in the order that was asked for if they are those, so that an order is no difference."""
+    if isinstance(wanted, list) and set(wanted) == privileges:
+        return list(wanted)
+    return sorted(privileges)
+
+
+def _listed(privileges: set[str]) -> str:
+    return ", ".join(sorted(privileges)) or "nothing"
+
+
+def _thing(code: str) -> str:
+    return {"r": "table", "S": "sequence", "f": "function", "c": "column"}[code]
+
+
+def _acl(entries: Iterable[list[Any]] | None) -> tuple[Grant, ...]:
+    return tuple(Grant(*entry) for entry in entries or ())

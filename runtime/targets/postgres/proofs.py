@@ -1,0 +1,83 @@
+"""Role and credential -> facts: what real logins over TCP came to, and that no session is left.
+
+Rules kept: a proof is measured, never concluded; every answer is an SQLSTATE (`00000`: logged in); a wrong password is
+tried beside the right one, because where both work neither proves anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.contract.canonical import JSON
+from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.postgres.login import NOT_PERMITTED, SUCCESS, WRONG_PASSWORD, Door, Nonce
+from runtime.targets.postgres.session import Connection
+
+TOO_MANY_CONNECTIONS = "53300"
+_ROUNDS = 10
+_ROUND_MILLISECONDS = 1000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What two logins came to."""
+
+    credential: str
+    wrong_password: str
+
+    def facts(self) -> JSON:
+        """As evidence carries it."""
+        return {"credential": self.credential, "wrong_password": self.wrong_password}
+
+
+@dataclass(frozen=True)
+class Prover:
+    """Knocks at the door."""
+
+    door: Door
+    nonce: Nonce
+
+    def measure(self, role: str, password: str) -> Measured:
+        """Try the credential and a wrong one; raises TerminalError if the wrong one is let in."""
+        wrong = self.door.login(role, self.nonce(), self.nonce)
+        if wrong == SUCCESS:
+            raise TerminalError(
+                f"the server let {role} in with a wrong password, so that nothing can be proved there",
+                help="let pg_hba.conf ask the tenants' roles for scram-sha-256",
+            )
+        return Measured(self.door.login(role, password, self.nonce), wrong)
+
+    def holds(self, role: str, password: str) -> bool:
+        """Whether the password is the role's, by a login: for agents that may not read verifiers."""
+        return self.door.login(role, password, self.nonce) in (SUCCESS, NOT_PERMITTED, TOO_MANY_CONNECTIONS)
+
+
+def require(role: str, measured: Measured, *, login: bool) -> None:
+    """Refuse, as failed, what does not prove that the role may log in, or may not."""
+    allowed = (SUCCESS, TOO_MANY_CONNECTIONS) if login else (NOT_PERMITTED,)
+    if measured.credential not in allowed or measured.wrong_password != WRONG_PASSWORD:
+        raise TerminalError(
+            f"{role} should {'' if login else 'not '}be able to log in, but its credential gave SQLSTATE "
+            f"{measured.credential} and a wrong one {measured.wrong_password}",
+            help=f"look at pg_hba.conf, and at the CONNECT privilege of {role}" if login else None,
+        )
+
+
+def sessions(connection: Connection, role: str) -> int:
+    """How many sessions the role has, whatever they do."""
+    row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", [role]).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+def end_sessions(connection: Connection, role: str) -> int:
+    """End every session of the role and wait until they are gone; gives their number, raises RetryableError."""
+    ended = 0
+    for _ in range(_ROUNDS):
+        rows = connection.execute(
+            "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE usename = %s",
+            [_ROUND_MILLISECONDS, role],
+        ).fetchall()
+        ended += sum(1 for (gone,) in rows if gone)
+        if sessions(connection, role) == 0:
+            return ended
+    raise RetryableError(f"sessions of {role} do not end", after=10)

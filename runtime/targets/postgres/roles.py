@@ -1,0 +1,303 @@
+"""Roles: catalogs -> attributes; attributes -> the one transaction that makes a role so.
+
+Two shapes are wanted, and no other: an owner, `{"login": false}`, and a tenant's application role, `{"login",
+"connection_limit", "password", "settings"}`. What is observed has the same shape, and one attribute more for
+everything that is not as it would be of a fresh role (`superuser`, `member_of`, `database_settings`, …), so that
+whatever was altered by hand, or left half done, differs from what is wanted and is undone.
+
+Rules kept: passwords travel as SCRAM verifiers made by libpq, in a statement that the server does not log; an unchanged
+password keeps its verifier; a role keeps nothing that its attributes do not say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from runtime.contract.canonical import JSON
+from runtime.contract.errors import EnvironmentFailedError
+from runtime.targets.interface import TerminalError
+from runtime.targets.postgres import scram
+from runtime.targets.postgres.marks import PREFIX, Mark, Owner, read
+from runtime.targets.postgres.session import Connection, Session
+from runtime.targets.secrets import Resolve
+
+FOREIGN: Mapping[str, JSON] = {"foreign": True}
+Attributes = Mapping[str, JSON]
+Holds = Callable[[str, str | None, str], bool]
+"""Role, stored verifier (None: not readable), password -> whether the password is the role's."""
+
+_POWERS = {
+    "rolsuper": ("superuser", "NOSUPERUSER"),
+    "rolcreaterole": ("create_role", "NOCREATEROLE"),
+    "rolcreatedb": ("create_database", "NOCREATEDB"),
+    "rolreplication": ("replication", "NOREPLICATION"),
+    "rolbypassrls": ("bypass_rls", "NOBYPASSRLS"),
+}
+_SETTING = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
+_LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
+"""Settings whose value is a list of names: a literal would be taken for one name."""
+
+_QUIET = ("log_statement", "log_min_duration_statement", "log_min_duration_sample", "log_min_error_statement")
+_QUIET_VALUES = ("none", "-1", "-1", "panic")
+
+_OBSERVE = """
+SELECT r.rolname, c.description, {password},
+       r.rolcanlogin, r.rolconnlimit, r.rolinherit,
+       CASE WHEN isfinite(r.rolvaliduntil) THEN r.rolvaliduntil::text END,
+       ARRAY[r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls],
+       (SELECT json_agg(json_build_array(d.datname, s.setconfig) ORDER BY d.datname)
+          FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase WHERE s.setrole = r.oid),
+       ARRAY(SELECT DISTINCT pg_get_userbyid(m.roleid)::text FROM pg_auth_members m WHERE m.member = r.oid),
+       ARRAY(SELECT DISTINCT pg_get_userbyid(m.member)::text FROM pg_auth_members m
+              WHERE m.roleid = r.oid AND m.member <> current_user::regrole),
+       CASE WHEN r.rolcanlogin THEN 0 ELSE coalesce(s.count, 0) END
+  FROM {roles} r
+  LEFT JOIN (SELECT usesysid, count(*) FROM pg_stat_activity GROUP BY usesysid) s ON s.usesysid = r.oid
+  LEFT JOIN pg_shdescription c ON c.objoid = r.oid AND c.classoid = 'pg_authid'::regclass
+ WHERE r.rolname = ANY({names}) OR ({marked} AND starts_with(c.description, {prefix}))
+ ORDER BY r.rolname
+"""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role as wanted."""
+
+    login: bool
+    connection_limit: int = -1
+    password: str | None = None
+    settings: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(cls, name: str, attributes: Attributes) -> Role:
+        """Read wanted attributes; raises TerminalError for a shape that is none of the two."""
+        match attributes:
+            case {"login": False} if len(attributes) == 1:
+                return cls(login=False)
+            case {
+                "login": bool(login),
+                "connection_limit": int(limit),
+                "password": str(reference),
+                "settings": dict(settings),
+            } if len(attributes) == 4 and all(
+                _SETTING.fullmatch(key) and isinstance(value, str) for key, value in settings.items()
+            ):
+                return cls(login, limit, reference, settings)
+        raise TerminalError(
+            f"role {name} cannot be made: its attributes are {', '.join(sorted(attributes))}",
+            help="a role has login alone, or login, connection_limit, password and settings",
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A role as it is."""
+
+    name: str
+    mark: Mark | None
+    verifier: str | None
+    login: bool
+    connection_limit: int
+    settings: Mapping[str, str]
+    elsewhere: Mapping[str, Mapping[str, str]]
+    """Settings for one database only, by database: they override the others."""
+    powers: tuple[str, ...]
+    valid_until: str | None
+    inherits: bool
+    member_of: tuple[str, ...]
+    members: tuple[str, ...]
+    sessions: int
+    """Sessions of a role that may not log in: what an interrupted suspension leaves behind."""
+
+    def attributes(self, reference: str | None) -> Attributes:
+        """What an observer reports; `reference` is the password's if it is the one it should be."""
+        if self.mark is None:
+            return FOREIGN
+        found: dict[str, JSON] = {"login": self.login}
+        if self.mark.password is not None:
+            found |= {"connection_limit": self.connection_limit, "password": reference, "settings": dict(self.settings)}
+        else:
+            extra: dict[str, tuple[JSON, bool]] = {
+                "connection_limit": (self.connection_limit, self.connection_limit != -1),
+                "password": (None, self.verifier is not None),
+                "settings": (dict(self.settings), bool(self.settings)),
+            }
+            found |= {name: value for name, (value, differs) in extra.items() if differs}
+        found |= dict.fromkeys(self.powers, True)
+        more: dict[str, JSON] = {
+            "valid_until": self.valid_until,
+            "member_of": list(self.member_of),
+            "members": list(self.members),
+            "sessions": self.sessions,
+            "unproved": self.mark.unproved,
+            "database_settings": {name: dict(values) for name, values in self.elsewhere.items()},
+        }
+        found |= {name: value for name, value in more.items() if value}
+        return found if self.inherits else found | {"inherit": False}
+
+
+def find(connection: Connection, owner: Owner, names: Iterable[str], *, alone: bool = False) -> dict[str, Found]:
+    """The named roles, and (unless `alone`) every role of ours, in one query."""
+    readable = connection.execute("SELECT has_table_privilege('pg_authid', 'SELECT')").fetchone() == (True,)
+    query = sql.SQL(_OBSERVE).format(
+        password=sql.SQL("r.rolpassword" if readable else "NULL"),
+        roles=sql.SQL("pg_authid" if readable else "pg_roles"),
+        marked=sql.Literal(not alone),
+        prefix=sql.Literal(PREFIX),
+        names=sql.Literal(list(names)),
+    )
+    return {row[0]: _found(row, owner) for row in connection.execute(query)}
+
+
+def observe(found: Mapping[str, Found], names: Iterable[str], resolve: Resolve, holds: Holds) -> dict[str, Attributes]:
+    """Attributes of every role that is ours, or foreign and named. Passwords are compared on all cores."""
+    wanted = set(names)
+    with ThreadPoolExecutor() as pool:  # PBKDF2 lets go of the interpreter while it works
+        references = pool.map(lambda role: reference_of(role, resolve, holds), found.values())
+        return {
+            role.name: role.attributes(reference)
+            for role, reference in zip(found.values(), references, strict=True)
+            if role.mark is not None or role.name in wanted
+        }
+
+
+def reference_of(role: Found, resolve: Resolve, holds: Holds) -> str | None:
+    """The reference of the role's password if the role has that password; None if not, or if nobody can tell."""
+    if role.mark is None or role.mark.password is None:
+        return None
+    try:
+        password = scram.require_plain(resolve(role.mark.password), role.mark.password)
+    except EnvironmentFailedError:
+        return None
+    return role.mark.password if holds(role.name, role.verifier, password) else None
+
+
+def write(session: Session, name: str, role: Role, password: str | None, intent: int) -> None:
+    """Make the role as wanted, in one transaction. `password` None: the role keeps the one it has, if it may have one.
+
+    Raises TerminalError for a role that is foreign, or that a newer intent wrote.
+    """
+    with session.guarded("role", name, intent) as mark:
+        if mark is None:
+            session.execute("CREATE ROLE {} NOLOGIN", sql.Identifier(name))
+        found = find(session.connection, session.owner, [name], alone=True)[name]
+        _plain(session, found, role)
+        _settings(session, found, role.settings or {})
+        _memberships(session, found)
+        session.write_mark("role", name, Mark(session.owner, intent, role.password, unproved=role.password is not None))
+        if role.password is None:
+            if found.verifier is not None:
+                session.execute("ALTER ROLE {} PASSWORD NULL", sql.Identifier(name))
+        elif password is not None and not (found.verifier and scram.matches(found.verifier, password)):
+            _password(session, name, password)
+
+
+def proved(session: Session, name: str, role: Role, intent: int) -> None:
+    """Say on the role that logins have shown it to be as it should be."""
+    with session.guarded("role", name, intent):
+        session.write_mark("role", name, Mark(session.owner, intent, role.password))
+
+
+def drop(session: Session, name: str, intent: int) -> None:
+    """Drop the role if it is there; it must own nothing any more."""
+    with session.guarded("role", name, intent) as mark:
+        if mark is not None:
+            session.execute("DROP ROLE {}", sql.Identifier(name))
+
+
+def forbid_login(session: Session, name: str, intent: int) -> None:
+    """Let no new session begin, before what there is ends."""
+    with session.guarded("role", name, intent) as mark:
+        if mark is not None:
+            session.execute("ALTER ROLE {} NOLOGIN", sql.Identifier(name))
+
+
+def _plain(session: Session, found: Found, role: Role) -> None:
+    """Whether it may log in, how often, until when, and nothing that a superuser would have to give."""
+    options = [
+        sql.SQL("LOGIN" if role.login else "NOLOGIN"),
+        sql.SQL("CONNECTION LIMIT {}").format(sql.Literal(role.connection_limit)),
+    ]
+    if not found.inherits:
+        options.append(sql.SQL("INHERIT"))
+    if found.valid_until is not None:
+        options.append(sql.SQL("VALID UNTIL 'infinity'"))
+    options += [sql.SQL(without) for named, without in _POWERS.values() if named in found.powers]
+    session.execute("ALTER ROLE {} {}", sql.Identifier(found.name), sql.SQL(" ").join(options))
+
+
+def _settings(session: Session, found: Found, wanted: Mapping[str, str]) -> None:
+    role = sql.Identifier(found.name)
+    for database in found.elsewhere:
+        session.execute("ALTER ROLE {} IN DATABASE {} RESET ALL", role, sql.Identifier(database))
+    for setting in sorted(found.settings.keys() - wanted.keys()):
+        session.execute("ALTER ROLE {} RESET {}", role, _setting(setting))
+    for setting, value in sorted(wanted.items()):
+        if found.settings.get(setting) == value:
+            continue
+        if setting in _LISTS:
+            session.connection.execute("SELECT set_config(%s, %s, true)", [setting, value])
+            session.execute("ALTER ROLE {} SET {} FROM CURRENT", role, _setting(setting))
+        else:
+            session.execute("ALTER ROLE {} SET {} TO {}", role, _setting(setting), sql.Literal(value))
+
+
+def _setting(name: str) -> sql.Composable:
+    return sql.SQL(".").join(sql.Identifier(part) for part in name.split("."))
+
+
+def _memberships(session: Session, found: Found) -> None:
+    """A tenant's role is in no other, and nobody is in it: each would be a way from one tenant to another."""
+    rows = session.connection.execute(
+        "SELECT pg_get_userbyid(roleid)::text, pg_get_userbyid(member)::text, pg_get_userbyid(grantor)::text"
+        "  FROM pg_auth_members WHERE (roleid = %(role)s::regrole AND member <> current_user::regrole)"
+        "    OR member = %(role)s::regrole",
+        {"role": sql.Identifier(found.name).as_string(session.connection)},
+    ).fetchall()
+    names_grantor = session.connection.info.server_version >= 160_000
+    for role, member, grantor in rows:
+        statement = "REVOKE {} FROM {}" + (" GRANTED BY {}" if names_grantor else "") + " CASCADE"
+        values = (role, member, grantor) if names_grantor else (role, member)
+        session.execute(statement, *(sql.Identifier(value) for value in values))
+
+
+def _password(session: Session, name: str, password: str) -> None:
+    """Set the verifier. It is no password, but it allows guessing offline, so it stays out of the server's log."""
+    pgconn = session.connection.pgconn
+    verifier = pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    if session.connection.info.parameter_status("is_superuser") == "on":
+        for setting, value in zip(_QUIET, _QUIET_VALUES, strict=True):
+            session.connection.execute("SELECT set_config(%s, %s, true)", [setting, value])
+    session.execute("ALTER ROLE {} PASSWORD {}", sql.Identifier(name), sql.Literal(verifier))
+
+
+def _found(row: tuple[Any, ...], owner: Owner) -> Found:
+    name, comment, verifier, login, limit, inherits, until, powers, settings, member_of, members, sessions = row
+    by_database = {database or "": _parsed(values) for database, values in settings or ()}
+    return Found(
+        name=name,
+        mark=read(comment, owner),
+        verifier=verifier,
+        login=login,
+        connection_limit=limit,
+        settings=by_database.pop("", {}),
+        elsewhere=by_database,
+        powers=tuple(named for (named, _), has in zip(_POWERS.values(), powers, strict=True) if has),
+        valid_until=until,
+        inherits=inherits,
+        member_of=tuple(sorted(member_of)),
+        members=tuple(sorted(members)),
+        sessions=sessions,
+    )
+
+
+def _parsed(values: Iterable[str]) -> dict[str, str]:
+    """`name=value`, as pg_db_role_setting has them; PostgreSQL writes some names in its own case (`TimeZone`)."""
+    pairs = (value.partition("=") for value in values)
+    return {name.lower(): value for name, _, value in pairs}

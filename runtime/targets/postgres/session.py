@@ -1,0 +1,109 @@
+"""DSN -> one connection as the agent uses it, and the guard every action runs in.
+
+Rules kept:
+- names are resolved in `pg_catalog` only, every statement and every wait for a lock has a time limit;
+- an action is one transaction that first takes a lock named after the object, then reads the object's mark again: what
+  is not ours, or was written by a newer intent, is refused before anything is done. (Roles and schemas live in
+  catalogs that cannot be locked by row; whoever acts for Conductor takes the same advisory lock.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from runtime.contract.errors import EnvironmentFailedError
+from runtime.targets.interface import TerminalError
+from runtime.targets.postgres.failures import unreachable
+from runtime.targets.postgres.marks import Mark, Owner, read
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+Kind: TypeAlias = Literal["role", "schema"]
+
+STATEMENT_TIMEOUT = "30s"
+LOCK_TIMEOUT = "10s"
+_OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c search_path=pg_catalog"
+_DEFAULTS = {"connect_timeout": "10", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
+
+_COMMENT: dict[Kind, sql.SQL] = {
+    "role": sql.SQL("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s"),
+    "schema": sql.SQL("SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"),
+}
+
+
+def connect(dsn: str, *, where: str, application_name: str) -> Connection:
+    """Connect; raises RetryableError when the server is away, TerminalError when it refuses us, and
+    EnvironmentFailedError, without the value, for a DSN that is none."""
+    try:
+        given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
+    except psycopg.ProgrammingError:
+        raise EnvironmentFailedError(
+            f"the DSN of {where} is no PostgreSQL connection string",
+            help="write it as postgresql://user:password@host:port/database",
+        ) from None
+    options = f"{given.pop('options', '')} {_OPTIONS}".strip()
+    given.pop("application_name", None)
+    conninfo = make_conninfo("", **{**_DEFAULTS, **given, "options": options, "application_name": application_name})
+    try:
+        return psycopg.connect(conninfo, autocommit=True)
+    except psycopg.Error as error:
+        raise unreachable(where, error) from None
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection, whose objects are ours there, and how the agent signs in the server's log."""
+
+    connection: Connection
+    owner: Owner
+    application_name: str
+
+    @contextmanager
+    def guarded(self, kind: Kind, name: str, intent: int) -> Iterator[Mark | None]:
+        """A transaction in which this object may be acted upon; gives its mark, None if it does not exist."""
+        with self.connection.transaction():
+            self.connection.execute(
+                "SELECT set_config('application_name', %s, true), pg_advisory_xact_lock(%s)",
+                [f"{self.application_name} intent {intent}"[:63], _key(kind, name)],
+            )
+            yield self.mark(kind, name, intent)
+
+    def mark(self, kind: Kind, name: str, intent: int) -> Mark | None:
+        """The object's mark, None if it does not exist; raises TerminalError if this intent may not touch it."""
+        row = self.connection.execute(_COMMENT[kind], [name]).fetchone()
+        if row is None:
+            return None
+        mark = read(row[0], self.owner)
+        if mark is None:
+            raise TerminalError(
+                f"{kind} {name} exists and Conductor did not make it",
+                help=f"rename or drop the {kind} by hand, or give the tenant another name",
+            )
+        if mark.intent > intent:
+            raise TerminalError(
+                f"{kind} {name} was written by intent {mark.intent}, which is newer than this one ({intent})",
+                help="nothing is to be done: a newer agent has acted, this one came late",
+            )
+        return mark
+
+    def execute(self, statement: str, *values: sql.Composable) -> None:
+        """Execute a statement whose `{}` are filled with quoted identifiers and literals."""
+        self.connection.execute(sql.SQL(statement).format(*values))
+
+    def write_mark(self, kind: Kind, name: str, mark: Mark) -> None:
+        """Say on the object that it is ours, and which intent wrote it."""
+        statement = "COMMENT ON ROLE {} IS {}" if kind == "role" else "COMMENT ON SCHEMA {} IS {}"
+        self.execute(statement, sql.Identifier(name), sql.Literal(mark.text))
+
+
+def _key(kind: Kind, name: str) -> int:
+    """The advisory lock of one object, a signed 64-bit number."""
+    digest = hashlib.sha256(f"conductor/{kind}/{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

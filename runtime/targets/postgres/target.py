@@ -1,0 +1,259 @@
+"""A PostgreSQL database as a target: objects of type `role`, `schema` and `grants` (plan, sections 5 and 8).
+
+Rules kept:
+- a server is used only if it is the one the `Target` names, asks logins for scram-sha-256 over TCP, and lets nobody
+  create in a schema that belongs to everybody: looked at before anything else;
+- observe reads catalogs in one read-only transaction, at one moment, in five queries however many tenants there are;
+- perform is one transaction on one object (see `session`); what a login proves is measured around it (see `proofs`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from runtime.contract.canonical import JSON
+from runtime.contract.errors import EnvironmentFailedError
+from runtime.contract.objects import Action, ObjectId
+from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.postgres import grants, proofs, roles, scram
+from runtime.targets.postgres.failures import translated
+from runtime.targets.postgres.login import Door, Nonce
+from runtime.targets.postgres.marks import Owner
+from runtime.targets.postgres.session import Connection, Session, connect
+from runtime.targets.secrets import Resolve
+
+OLDEST_VERSION = 150_000
+PROBE = "conductor_login_probe"
+"""A role that nobody has: how would the server authenticate it?"""
+
+_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+
+
+class PostgresTarget:
+    """One database. `expected` is the identity that the `Target` resource declares; None: whatever is found."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        dsn: str,
+        expected: str | None,
+        repository: str,
+        resolve: Resolve,
+        nonce: Nonce,
+        application_name: str = "conductor",
+    ) -> None:
+        self.name = name
+        self._dsn = dsn
+        self._expected = expected
+        self._repository = repository
+        self._resolve = resolve
+        self._nonce = nonce
+        self._application_name = application_name
+        self._session: Session | None = None
+        self._prover: proofs.Prover | None = None
+
+    def __enter__(self) -> Self:
+        """Connect, and refuse what must not be acted upon."""
+        dsn = self._resolve(self._dsn)
+        connection = connect(dsn, where=f"target {self.name}", application_name=self._application_name)
+        try:
+            with translated(f"target {self.name}"):
+                identity = identity_of(connection)
+                refuse_other(self.name, expected=self._expected, found=identity)
+                _refuse_unfit(self.name, connection)
+            door = door_of(self.name, connection)
+            door.refuse_unless_scram(PROBE)
+        except BaseException:
+            connection.close()
+            raise
+        self._session = Session(connection, Owner(self._repository, connection.info.dbname), self._application_name)
+        self._prover = proofs.Prover(door, self._nonce)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Let go of the connection."""
+        if self._session is not None:
+            self._session.connection.close()
+        self._session = self._prover = None
+
+    def identity(self) -> str:
+        """`<system identifier>/<database>`."""
+        with translated(f"target {self.name}"):
+            return identity_of(self._opened().connection)
+
+    def observe(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, JSON]]:
+        """See `Target.observe`."""
+        session = self._opened()
+        named: defaultdict[str, set[str]] = defaultdict(set)
+        for item in ids:
+            if item.target == self.name:
+                named[item.type].add(item.name)
+        with translated(f"target {self.name}"), session.connection.transaction():
+            session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            found_roles = roles.find(session.connection, session.owner, named["role"])
+            schemas = grants.find(session.connection, session.owner, named["schema"] | named["grants"])
+        observed: dict[ObjectId, Mapping[str, JSON]] = {}
+        for name, attributes in roles.observe(found_roles, named["role"], self._resolve, self._holds).items():
+            observed[self._id("role", name)] = attributes
+        for name, schema in schemas.items():
+            if schema.mark is None:
+                for kind in ("schema", "grants"):
+                    if name in named[kind]:
+                        observed[self._id(kind, name)] = roles.FOREIGN
+                continue
+            observed[self._id("schema", name)] = {"owner": schema.owner}
+            granted = schema.grants()
+            if granted is not None:
+                observed[self._id("grants", name)] = granted
+        return observed
+
+    def perform(self, action: Action, *, intent: int) -> Mapping[str, JSON]:
+        """See `Target.perform`. What the action starts from does not matter, only what is to be."""
+        session = self._opened()
+        name, wanted = action.id.name, action.after
+        with translated(str(action.id)):
+            match action.id.type:
+                case "role":
+                    if wanted is None:
+                        return self._drop_role(session, name, intent)
+                    return self._write_role(session, name, roles.Role.of(name, wanted), intent)
+                case "schema":
+                    if wanted is None:
+                        grants.drop_schema(session, name, intent)
+                    else:
+                        grants.write_schema(session, name, _owner(action.id, wanted), intent)
+                case "grants":
+                    if wanted is None:
+                        grants.drop_grants(session, name, intent)
+                    else:
+                        grants.write_grants(session, name, grants.Grants.of(name, wanted), intent)
+                case other:
+                    raise TerminalError(f"a PostgreSQL target has no objects of type {other}")
+        return {}
+
+    def _write_role(self, session: Session, name: str, role: roles.Role, intent: int) -> Mapping[str, JSON]:
+        if role.password is None:
+            roles.write(session, name, role, None, intent)
+            return {}
+        password: str | None = None
+        missing: EnvironmentFailedError | None = None
+        try:
+            password = scram.require_plain(self._resolve(role.password), role.password)
+        except EnvironmentFailedError as error:
+            if role.login:
+                raise
+            missing = error  # whoever is to be locked out is locked out, though it cannot be proved
+        facts: dict[str, JSON] = {"method": "scram-sha-256"}
+        existed = session.mark("role", name, intent) is not None
+        if existed and password is not None:
+            facts["before"] = self._proves().measure(name, password).facts()
+        roles.write(session, name, role, password, intent)
+        if not role.login:
+            facts["sessions_ended"] = proofs.end_sessions(session.connection, name)
+        if missing is not None:
+            raise EnvironmentFailedError(f"{name} is locked out, but unproved: {missing.message}", help=missing.help)
+        if password is not None:
+            measured = self._proves().measure(name, password)
+            proofs.require(name, measured, login=role.login)
+            facts["after"] = measured.facts()
+        facts["can_login"] = role.login
+        if not role.login:
+            facts["sessions"] = self._none_left(session.connection, name)
+        if password is not None:
+            roles.proved(session, name, role, intent)
+        return {"login": facts}
+
+    def _none_left(self, connection: Connection, name: str) -> int:
+        """Look again after the proof: a login that was half-way when it was forbidden has shown up by now."""
+        left = proofs.sessions(connection, name)
+        row = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+        if left or row != (False,):
+            raise RetryableError(f"{name} still has {left} sessions, or may log in again", after=1)
+        return left
+
+    def _drop_role(self, session: Session, name: str, intent: int) -> Mapping[str, JSON]:
+        roles.forbid_login(session, name, intent)
+        ended = proofs.end_sessions(session.connection, name)
+        roles.drop(session, name, intent)
+        return {"login": {"sessions_ended": ended}}
+
+    def _holds(self, role: str, verifier: str | None, password: str) -> bool:
+        """Compare with the verifier; where it may not be read, log in."""
+        if verifier is not None:
+            return scram.matches(verifier, password)
+        if self._opened().connection.info.parameter_status("is_superuser") == "on":
+            return False  # it may be read, and there is none
+        return self._proves().holds(role, password)
+
+    def _id(self, kind: str, name: str) -> ObjectId:
+        return ObjectId(self.name, kind, name)
+
+    def _opened(self) -> Session:
+        if self._session is None:
+            raise RetryableError(f"target {self.name} is not connected")
+        return self._session
+
+    def _proves(self) -> proofs.Prover:
+        if self._prover is None:
+            raise RetryableError(f"target {self.name} is not connected")
+        return self._prover
+
+
+def identity_of(connection: Connection) -> str:
+    """`<system identifier>/<database>` of a connection."""
+    row = connection.execute("SELECT system_identifier, current_database() FROM pg_control_system()").fetchone()
+    if row is None:
+        raise TerminalError("the server does not say who it is")
+    return f"{row[0]}/{row[1]}"
+
+
+def refuse_other(name: str, *, expected: str | None, found: str) -> None:
+    """Raise TerminalError for another system than the `Target` names."""
+    if expected is not None and expected != found:
+        raise TerminalError(
+            f"target {name} is the system {expected}, and what answers there is {found}",
+            help=f"if that is the one you mean, set `identity: {found}` in spec/targets/{name}.yaml;"
+            " if not, set the DSN reference's value right",
+        )
+
+
+def door_of(name: str, connection: Connection) -> Door:
+    """Where logins of this server knock: the address that this very connection goes to."""
+    info = connection.info
+    if not info.hostaddr or info.host.startswith(("/", "@")):
+        raise TerminalError(
+            f"target {name} is reached over a Unix socket, where logins are not proved by passwords",
+            help="let the DSN name a host and a port",
+        )
+    parameters = {key: value for key, value in info.get_parameters().items() if key in _TLS}
+    return Door(info.host, info.hostaddr, info.port, info.dbname, parameters)
+
+
+def _refuse_unfit(name: str, connection: Connection) -> None:
+    """Raise for a server that is too old, a standby, or leaves a schema open to everybody."""
+    if connection.info.server_version < OLDEST_VERSION:
+        raise TerminalError(f"target {name} is PostgreSQL {connection.info.server_version // 10_000}, 15 is the oldest")
+    if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+        raise RetryableError(f"target {name} is a standby and takes no changes", after=30)
+    row = connection.execute(
+        "SELECT n.nspname FROM pg_namespace n, aclexplode(n.nspacl) a"
+        " WHERE a.grantee = 0 AND a.privilege_type = 'CREATE' ORDER BY 1"
+    ).fetchone()
+    if row is not None:
+        raise TerminalError(
+            f"in target {name} everybody may create objects in the schema {row[0]}, which tenants would share",
+            help=f"REVOKE CREATE ON SCHEMA {row[0]} FROM PUBLIC;",
+        )
+
+
+def _owner(item: ObjectId, attributes: Mapping[str, JSON]) -> str:
+    match attributes:
+        case {"owner": str(owner)} if len(attributes) == 1:
+            return owner
+    raise TerminalError(f"{item} cannot be made: a schema has exactly its owner")
+
+
+__all__ = ["PostgresTarget", "door_of", "identity_of", "refuse_other"]

@@ -1,0 +1,300 @@
+"""A folder as a target: the one object `release/current`, `config/` and `policy/` of a manifest, swapped whole.
+
+    <folder>/.conductor-target          the folder's identity, random, made when it is first prepared
+    <folder>/releases/<manifest>/       config/**, policy/**, and `.release.json`: repository, intent, manifest
+    <folder>/current                    a symlink to one of them: what workers read
+
+Rules kept:
+- a reader of `current` sees one release, never parts of two: files are written and forced to disk beside it, renamed
+  into place, and then the symlink is replaced, which is atomic;
+- observe reads every byte: a file changed, missing or added by hand is drift;
+- a release that is damaged is written anew under a name of its own (`<manifest>.<intent>`), never repaired under a
+  reader's feet; the releases before it are kept, a few;
+- one agent writes at a time (a lock on the folder), and a release that a newer intent wrote is left alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from runtime.contract.canonical import JSON, decode, encode, sha256
+from runtime.contract.errors import EnvironmentFailedError, FormatError
+from runtime.contract.objects import Action, ObjectId
+from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.secrets import Resolve
+
+IDENTITY = ".conductor-target"
+LOCK = ".lock"
+MARK = ".release.json"
+CURRENT = "current"
+RELEASES = "releases"
+KEPT = 3
+"""Releases that stay beside the current one, so that a reader who has just opened one can finish, and a person can
+look at what was before."""
+
+Files = Callable[[], Mapping[str, bytes]]
+"""The files of `config/` and `policy/` of the manifest that is wanted, path -> content."""
+
+_NAME = re.compile(r"[0-9a-f]{64}(\.\d+)*")
+
+
+class ReleaseTarget:
+    """One folder. `folder` is a reference like any DSN; `new_id` gives the identity of a folder that has none."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        folder: str,
+        expected: str | None,
+        repository: str,
+        files: Files,
+        resolve: Resolve,
+        new_id: Callable[[], str],
+        kept: int = KEPT,
+    ) -> None:
+        self.name = name
+        self._reference = folder
+        self._expected = expected
+        self._repository = repository
+        self._files = files
+        self._resolve = resolve
+        self._new_id = new_id
+        self._kept = kept
+        self._folder: Path | None = None
+
+    def __enter__(self) -> Self:
+        """Prepare the folder if it is new; raises TerminalError if it is somebody else's, or another than named."""
+        folder = Path(self._resolve(self._reference))
+        if not folder.is_absolute():
+            raise EnvironmentFailedError(
+                f"the folder of target {self.name} is not an absolute path", help=f"set {self._reference} to one"
+            )
+        with _disk(f"target {self.name}"):
+            found = self._identity_of(folder)
+        if self._expected is not None and self._expected != found:
+            raise TerminalError(
+                f"target {self.name} is the folder {self._expected}, and what lies there is {found}",
+                help=f"if that is the one you mean, set `identity: {found}` in spec/targets/{self.name}.yaml;"
+                f" if not, set {self._reference} right",
+            )
+        self._folder = folder
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing is held."""
+        self._folder = None
+
+    def identity(self) -> str:
+        """What `.conductor-target` says."""
+        return self._identity_of(self._opened())
+
+    def observe(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, JSON]]:
+        """See `Target.observe`. There is one object, whoever asks."""
+        del ids
+        folder = self._opened()
+        with _disk(f"target {self.name}"):
+            current = folder / CURRENT
+            if not current.is_symlink():
+                return {self._id: {"foreign": True}} if current.exists() else {}
+            mark = self._mark(current)
+            if mark is None:
+                return {self._id: {"foreign": True}}
+            return {self._id: {"manifest": mark[0], "files": _digest(_read(current))}}
+
+    def perform(self, action: Action, *, intent: int) -> Mapping[str, JSON]:
+        """See `Target.perform`."""
+        folder = self._opened()
+        if action.id != self._id:
+            raise TerminalError(f"a release target has no object {action.id.type}/{action.id.name}")
+        with _disk(str(action.id)), _locked(folder):
+            self._refuse_newer(folder, intent)
+            before = _goal(folder)
+            if action.after is None:
+                (folder / CURRENT).unlink(missing_ok=True)
+                return {"release": {"before": before, "after": None}}
+            match action.after:
+                case {"manifest": str(manifest), "files": str(digest)} if len(action.after) == 2:
+                    written = self._write(folder, manifest, digest, intent)
+                case _:
+                    raise TerminalError(f"{action.id} has exactly manifest and files")
+            _point(folder, written)
+            self._forget(folder, written)
+            return {"release": {"before": before, "after": written, "files": len(_read(folder / CURRENT))}}
+
+    def _write(self, folder: Path, manifest: str, digest: str, intent: int) -> str:
+        """Write a release beside the others; its name."""
+        if _NAME.fullmatch(manifest) is None:
+            raise TerminalError(f"{manifest!r} is no manifest's digest")
+        files = self._files()
+        if _digest({path: sha256(data) for path, data in files.items()}) != digest:
+            raise TerminalError(
+                f"the files at hand are not those of manifest {manifest}",
+                help="the agent compiled another commit than the one it acts for; start it again",
+            )
+        releases = folder / RELEASES
+        releases.mkdir(exist_ok=True)
+        scratch = releases / f".{manifest}.{intent}"
+        shutil.rmtree(scratch, ignore_errors=True)
+        for path, data in files.items():
+            _write_file(scratch / _safe(path), data)
+        mark = {"repository": self._repository, "intent": intent, "manifest": manifest}
+        _write_file(scratch / MARK, encode(mark))
+        for place in (scratch, *(item for item in scratch.rglob("*") if item.is_dir())):
+            _sync(place)
+        name, attempt = manifest, 0
+        while (releases / name).exists():
+            name = f"{manifest}.{intent}" + (f".{attempt}" if attempt else "")
+            attempt += 1
+        scratch.rename(releases / name)
+        _sync(releases)
+        return name
+
+    def _refuse_newer(self, folder: Path, intent: int) -> None:
+        current = folder / CURRENT
+        if not current.is_symlink() and not current.exists():
+            return
+        mark = self._mark(current) if current.is_symlink() else None
+        if mark is None:
+            raise TerminalError(
+                f"{current} exists and Conductor did not make it",
+                help=f"remove {current} by hand, or name another folder",
+            )
+        if mark[1] > intent:
+            raise TerminalError(
+                f"the current release was written by intent {mark[1]}, which is newer than this one ({intent})",
+                help="nothing is to be done: a newer agent has acted, this one came late",
+            )
+
+    def _mark(self, current: Path) -> tuple[str, int] | None:
+        """Manifest and intent of the current release; None if it is not ours."""
+        name = current.readlink()
+        if len(name.parts) != 2 or name.parts[0] != RELEASES or _NAME.fullmatch(name.name) is None:
+            return None
+        try:
+            value = decode((current / MARK).read_bytes())
+        except FileNotFoundError:
+            return (name.name.split(".")[0], 0)  # removed by hand: still a release of ours by name, and damaged
+        except FormatError:
+            return None
+        match value:
+            case {"repository": self._repository, "intent": int(intent), "manifest": str(manifest)}:
+                return manifest, intent
+        return None
+
+    def _forget(self, folder: Path, current: str) -> None:
+        """Remove all but the newest few releases beside the current one, and what a killed agent left."""
+        places = [item for item in (folder / RELEASES).iterdir() if item.name != current]
+        ended = [item for item in places if _NAME.fullmatch(item.name)]
+        ended.sort(key=lambda item: item.stat().st_mtime_ns, reverse=True)
+        for place in [*ended[self._kept :], *(item for item in places if item.name.startswith("."))]:
+            shutil.rmtree(place)
+
+    def _identity_of(self, folder: Path) -> str:
+        path = folder / IDENTITY
+        try:
+            return path.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            pass
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise TerminalError(
+                f"{folder} holds files and no {IDENTITY}: Conductor did not make it",
+                help="name an empty folder, or one that does not exist yet",
+            )
+        _write_file(path, f"{self._new_id()}\n".encode())
+        return path.read_text(encoding="ascii").strip()
+
+    @property
+    def _id(self) -> ObjectId:
+        return ObjectId(self.name, "release", "current")
+
+    def _opened(self) -> Path:
+        if self._folder is None:
+            raise RetryableError(f"target {self.name} is not opened")
+        return self._folder
+
+
+def _read(current: Path) -> dict[str, str]:
+    """Path -> SHA-256 of every file of a release; anything that is no file or folder makes it another release."""
+    found: dict[str, str] = {}
+    home = current.resolve()
+    for path in home.rglob("*"):
+        name = path.relative_to(home).as_posix()
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            found[name] = sha256(b"not a file")
+        elif path.is_file() and name != MARK:
+            found[name] = sha256(path.read_bytes())
+    return found
+
+
+def _digest(files: Mapping[str, str]) -> str:
+    """The `files` attribute: SHA-256 of the canonical JSON of path -> SHA-256."""
+    return sha256(encode(dict(files)))
+
+
+def _goal(folder: Path) -> str | None:
+    """Name of the current release."""
+    current = folder / CURRENT
+    return current.readlink().name if current.is_symlink() else None
+
+
+def _point(folder: Path, name: str) -> None:
+    """Let `current` be this release, from one moment to the next."""
+    fresh = folder / f".{CURRENT}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(PurePosixPath(RELEASES) / name)
+    fresh.replace(folder / CURRENT)
+    _sync(folder)
+
+
+def _safe(path: str) -> PurePosixPath:
+    """A path that stays inside the release."""
+    safe = PurePosixPath(path)
+    if safe.is_absolute() or ".." in safe.parts or not path or path == MARK:
+        raise TerminalError(f"{path!r} is no path of a release")
+    return safe
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Force a folder's names to disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder; raises RetryableError if another agent does."""
+    with (folder / LOCK).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RetryableError(f"another agent is writing to {folder}", after=2) from None
+        yield
+
+
+@contextmanager
+def _disk(what: str) -> Iterator[None]:
+    """What the file system refuses: full or read-only may pass, the rest is for a person."""
+    try:
+        yield
+    except OSError as error:
+        raise RetryableError(f"{what}: {error.strerror or error}", after=30) from None
