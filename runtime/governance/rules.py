@@ -235,7 +235,7 @@ def _unspent(reading: Reading, signed: Signed, _: Counted) -> str | None:
 def _begun(reading: Reading, signed: Signed, _: Counted) -> str | None:
     if signed.approval.signed_at <= reading.case.at:
         return None
-    return f"it is signed for {instant.text(signed.approval.signed_at)}, later than {instant.text(reading.case.at)}"
+    return f"it counts from {instant.text(signed.approval.signed_at)} on, and that is still to come"
 
 
 def _unexpired(reading: Reading, signed: Signed, _: Counted) -> str | None:

@@ -1,0 +1,213 @@
+"""A whole installation in memory: git, genesis, approvals branch, agent and ledger, over the tiny compiler.
+
+What judges, decides, writes and replays is the real thing; only git, the compiler and the policy are small. Tests of
+histories drive it, and anybody who wants to see what the rules do with a history can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import cast
+
+from runtime.agent.decide import Decision, Take, compile_once, decide
+from runtime.contract.change import Change, Snapshot, between
+from runtime.contract.compiling import Compile
+from runtime.contract.genesis import Genesis
+from runtime.contract.policy_input import TransitionInput
+from runtime.contract.statement import Approval, GenesisApproval, Release, Seen, Statement, subject
+from runtime.governance.approvals import BRANCH as APPROVALS
+from runtime.governance.approvals import Approvals
+from runtime.governance.case import Signed
+from runtime.governance.rules import CONSENT, Rule
+from runtime.ledger import append
+from runtime.ledger.append import Grounds, Writer, Written
+from runtime.ledger.history import History, replay
+from runtime.ledger.start import genesis_path, statement_path
+from runtime.policy.engine import Policy, Refused
+from runtime.release import VERSION
+from runtime.signing.envelopes import sign
+from runtime.signing.keys import PrivateKey
+from runtime.testing.court import BRANCH, REPOSITORY, START, installation, key_of
+from runtime.testing.memory_git import SOMEBODY, MemoryGit
+from runtime.testing.tiny_compiler import compile_commit
+
+WASM = "policies/policy.wasm"
+
+
+class TinyPolicy:
+    """Stands where a policy.wasm would: a tenant's file cannot be removed."""
+
+    def transition(self, asked: TransitionInput) -> list[Refused]:
+        """Refuse the removal of a tenant."""
+        return [
+            Refused(change["kind"], change["name"], "no-removal", "a tenant cannot be removed")
+            for change in asked["changes"]
+            if change["kind"] == "Tenant" and change["after"] is None
+        ]
+
+
+def tiny_policy(wasm: bytes, contents: Mapping[str, str]) -> Policy:
+    """Load it, whatever the wasm says."""
+    del wasm, contents
+    return cast("Policy", TinyPolicy())
+
+
+@dataclass
+class Installation:
+    """A repository with a genesis. `now` only grows."""
+
+    git: MemoryGit
+    compile: Compile
+    genesis: Genesis
+    writer: Writer
+    now: datetime = START
+    _known: History | None = None
+
+    @classmethod
+    def start(cls, files: Mapping[str, bytes] | None = None, *, agent: str = "conductor-eu") -> Installation:
+        """Commit the files and a genesis that two people signed."""
+        git = MemoryGit()
+        compiled = compile_once(compile_commit(git), git)
+        first = git.commit_files({WASM: b"tiny", **(installation() if files is None else files)}, message="Start")
+        snapshot = compiled(first).snapshot
+        if snapshot is None:
+            raise ValueError(compiled(first).errors)
+        genesis = Genesis(REPOSITORY, BRANCH, first, snapshot)
+        add = {genesis_path(genesis.digest): genesis.data}
+        for name in ("mara", "tomas"):
+            statement = Statement(subject=subject(genesis=genesis.digest), predicate=GenesisApproval(signed_at=START))
+            envelope = sign(statement, key_of(name))
+            add[statement_path(envelope.digest)] = envelope.data
+        git.commit_files(add, message="Start the history")
+        writer = Writer(agent, key_of(agent), Release(version=VERSION, sha256=sha256(b"code").hexdigest()))
+        return cls(git, compiled, genesis, writer)
+
+    @property
+    def main(self) -> str:
+        """Main's head."""
+        return self.git.refs["refs/heads/main"]
+
+    def tick(self, **passed: float) -> datetime:
+        """Let time pass (an hour, unless told)."""
+        self.now += timedelta(**(passed or {"hours": 1}))
+        return self.now
+
+    def history(self, head: str | None = None, *, consent: tuple[Rule, ...] = CONSENT, fresh: bool = False) -> History:
+        """Replay main (or another head); `fresh` reads everything again."""
+        after = None if fresh or consent is not CONSENT or head is not None else self._known
+        root = self.genesis.digest
+        found = replay(self.git, head or self.main, trust_root=root, after=after, consent=consent, policies=tiny_policy)
+        if consent is CONSENT and head is None:
+            self._known = found
+        return found
+
+    def snapshot(self, commit: str) -> Snapshot | None:
+        """What a commit compiles to."""
+        return self.compile(commit).snapshot
+
+    def change(self, head: str, *, base: str | None = None) -> Change | None:
+        """What a pull request would do: from its merge base with main, unless told; None if it does not compile."""
+        base = base or self.git.merge_base(self.main, head) or self.genesis.commit
+        before, after = self.snapshot(base), self.snapshot(head)
+        if before is None or after is None:
+            return None
+        return between(before, after, repository=self.genesis.repository, branch=self.genesis.branch)
+
+    def statement(
+        self,
+        change: Change,
+        key: PrivateKey,
+        *,
+        after: str | None = None,
+        at: datetime | None = None,
+        kind: Callable[..., Approval] | None = None,
+        days: int = 30,
+    ) -> Signed:
+        """A person's approval of a change (`kind`: another predicate), not filed yet."""
+        at = at or self.now
+        predicate = (kind or _approval)(
+            after=after or self.history().verified.timeline.last.sha256,
+            signed_at=at,
+            expires_at=at + timedelta(days=days),
+            seen=Seen(base=None, head=self.main),
+        )
+        return Signed.of(sign(Statement(subject=subject(change=change.digest), predicate=predicate), key))
+
+    def file(self, change: Change, *signed: Signed) -> None:
+        """Put statements onto the branch `approvals`."""
+        files = {f"{change.digest}/{one.sha256}.sigstore.json": one.envelope.data for one in signed}
+        self.git.commit_files({f"{change.digest}/change.json": change.data, **files}, branch=APPROVALS)
+
+    def approve(self, head: str, *names: str, base: str | None = None, after: str | None = None) -> Change | None:
+        """These people approve what a commit does; None if it does not compile."""
+        change = self.change(head, base=base)
+        if change is not None:
+            self.file(change, *(self.statement(change, key_of(name), after=after) for name in names))
+        return change
+
+    def decide(self, *, consent: tuple[Rule, ...] = CONSENT) -> Decision:
+        """What the agent does next."""
+        history = self.history()
+        at = history.tip.moment(self.now)
+        return decide(
+            history.verified,
+            self.git,
+            self.main,
+            approvals=Approvals(self.git, self.git.resolve(APPROVALS)).of,
+            compile=self.compile,
+            transition=history.transitions(at),
+            at=at,
+            release=VERSION,
+            rules=consent,
+        )
+
+    def verdict(self, take: Take, grounds: Grounds | None = None) -> Written:
+        """The verdict over a decision; `grounds` are others than its own (see `grounds`)."""
+        return append.verdict(self.history().tip, self.writer, self.now, grounds or self.grounds(take))
+
+    def grounds(self, take: Take) -> Grounds:
+        """What a verdict over a decision rests on."""
+        history = self.history()
+        return Grounds(
+            base=history.commit,
+            head=take.commit,
+            before=history.snapshot.manifest.digest,
+            after=take.snapshot.manifest.digest,
+            change=take.change,
+            approvals={one.sha256: one.envelope.data for one in take.approvals},
+            landed=take.landed,
+        )
+
+    def record(self, *entries: Written) -> str:
+        """Commit entries to main."""
+        at = self.git.tick()
+        commit = append.record(self.git, self.main, entries, self.writer, author=SOMEBODY, at=at)
+        self.git.refs["refs/heads/main"] = commit
+        return commit
+
+    def step(self) -> Decision:
+        """The agent decides, and takes what it decided to take."""
+        self.tick()
+        decision = self.decide()
+        if isinstance(decision, Take):
+            self.record(self.verdict(decision))
+        return decision
+
+    def run(self) -> Decision:
+        """The agent takes whatever it may; returns the decision that took nothing."""
+        decision = self.step()
+        while isinstance(decision, Take):
+            decision = self.step()
+        return decision
+
+
+def _approval(**said: object) -> Approval:
+    return Approval.model_validate({"kind": "approval", **said})
+
+
+def withdrawal(**said: object) -> Approval:
+    """The predicate of a withdrawal: `kind=withdrawal` of `Installation.statement`."""
+    return Approval.model_validate({"kind": "withdrawal", **said})
