@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
+from importlib import import_module
+from importlib.util import find_spec
 
 import typer
 
-from compiler.cli.options import HERE, Format, FormatOption, Repo, Rev, Today, read_tree, written
+from compiler.cli.options import HERE, Format, FormatOption, Repo, Rev, Today, read_tree, today_or, written
 from compiler.cli.progress import progress
 from compiler.diagnostics.model import Diagnostics
 from compiler.driver import check_tree
+from compiler.source import SourceTree
 
 
 def register(app: typer.Typer) -> None:
@@ -20,10 +24,8 @@ def register(app: typer.Typer) -> None:
 def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatOption = Format.FULL) -> None:
     """Find every mistake of the tree, with file, line and column. Warnings end with 0, errors with 1."""
     with progress("checking"):
-        diagnostics = Diagnostics()
         tree = read_tree(repo, rev)
-        checked = check_tree(tree, diagnostics)
-
+        diagnostics = findings(tree, today_or(today))
     sys.stdout.write(written(diagnostics, tree, form))
     if form is Format.FULL:
         errors = sum(item.severity.value == "error" for item in diagnostics)
@@ -33,6 +35,15 @@ def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatO
             f"{gap}{_count(len(tree.files), 'file')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}\n"
         )
     raise typer.Exit(1 if diagnostics.failed else 0)
+
+
+def findings(tree: SourceTree, today: date) -> Diagnostics:
+    """Return every mistake of a tree, and what has expired by a day."""
+    diagnostics = Diagnostics()
+    checked = check_tree(tree, diagnostics)
+    if find_spec("compiler.domains.flags.expiry"):
+        import_module("compiler.domains.flags.expiry").expired(checked.model, today, diagnostics)
+    return diagnostics
 
 
 def _count(number: int, what: str) -> str:
