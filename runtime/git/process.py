@@ -80,7 +80,12 @@ def run(folder: Path, *args: str, data: bytes = b"", seconds: float = LOCAL_SECO
         except BaseException:
             end(process)
             raise
-    return Output(process.returncode, out, _CREDENTIALS.sub("", error.decode(errors="replace")))
+    return Output(process.returncode, out, without_credentials(error.decode(errors="replace")))
+
+
+def without_credentials(text: str) -> str:
+    """Return `text` without user names, passwords and tokens of URLs."""
+    return _CREDENTIALS.sub("", text)
 
 
 def start(folder: Path, args: Sequence[str], *, stderr: int) -> subprocess.Popen[bytes]:

@@ -20,7 +20,7 @@ from runtime.git.batch import Batch
 from runtime.git.graph import ObjectGraph
 from runtime.git.interface import PushOutcome, RemoteAwayError
 from runtime.git.pack import encode_pack
-from runtime.git.process import LOCAL_SECONDS, REMOTE_SECONDS, Output, end, failed, run, start
+from runtime.git.process import LOCAL_SECONDS, REMOTE_SECONDS, Output, end, failed, run, start, without_credentials
 
 _BRANCH = re.compile(r"(?!-)(?!.*(?:\.\.|//|\.lock(?:/|$)|/\.|[./]$))[A-Za-z0-9][A-Za-z0-9._/-]*")
 _REMOTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -227,7 +227,7 @@ def _check(remote: str, branch: str) -> None:
 
 
 def _away(remote: str, output: Output) -> RemoteAwayError:
-    error = failed(f"the remote `{remote}` did not answer", output)
+    error = failed(f"the remote `{without_credentials(remote)}` did not answer", output)
     return RemoteAwayError(error.message, help="see whether it is reachable: git ls-remote")
 
 

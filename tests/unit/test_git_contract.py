@@ -191,7 +191,7 @@ def test_ancestry_follows_every_parent(world: World) -> None:
 def test_a_long_line_is_walked_to_its_root(world: World) -> None:
     oid = world.commit(None, {"n": "start"})
     line = [oid]
-    for number in range(600):
+    for number in range(300):
         oid = world.git.write(oid, {"n": b"%d" % number}, message="m", author=AUTHOR, at=AT)
         line.append(oid)
     assert [step.commit.oid for step in world.git.first_parents(oid)] == line
