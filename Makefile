@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo check test bench format lint types contracts fast tree clean
+.PHONY: help setup lock format lint types contracts fast tree check demo test bench picture clean
 
 help: ## what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -49,3 +49,18 @@ tree: setup ## the repository's own YAML: no errors, byte-identical twice, schem
 	$(BIN)/conductor schema --check
 
 check: lint types contracts fast tree ## format, lint, types, import contracts, fast tests, the own YAML
+
+demo: setup ## play the whole way on a PostgreSQL of its own, in plain words
+	$(BIN)/conductor demo
+
+test: check ## everything, real services included
+	$(BIN)/pytest -q -n 2 --dist worksteal -m service
+
+bench: setup ## the table of docs/benchmarks.md, beside the peers
+	$(BIN)/python -m tests.benchmarks --write
+
+picture: setup ## draw docs/demo.svg from a real run
+	$(BIN)/conductor demo --picture docs/demo.svg
+
+clean: ## remove what `make` made here; caches outside stay
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
