@@ -1,6 +1,8 @@
 # Who may set a flag, and for how long: a flag is a promise to come back within a week.
 package intelgraph.flags
 
+import data.intelgraph.text.shown
+
 # Seven days.
 max_ttl_seconds := 604800
 
@@ -34,16 +36,16 @@ allowed_to_somebody(flag) if {
 
 allowed_to(flag, role) if allow with input as {"requester": {"role": role}, "flag": flag.spec}
 
-why(flag) := $"nobody may set flag `{flag.name}`: the flag policy asks for the role `admin`, which nobody has" if {
+why(flag) := $"nobody may set flag `{shown(flag.name)}`: the flag policy asks for the role `admin`, which nobody has" if {
 	allowed_to(flag, "admin")
-} else := $"flag `{flag.name}` lives {flag.spec.ttl_seconds} seconds: the flag policy allows at most {max_ttl_seconds}"
+} else := $"flag `{shown(flag.name)}` lives {shown(flag.spec.ttl_seconds)} seconds: the flag policy allows at most {max_ttl_seconds}"
 
 # A flag that a change adds or alters needs an approver whose role may set it. Taking one away needs none.
 refuse contains {
 	"kind": "Flag",
 	"name": object.get(change, "name", ""),
 	"rule": "flag-approver",
-	"message": $"flag `{change.name}` needs an approver who may set it: an `admin`, for at most {max_ttl_seconds} seconds",
+	"message": $"flag `{shown(change.name)}` needs an approver who may set it: an `admin`, for at most {max_ttl_seconds} seconds",
 } if {
 	some change in input.changes
 	change.kind == "Flag"

@@ -3,6 +3,8 @@
 # Helpers take whole resources: `f(tenant.derived)` is undefined, and the rule silent, where that is missing.
 package intelgraph.tenants
 
+import data.intelgraph.text.shown
+
 # A tenant keeps its data at least as long as its blueprint promises.
 deny contains {
 	"kind": "Tenant",
@@ -23,8 +25,8 @@ keeps_long_enough(tenant) if {
 }
 
 retention(tenant) := concat("", [
-	$"tenant `{tenant.name}` keeps its data {tenant.derived.retention_days} days, ",
-	$"and its blueprint promises at least {tenant.derived.policies.min_retention_days}",
+	$"tenant `{shown(tenant.name)}` keeps its data {shown(tenant.derived.retention_days)} days, ",
+	$"and its blueprint promises at least {shown(tenant.derived.policies.min_retention_days)}",
 ])
 
 # Restricted data stays in the European Union. What is not plainly less is held to be restricted.
@@ -33,7 +35,7 @@ deny contains {
 	"name": object.get(tenant, "name", ""),
 	"pointer": "/spec/region",
 	"rule": "tenant-region",
-	"message": $"tenant `{tenant.name}` has restricted data, which may not lie in region `{tenant.derived.region}`",
+	"message": $"tenant `{shown(tenant.name)}` has restricted data, which may not lie in region `{shown(tenant.derived.region)}`",
 } if {
 	some tenant in input.resources
 	tenant.kind == "Tenant"
@@ -54,7 +56,7 @@ deny contains {
 	"name": object.get(blueprint, "name", ""),
 	"pointer": $"/spec/policies/{policy}",
 	"rule": "blueprint-restricted",
-	"message": $"blueprint `{blueprint.name}` is for restricted data, which allows no `{policy}`",
+	"message": $"blueprint `{shown(blueprint.name)}` is for restricted data, which allows no `{policy}`",
 } if {
 	some blueprint in input.resources
 	blueprint.kind == "Blueprint"
@@ -74,7 +76,7 @@ refuse contains {
 	"kind": "Tenant",
 	"name": object.get(change, "name", ""),
 	"rule": "tenant-new",
-	"message": $"tenant `{change.name}` is new and can only start as `active`, not as `{change.after.state}`",
+	"message": $"tenant `{shown(change.name)}` is new and can only start as `active`, not as `{shown(change.after.state)}`",
 } if {
 	some change in input.changes
 	change.kind == "Tenant"
@@ -88,7 +90,7 @@ refuse contains {
 	"kind": "Tenant",
 	"name": object.get(change, "name", ""),
 	"rule": "tenant-state",
-	"message": $"tenant `{change.name}` cannot go from `{change.before.state}` to `{change.after.state}`",
+	"message": $"tenant `{shown(change.name)}` cannot go from `{shown(change.before.state)}` to `{shown(change.after.state)}`",
 } if {
 	some change in input.changes
 	change.kind == "Tenant"
@@ -102,7 +104,7 @@ refuse contains {
 	"kind": "Tenant",
 	"name": object.get(change, "name", ""),
 	"rule": "tenant-removed",
-	"message": $"the file of tenant `{change.name}` cannot be removed yet: set `state: suspended` instead",
+	"message": $"the file of tenant `{shown(change.name)}` cannot be removed yet: set `state: suspended` instead",
 } if {
 	some change in input.changes
 	change.kind == "Tenant"

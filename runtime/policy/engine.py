@@ -111,19 +111,22 @@ class Policy:
     def allow(self, asked: AllowInput) -> bool:
         """Whether the requester may; anything but a plain `true` is no."""
         try:
-            return self._ask(ALLOW, asked) is True
+            return self.results(ALLOW, asked) == [{"result": True}]
         except (PolicyError, FormatError):
             return False
 
-    def _ask(self, entrypoint: str, asked: Any) -> JSON:
+    def results(self, entrypoint: str, asked: Any) -> list[JSON]:
+        """OPA's result set, as it is: `[{"result": answer}]`, or `[]` where the answer is undefined."""
         return self._module.ask(entrypoint, _strict(asked, floats=entrypoint == TRANSITION), self._data)
 
     def _findings(self, entrypoint: str, asked: Any, form: type[Denial | Refused]) -> Iterator[Denial | Refused]:
-        answer = self._ask(entrypoint, asked)
-        if not isinstance(answer, list):
-            raise PolicyError(f"`{entrypoint}` gave no answer", help=_CHECK)
+        match self.results(entrypoint, asked):
+            case [{"result": list(found)}]:
+                pass
+            case _:
+                raise PolicyError(f"`{entrypoint}` gave no answer", help=_CHECK)
         fields = form._fields
-        for item in answer:
+        for item in found:
             if not isinstance(item, dict) or item.keys() != set(fields):
                 raise PolicyError(f"`{entrypoint}` answers with exactly {', '.join(fields)}, not {item!r}", help=_CHECK)
             values = [item[field] for field in fields]
@@ -180,21 +183,16 @@ class _Module:
         if absent := [name for name in ENTRYPOINTS if name not in self._policy.entrypoints]:
             raise PolicyError(f"policy.wasm has no entry point `{absent[0]}`", help=_BUILD)
 
-    def ask(self, entrypoint: str, asked: bytes, data: bytes) -> JSON:
-        """The answer of an entry point, None where it is undefined."""
+    def ask(self, entrypoint: str, asked: bytes, data: bytes) -> list[JSON]:
+        """The result set of an entry point."""
         with self._lock:
             try:
                 if data != self._data:
                     self._policy.set_data(data)
                     self._data = data
-                rows = self._policy.evaluate_raw(asked, entrypoint)
+                return cast("list[JSON]", self._policy.evaluate_raw(asked, entrypoint))
             except self._error as error:
                 raise PolicyError(f"`{entrypoint}` failed: {error}", help=_CHECK) from None
-        match rows:
-            case [{"result": answer}]:
-                return answer
-            case _:
-                return None
 
 
 _BUILD = "build it with `conductor policy build`"
