@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.agent.head import Head, HeadFile, HeadStore
 from runtime.agent.state import State
 from runtime.agent.world import World
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.git.interface import Author, Git, PushOutcome
 from runtime.ledger.append import Tip, Written, record
 from runtime.ledger.entry import EVIDENCE, LEDGER, kind_of, read_entry
+from runtime.ledger.head import Head, HeadFile, HeadStore
 from runtime.targets.interface import RetryableError, TerminalError
 
 ATTEMPTS = 8

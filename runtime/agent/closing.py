@@ -34,7 +34,7 @@ def _looking_again(world: World, state: State, opened_by: Entry) -> Written:
     intent = opened_by.predicate
     actions = [record.action() for record in intent.actions] if isinstance(intent, Intent) else []
     goal = state.goal(world)
-    with opened(world, goal.desired, goal.files) as targets:
+    with opened(world, goal) as targets:
         targets.needs(action.id for action in actions)
         observed = targets.observe(goal.desired.objects)
     outcomes = found(actions, observed)

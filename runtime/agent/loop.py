@@ -92,7 +92,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     state.authorise(world, take)
     goal = state.goal(world, take)
     draft = Draft(tip, world.writer, at)
-    with opened(world, goal.desired, goal.files) as targets:
+    with opened(world, goal) as targets:
         todo = compare(goal, targets, at, patient=patient)
         if take is not None:
             verified = state.history.verified

@@ -6,12 +6,12 @@ that is away stops what needs it, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from runtime.agent.desired import Desired
 from runtime.agent.diff import Attributes
+from runtime.agent.state import Goal
 from runtime.agent.world import World
 from runtime.contract.objects import Object, ObjectId
 from runtime.targets.interface import RetryableError, Target
@@ -43,14 +43,15 @@ class Opened:
 
 
 @contextmanager
-def opened(world: World, desired: Desired, files: Callable[[], Mapping[str, bytes]]) -> Iterator[Opened]:
+def opened(world: World, goal: Goal) -> Iterator[Opened]:
     """Open every declared target; raises TerminalError for one that may not be used."""
     targets: dict[str, Target] = {}
     away: dict[str, RetryableError] = {}
     with ExitStack() as stack:
-        for name, config in sorted(desired.targets.items()):
+        for name, config in sorted(goal.desired.targets.items()):
+            target = world.target(config, repository=goal.repository, files=goal.files, anyone=False)
             try:
-                targets[name] = stack.enter_context(world.target(config, files))
+                targets[name] = stack.enter_context(target)
             except RetryableError as error:
                 away[name] = error
         yield Opened(targets, away)

@@ -31,6 +31,7 @@ from runtime.targets.interface import TerminalError
 class Goal:
     """Where the running systems are to be: a snapshot, the commit it is of, and the causes of what differs from it."""
 
+    repository: str
     commit: str
     desired: Desired
     memory: Memory
@@ -97,11 +98,11 @@ class State:
         """P, or the candidate that is about to be taken."""
         if take is None:
             verified = self.history.verified
-            return Goal(verified.commit, self.desired, self.memory, lambda: self._files(world))
+            return Goal(self.repository, verified.commit, self.desired, self.memory, lambda: self._files(world))
         memory = self.memory.copy()
         memory.taken(take.change)
         bundle = take.compiled.bundle
-        return Goal(take.commit, Desired(take.snapshot), memory, lambda: _released(bundle))
+        return Goal(self.repository, take.commit, Desired(take.snapshot), memory, lambda: _released(bundle))
 
     def authorise(self, world: World, take: Take | None) -> None:
         """Raise TerminalError if this agent's key may not write what comes next."""

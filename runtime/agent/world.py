@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self
 
-from runtime.agent.head import HeadStore
 from runtime.contract.compiling import Compile
 from runtime.git.interface import Git, PushOutcome, RemoteAwayError
 from runtime.ledger.append import Writer
+from runtime.ledger.head import HeadStore
 from runtime.ledger.replaying import Policies
 from runtime.policy.engine import Policy
 from runtime.targets.config import TargetConfig
@@ -97,8 +97,15 @@ class Control(HeadStore, Protocol):
         ...
 
 
-OpenTarget = Callable[[TargetConfig, Callable[[], Mapping[str, bytes]]], Target]
-"""A target's config and the files of `config/` and `policy/` (for a release folder) -> the target, not yet entered."""
+class OpenTarget(Protocol):
+    """How targets are come by: the composition root knows the classes."""
+
+    def __call__(
+        self, config: TargetConfig, *, repository: str, files: Callable[[], Mapping[str, bytes]], anyone: bool
+    ) -> Target:
+        """Return the target, not yet entered. `repository` is what ownership marks carry, `files` gives `config/` and
+        `policy/` when a release is written; with `anyone` it is not refused for another identity than declared."""
+        ...
 
 
 def nowhere(_: str) -> None:

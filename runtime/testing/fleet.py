@@ -6,7 +6,7 @@ in `spec/targets/<name>.yaml` as their configuration; `policy.wasm` is a stand-i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,11 +29,13 @@ from runtime.release import VERSION
 from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
 from runtime.targets.config import TargetConfig
+from runtime.targets.interface import Target
 from runtime.testing.court import START, document, installation, key_of
 from runtime.testing.memory_git import MemoryGit, MemoryRemote
 from runtime.testing.memory_target import MemoryControl, MemoryDatabase, MemorySystem, MemoryTarget
 from runtime.testing.tiny_compiler import compile_files
 
+Files = Callable[[], Mapping[str, bytes]]
 AGENT = "conductor-eu"
 DAY = timedelta(days=1)
 NO_OBJECTION = b"a stand-in for policy.wasm"
@@ -51,7 +53,7 @@ class Consenting(Policy):
         return []
 
 
-def target(name: str, *, drift: str = "heal", identity: str = "1/main", control: bool = False, **more: Any) -> bytes:
+def target(name: str, *, drift: str = "heal", identity: str = "memory/1", control: bool = False, **more: Any) -> bytes:
     """A target's input file."""
     kind = "release" if name.startswith("release") else "postgres"
     config = {
@@ -156,12 +158,17 @@ class Fleet:
             branch="main",
             writer=Writer(name, key or key_of(name), Release(version=self.release, sha256="0" * 64)),
             compile=self.compile(git),
-            target=lambda config, _: MemoryTarget(config, self.systems[config.name]),
+            target=self.target,
             control=lambda _: MemoryControl(self.database),
             clock=lambda: self.now,
             policies=lambda _wasm, _contents: Consenting(),
             at=self.steps.append,
         )
+
+    def target(self, config: TargetConfig, *, repository: str, files: Files, anyone: bool) -> Target:
+        """Connect to a system."""
+        del repository, files
+        return MemoryTarget(config.name, self.systems[config.name], expected=None if anyone else config.identity)
 
     def publish(self) -> None:
         """Push the people's main."""

@@ -10,7 +10,7 @@ def test_the_first_intent_makes_what_the_genesis_asks_for() -> None:
     fleet = Fleet.started()
     outcome = once(fleet.world())
     assert fleet.story() == ["intent", "result"]
-    assert sorted(str(item) for item in fleet.systems["pg-eu"].objects) == [
+    assert sorted(str(item) for item in fleet.systems["pg-eu"].world) == [
         "pg-eu/role/acme_app",
         "pg-eu/role/globex_app",
         "pg-eu/schema/acme",
