@@ -39,47 +39,62 @@ def _matching(pattern: str, name: str, sentence: str) -> Callable[[str], str]:
     return validate
 
 
-def _text(pattern: str, name: str, sentence: str, *examples: str) -> tuple[AfterValidator, WithJsonSchema]:
+def text(pattern: str, title: str, sentence: str, *examples: str) -> tuple[AfterValidator, WithJsonSchema]:
+    """Annotate a text that has a form: its error is `sentence`, its name in schemas and pages `title`."""
     return (
-        AfterValidator(_matching(pattern, name, sentence)),
-        WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples), "description": sentence}),
+        AfterValidator(_matching(pattern, title.replace(" ", "_"), sentence)),
+        WithJsonSchema({"type": "string", "title": title, "pattern": pattern, "examples": list(examples)}),
     )
 
 
-_MONEY = _text(MONEY, "money", 'money is a quoted decimal with two places or none, like "4200.00"', "4200.00")
-Money: TypeAlias = Annotated[str, *_MONEY]
+Money: TypeAlias = Annotated[
+    str, *text(MONEY, "money", 'money is a quoted decimal with two places or none, like "4200.00"', "4200.00")
+]
 """An amount of money: decimal text, never a float."""
 
-_CURRENCY = _text(CURRENCY, "currency", "a currency is its ISO 4217 code, like EUR", "EUR", "USD")
-Currency: TypeAlias = Annotated[str, *_CURRENCY]
+Currency: TypeAlias = Annotated[
+    str, *text(CURRENCY, "currency", "a currency is its ISO 4217 code, like EUR", "EUR", "USD")
+]
 
-_REGION = _text(REGION, "region", "a region is lower case with dashes, like eu-central", "eu-central")
-Region: TypeAlias = Annotated[str, *_REGION]
+Region: TypeAlias = Annotated[
+    str, *text(REGION, "region", "a region is lower case with dashes, like eu-central", "eu-central")
+]
 
-_REFERENCE = _text(
-    REFERENCE,
-    "secret_reference",
-    "a secret is a reference, `env:NAME` or `file:PATH`, never a value",
-    "env:CONDUCTOR_PG_EU",
-    "file:/run/secrets/pg-eu",
-)
-Reference: TypeAlias = Annotated[str, *_REFERENCE]
+Reference: TypeAlias = Annotated[
+    str,
+    *text(
+        REFERENCE,
+        "secret reference",
+        "a secret is a reference, `env:NAME` or `file:PATH`, never a value",
+        "env:CONDUCTOR_PG_EU",
+        "file:/run/secrets/pg-eu",
+    ),
+]
 """Where a secret is found: `env:NAME` or `file:PATH`."""
 
-_DURATION = _text(DURATION, "duration", "a duration is a whole number with ms, s, min or h, like 30s", "30s", "5min")
-Duration: TypeAlias = Annotated[str, *_DURATION]
+Duration: TypeAlias = Annotated[
+    str, *text(DURATION, "duration", "a duration is a whole number with ms, s, min or h, like 30s", "30s", "5min")
+]
 """A duration as PostgreSQL writes it."""
 
-_MEMORY = _text(MEMORY, "memory", "an amount of memory is a whole number with kB, MB or GB, like 64MB", "64MB")
-Memory: TypeAlias = Annotated[str, *_MEMORY]
+Memory: TypeAlias = Annotated[
+    str, *text(MEMORY, "memory", "an amount of memory is a whole number with kB, MB or GB, like 64MB", "64MB")
+]
 """An amount of memory as PostgreSQL writes it."""
 
-_PERIOD = _text(PROMETHEUS_DURATION, "period", "a period is a whole number with s, m, h or d, like 10m", "10m", "1h")
-Period: TypeAlias = Annotated[str, *_PERIOD]
+Period: TypeAlias = Annotated[
+    str, *text(PROMETHEUS_DURATION, "period", "a period is a whole number with s, m, h or d, like 10m", "10m", "1h")
+]
 """A duration as Prometheus writes it."""
 
-_EMAIL = _text(EMAIL, "email", "an e-mail address looks like ops@example.com", "ops@example.com")
-Email: TypeAlias = Annotated[str, *_EMAIL]
+Email: TypeAlias = Annotated[
+    str, *text(EMAIL, "email", "an e-mail address looks like ops@example.com", "ops@example.com")
+]
+
+
+RuleName: TypeAlias = Annotated[
+    str, *text(r"^[a-z][a-z0-9-]{0,62}$", "rule name", "a rule's name is lower case with dashes", "us-east-half")
+]
 
 
 def decimal_text(value: Any) -> Any:
@@ -99,6 +114,7 @@ DecimalText: TypeAlias = Annotated[
     AfterValidator(_DECIMAL_CHECK),
     WithJsonSchema(
         {
+            "title": "exact decimal",
             "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DECIMAL}],
             "examples": ["0.05", 12.5],
         }
@@ -120,6 +136,6 @@ def _date(value: str) -> str:
 DateText: TypeAlias = Annotated[
     str,
     AfterValidator(_date),
-    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-24"]}),
+    WithJsonSchema({"type": "string", "title": "date", "format": "date", "examples": ["2026-11-24"]}),
 ]
 """A calendar day, `2026-11-24`."""

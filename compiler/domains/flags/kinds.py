@@ -11,10 +11,22 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, WithJsonSchema
 
 from compiler.domains.domain import Kind, RefersTo, Spec
-from compiler.domains.fields import DateText, DecimalText
+from compiler.domains.fields import DateText, DecimalText, RuleName, text
 
 FlagType: TypeAlias = Literal["boolean", "string", "number", "object"]
-VariantName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+VariantName: TypeAlias = Annotated[
+    str, *text(r"^[a-z0-9][a-z0-9_-]{0,62}$", "variant", "a variant's name is lower case with dashes", "enabled")
+]
+Attribute: TypeAlias = Annotated[
+    str,
+    *text(
+        r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$",
+        "attribute",
+        "an attribute of the evaluation context is a name, or names with dots between, like user.plan",
+        "region",
+        "user.plan",
+    ),
+]
 Value: TypeAlias = bool | int | float | str
 
 
@@ -24,16 +36,16 @@ VariantValue: TypeAlias = Annotated[Any, WithJsonSchema({"type": ["boolean", "st
 
 VERSION = re.compile(r"(=|!=|>=|<=|>|<|~|\^) ?((?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*))")
 """A comparison of semantic versions: operator and version."""
+VersionRange: TypeAlias = Annotated[
+    str,
+    *text(f"^{VERSION.pattern}$", "version range", "a version is compared like >= 2.4.0", ">= 2.4.0"),
+]
 
 
 class Condition(Spec):
     """What must be true of one attribute of the evaluation context: exactly one comparison."""
 
-    attribute: str = Field(
-        pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$",
-        description="Attribute of the context; dots go into nested objects.",
-        examples=["region", "user.plan"],
-    )
+    attribute: Attribute = Field(description="Attribute of the context; dots go into nested objects.")
     equals: Value | None = Field(None, description="It has this value.")
     not_equals: Value | None = Field(None, description="It has another value, or is missing.")
     one_of: tuple[Value, ...] | None = Field(None, min_length=1, description="It has one of these values.")
@@ -42,12 +54,7 @@ class Condition(Spec):
     ends_with: str | None = Field(None, min_length=1, description="Its text ends so.")
     at_least: int | float | None = Field(None, description="It is a number not below this one.")
     below: int | float | None = Field(None, description="It is a number below this one.")
-    version: str | None = Field(
-        None,
-        pattern=f"^{VERSION.pattern}$",
-        description="Its semantic version compares so.",
-        examples=[">= 2.4.0"],
-    )
+    version: VersionRange | None = Field(None, description="Its semantic version compares so.")
 
     @property
     def comparisons(self) -> tuple[tuple[str, Any], ...]:
@@ -63,7 +70,7 @@ class Condition(Spec):
 class TargetingRule(Spec):
     """When all conditions hold, one variant or a split of them."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", description="What the rule is called in findings.")
+    name: RuleName = Field(description="What the rule is called in findings.")
     when: tuple[Condition, ...] = Field((), description="All must hold; none at all: always.")
     serve: VariantName | None = Field(None, description="The variant that is served.")
     split: dict[VariantName, DecimalText] | None = Field(
@@ -72,11 +79,8 @@ class TargetingRule(Spec):
         description="Variant -> percent; exact decimals that sum to 100.",
         examples=[{"enabled": 12.5, "disabled": 87.5}],
     )
-    by: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z][A-Za-z0-9_.]*$",
-        description="The attribute a split keeps together; `targetingKey` when left out.",
-        examples=["tenant"],
+    by: Attribute | None = Field(
+        None, description="The attribute a split keeps together; `targetingKey` when left out.", examples=["tenant"]
     )
 
 

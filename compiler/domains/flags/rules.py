@@ -1,12 +1,11 @@
-"""Flags -> findings; and, for a given day, the flags that have expired.
+"""Flags -> findings.
 
-Rules kept: nothing here looks at a clock; how long a flag may live and who may change one is decided in Rego.
+Rules kept: how long a flag may live and who may change one is decided in Rego, and nothing here looks at a clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from decimal import Decimal
 
 from compiler.diagnostics import codes
@@ -16,7 +15,6 @@ from compiler.domains.domain import Model, Resource
 from compiler.domains.flags.kinds import Condition, FlagSpec
 from compiler.nodes import Pointer, Scalar
 from runtime.contract.canonical import JSON
-from runtime.flags.config import last_day
 
 _TYPES = {"boolean": (bool,), "string": (str,), "number": (int, float), "object": (dict,)}
 _EXAMPLES = {"boolean": "true", "string": '"text"', "number": "1", "object": "{key: value}"}
@@ -28,20 +26,6 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
         _variants(flag, diagnostics)
         _served(flag, diagnostics)
         _rules(flag, diagnostics)
-
-
-def expired(model: Model, today: date, diagnostics: Diagnostics) -> None:
-    """Warn of every flag whose last day is before `today`."""
-    for flag in model.all(FlagSpec).values():
-        last = last_day(date.fromisoformat(flag.spec.created), flag.spec.ttl_seconds)
-        if last < today:
-            diagnostics.add(
-                codes.FLAG_EXPIRED,
-                f"flag `{flag.name}` has expired",
-                Label(flag.span("ttl_seconds"), f"its last day was {last}, and today is {today}"),
-                Label(flag.span("created"), "it lives from the start of this day"),
-                help="remove the flag and what asks for it, or decide anew: a new `created`, approved like any change",
-            )
 
 
 def _variants(flag: Resource[FlagSpec], diagnostics: Diagnostics) -> None:

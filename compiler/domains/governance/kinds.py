@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field, WithJsonSchema
 
 from compiler.domains.domain import Kind, Spec
+from compiler.domains.fields import RuleName, text
 
 ROLES = (
     "admin",
@@ -30,12 +30,13 @@ ROLES = (
 )
 """Every role there is. The rule (MC0601) suggests the nearest one, so the type is plain text."""
 
-Role = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ROLES)})]
+Role = Annotated[str, WithJsonSchema({"type": "string", "title": "role", "enum": list(ROLES)})]
 PublicKey = Annotated[
     str,
     WithJsonSchema(
         {
             "type": "string",
+            "title": "public key",
             "pattern": "^(ssh-ed25519|ecdsa-sha2-nistp256) [A-Za-z0-9+/=]+( .*)?$",
             "examples": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI… mara@intelgraph"],
         }
@@ -44,18 +45,19 @@ PublicKey = Annotated[
 """An OpenSSH public key line; its form is judged by rules, which can say what is wrong with it."""
 
 
-def _ledger_head(value: str) -> str:
-    if value == "control" or (value.startswith("file:/") and len(value) > len("file:/")):
-        return value
-    raise PydanticCustomError(
-        "ledger_head", "the head of the ledger is kept in `control` or in `file:/PATH` outside the clone"
-    )
-
-
+Release = Annotated[
+    str,
+    *text(r"^[0-9]+\.[0-9]+\.[0-9]+[a-z0-9.]*$", "release", "a release is three numbers, like 0.1.0", "0.1.0"),
+]
 LedgerHead = Annotated[
     str,
-    AfterValidator(_ledger_head),
-    WithJsonSchema({"type": "string", "pattern": "^(control|file:/.+)$", "examples": ["control"]}),
+    *text(
+        r"^(control|file:/.+)$",
+        "place of the head",
+        "the head of the ledger is kept in `control` or in `file:/PATH` outside the clone",
+        "control",
+        "file:/var/lib/conductor/head",
+    ),
 ]
 
 
@@ -84,7 +86,7 @@ class AgentSpec(Spec):
 class RuleSpec(Spec):
     """Which paths it is about, and whom it asks for."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="What the rule is called in plans and findings.")
+    name: RuleName = Field(description="What the rule is called in plans and findings.")
     paths: tuple[str, ...] = Field(
         min_length=1,
         description="Globs over inputs and bundle files: `*` stays within a folder, `**` crosses folders.",
@@ -105,9 +107,7 @@ class ApprovalPolicySpec(Spec):
 class CompilerSpec(Spec):
     """Which release plans, approves and takes."""
 
-    release: str = Field(
-        pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([a-z0-9.]*)$", description="The pinned release.", examples=["0.1.0"]
-    )
+    release: Release = Field(description="The pinned release.")
 
 
 PERSON = Kind("Person", "person", "policies/people", PersonSpec)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from compiler.domains.domain import Kind, Spec
-from compiler.domains.fields import Reference, Region
+from compiler.domains.fields import Reference, Region, text
+
+Identity: TypeAlias = Annotated[
+    str,
+    *text(
+        r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$",
+        "identity",
+        "an identity is what the system says it is, like 7437208815519240193/intelgraph",
+        "7437208815519240193/intelgraph",
+    ),
+]
 
 
 class TargetSpec(Spec):
@@ -18,13 +28,9 @@ class TargetSpec(Spec):
     )
     region: Region = Field(description="Where it stands; tenants of a region live in its one postgres target.")
     dsn: Reference = Field(description="Where the agent finds its connection string, or a release folder's path.")
-    identity: str = Field(
-        min_length=1,
-        max_length=200,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$",
+    identity: Identity = Field(
         description="Which system is meant: `<system identifier>/<database>` of PostgreSQL, the id in a release "
         "folder's `.conductor-target`. `conductor agent once --dry-run` prints the one it finds.",
-        examples=["7437208815519240193/conductor"],
     )
     drift: Literal["heal", "report"] = Field(
         "report", description="Whether what was altered by hand is set right, or only recorded."

@@ -21,12 +21,17 @@ from compiler.domains.fields import (
     Period,
     Reference,
     Region,
+    text,
 )
 
 State: TypeAlias = Literal["active", "suspended"]
 TablePrivilege: TypeAlias = Literal["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
 SequencePrivilege: TypeAlias = Literal["USAGE", "SELECT", "UPDATE"]
 FunctionPrivilege: TypeAlias = Literal["EXECUTE"]
+AlertName: TypeAlias = Annotated[
+    str,
+    *text(r"^[A-Z][A-Za-z0-9]{2,63}$", "alert name", "an alert's name is in CamelCase", "TenantErrorRate"),
+]
 
 
 class Budgets(Spec):
@@ -131,7 +136,7 @@ class Panel(Spec):
 class Alert(Spec):
     """One Prometheus alert rule that every tenant of the blueprint gets."""
 
-    name: str = Field(pattern=r"^[A-Z][A-Za-z0-9]{2,63}$", description="The alert's name, in CamelCase.")
+    name: AlertName = Field(description="What Prometheus calls it.")
     expr: str = Field(
         min_length=1, description="PromQL, with the placeholders of a panel and `${threshold}`, this alert's own."
     )

@@ -1,0 +1,28 @@
+"""Flags x day -> warnings for those that have expired.
+
+Apart from the other rules, because time is an argument: `build` never asks (plan, section 5).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Diagnostics, Label
+from compiler.domains.domain import Model
+from compiler.domains.flags.kinds import FlagSpec
+from runtime.flags.config import last_day
+
+
+def expired(model: Model, today: date, diagnostics: Diagnostics) -> None:
+    """Warn of every flag whose last day is before `today`."""
+    for flag in model.all(FlagSpec).values():
+        last = last_day(date.fromisoformat(flag.spec.created), flag.spec.ttl_seconds)
+        if last < today:
+            diagnostics.add(
+                codes.FLAG_EXPIRED,
+                f"flag `{flag.name}` has expired",
+                Label(flag.span("ttl_seconds"), f"its last day was {last}, and today is {today}"),
+                Label(flag.span("created"), "it lives from the start of this day"),
+                help="remove the flag and what asks for it, or decide anew: a new `created`, approved like any change",
+            )
