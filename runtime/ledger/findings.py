@@ -42,6 +42,7 @@ CODES: dict[str, str] = {
     "name": "MC0712",
     "time": "MC0713",
     "author": "MC0714",
+    "foreign": "MC0717",
     "intent": "MC0715",
     "result": "MC0716",
     # the commit that brings entries

@@ -1,0 +1,139 @@
+"""`conductor genesis`: the first person's call writes and signs where history starts, the second's completes it.
+
+Rules kept: what is signed is what HEAD of the branch compiles to, never the work tree; the commit holds the genesis and
+its statements and nothing else; no branch moves unless it is still where the genesis says.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compiler.cli.options import HERE, Repo
+from compiler.cli.progress import progress
+from compiler.driver import compile_commit
+from runtime.contract.errors import EnvironmentFailedError, UsageError
+from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.git.interface import Author
+from runtime.git.process import run
+from runtime.git.repository import Repository
+from runtime.ledger import genesis as start
+from runtime.ledger.entry import GENESIS, GENESIS_APPROVALS
+from runtime.release import VERSION
+from runtime.signing.keys import load_private
+
+BRANCH = "main"
+Person = Annotated[str, typer.Option("--person", metavar="NAME", help="Who signs: a name of policies/people/.")]
+KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="That person's private key, OpenSSH or PEM.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("genesis")(genesis)
+
+
+def genesis(person: Person, key: KeyFile, repo: Repo = HERE) -> None:
+    """Start the history of this repository: two people whom it names sign what HEAD of main compiles to."""
+    private = load_private(key)
+    with Repository(repo) as git, progress("compiling HEAD"):
+        head = _head(git)
+        compile_ = compile_commit(git)
+        pending = start.read_pending(_pending_files(git, head))
+        if pending is None:
+            made = start.create(compile_, head, branch=BRANCH, repository=secrets.token_hex(16), release=VERSION)
+            pending = start.Pending(made)
+        else:
+            start.check(pending, compile_, head, BRANCH)
+        signed = start.sign(pending, person, private, datetime.now(tz=UTC).replace(microsecond=0))
+        for path, data in signed.files.items():
+            _write(repo / path, data)
+        commit = _committed(git, signed, head) if signed.complete else None
+    sys.stdout.write(_told(signed, person, commit, repo))
+
+
+def _head(git: Repository) -> str:
+    """Main's head, if it is what is checked out and nothing beside it is going on."""
+    head = git.resolve("HEAD")
+    if head is None:
+        raise UsageError("there is no commit yet", help="commit the five folders first")
+    branch = run(git.path, "symbolic-ref", "--quiet", "--short", "HEAD").out.decode().strip()
+    if branch != BRANCH:
+        raise UsageError(
+            f"`{branch or head[:12]}` is checked out, and history starts on {BRANCH}", help="git checkout main"
+        )
+    if there := start.existing(git, head):
+        raise start.GenesisError(
+            f"this history has started already, with genesis sha256:{there[0]}",
+            help="`conductor verify` says how it stands",
+        )
+    if dirty := git.uncommitted(*INPUT_FOLDERS):
+        raise start.GenesisError(
+            f"{dirty[0]} is not committed, so you would not sign what you see",
+            help="commit it, or take it back with git restore",
+        )
+    return head
+
+
+def _pending_files(git: Repository, head: str) -> dict[str, bytes]:
+    folders = (GENESIS.rstrip("/"), GENESIS_APPROVALS.rstrip("/"))
+    committed = git.files(head, *folders)
+    return {
+        path: (git.path / path).read_bytes()
+        for path in git.uncommitted(*folders)
+        if path not in committed and (git.path / path).is_file()
+    }
+
+
+def _committed(git: Repository, pending: start.Pending, head: str) -> str:
+    """Commit all three files to main; the index follows, so that the work tree is clean afterwards."""
+    at = datetime.now(tz=UTC).replace(microsecond=0)
+    commit = start.complete(git, pending, author=_author(git, pending), at=at)
+    if not git.set_ref(f"refs/heads/{BRANCH}", commit, old=head):
+        raise start.GenesisError(f"{BRANCH} moved while you signed", help=start.START_ANEW)
+    output = run(git.path, "add", "--force", "--", *pending.files)
+    if output.code:
+        raise EnvironmentFailedError(
+            f"the commit is made, but git's index could not be brought up to date: {output.error}"
+        )
+    return commit
+
+
+def _author(git: Repository, pending: start.Pending) -> Author:
+    person = pending.signers[-1]
+    found = [run(git.path, "config", "--get", f"user.{what}").out.decode().strip() for what in ("name", "email")]
+    return Author(found[0] or person, found[1] or f"{person}@conductor.invalid")
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -> str:
+    genesis_ = pending.genesis
+    where = "" if repo == HERE else f" --repo {repo}"
+    lines = [f"{person} signed the genesis at commit {genesis_.commit[:12]}."]
+    if commit is None:
+        lines += [
+            "",
+            "It is pending: it lies in the work tree, and nothing is committed.",
+            *(f"  {path}" for path in pending.files),
+            "",
+            "Next: a second person whom policies/people/ names signs it, at the same commit. In another clone, bring",
+            f"those files along. They say:  conductor genesis{where} --person NAME --key FILE",
+        ]
+    else:
+        lines += [
+            "",
+            f"{' and '.join(pending.signers)} have signed; commit {commit[:12]} on {BRANCH} brings the genesis.",
+            f"trust root: sha256:{genesis_.digest}",
+            "",
+            "Give the trust root to your auditors by another way than this repository.",
+            f"Next: git push origin {BRANCH}; then `conductor agent once` makes what it says.",
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,298 @@
+"""History x what the auditor has x time -> Report: integrity, completeness, freshness (plan, section 9).
+
+Nothing is needed but a clone: no network, no server, no private key, no compiler. Rules kept: an answer that could not
+be given is `not-assessed` and says why; what was only assumed is never called proven; what has not been taken yet is
+pending, and no failure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from runtime.contract.canonical import JSON
+from runtime.contract.compiling import Compile
+from runtime.contract.instant import text
+from runtime.contract.statement import Intent, Verdict
+from runtime.git.interface import Git
+from runtime.governance.config import Governance
+from runtime.governance.rules import CONSENT
+from runtime.governance.rules import Rule as ConsentRule
+from runtime.ledger.entry import BY_PEOPLE, EVIDENCE
+from runtime.ledger.findings import Answer, Finding, finding
+from runtime.ledger.history import History, NoGenesisError, TrustRoot, replay
+from runtime.ledger.replaying import Foreign, Policies
+from runtime.ledger.rules import CHAIN, Rule
+from runtime.policy.engine import Policy
+
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+
+
+class Status(StrEnum):
+    """One of the three answers."""
+
+    OK = "ok"
+    FAILED = "failed"
+    NOT_ASSESSED = "not-assessed"
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """An answer, and why it could not be given, if it could not."""
+
+    status: Status
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """How many verified commits were rendered again, of how many."""
+
+    again: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found. `head` is the SHA-256 of the ledger's last entry (of the genesis before any): what the next
+    audit gives as `--since`. `problems` come in the order of history: the first is the first thing that fails."""
+
+    answers: Mapping[Answer, Assessed]
+    problems: tuple[Finding, ...]
+    trust_root: TrustRoot | None = None
+    head: str | None = None
+    commit: str | None = None
+    history: History | None = None
+    rendered: Rendered | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether no answer is `failed`."""
+        return all(item.status is not Status.FAILED for item in self.answers.values())
+
+    @property
+    def foreign(self) -> tuple[Foreign, ...]:
+        """Files of nobody's under evidence/."""
+        return () if self.history is None else self.history.foreign
+
+    def to_json(self) -> JSON:
+        """Return the report as the command prints it."""
+        root, history = self.trust_root, self.history
+        return {
+            "ok": self.ok,
+            **{answer.value: self.answers[answer].status.value for answer in Answer},
+            "not_assessed": {answer.value: item.why for answer, item in self.answers.items() if item.why is not None},
+            "trust_root": {"sha256": root.sha256 if root else None, "proven": bool(root and root.proven)},
+            "head": self.head,
+            "commit": self.commit,
+            "verified": history.commit if history else None,
+            "pending": list(history.pending) if history else [],
+            "entries": len(history.entries) if history else 0,
+            "rendered": {"again": self.rendered.again, "of": self.rendered.of} if self.rendered else None,
+            "problems": [_problem(item) for item in self.problems],
+        }
+
+
+def parse_digest(given: str) -> str | None:
+    """Read `sha256:…` or 64 hex digits; None for anything else."""
+    match = _DIGEST.fullmatch(given)
+    return None if match is None else match[1]
+
+
+def verify(
+    git: Git,
+    head: str,
+    *,
+    now: datetime,
+    trust_root: str | None = None,
+    since: str | None = None,
+    worktree: Mapping[str, bytes] | None = None,
+    compile: Compile | None = None,  # noqa: A002 -- the plan's word for it
+    release: str | None = None,
+    rules: tuple[Rule, ...] = CHAIN,
+    consent: tuple[ConsentRule, ...] = CONSENT,
+    policies: Policies = Policy.of,
+) -> Report:
+    """Verify all of main's history up to `head`.
+
+    `trust_root` and `since` are SHA-256 as 64 hex digits; `since` may be a commit's id too. `worktree` are the files
+    under evidence/ of a work tree that has `head` checked out. With `compile` (of `release`), commits of that release
+    are rendered again.
+    """
+    try:
+        history = replay(git, head, trust_root=trust_root, rules=rules, consent=consent, policies=policies)
+    except NoGenesisError as error:
+        return _nothing(error, head, trust_root)
+    problems = [*history.findings, *_foreign(history)]
+    if worktree is not None:
+        problems.extend(_worktree(git, head, worktree))
+    rendered = None
+    if compile is not None and release is not None:
+        again, differing = _rendered(history, compile, release)
+        rendered = Rendered(again, len(history.verified.timeline))
+        problems.extend(differing)
+    problems.extend(_complete(history))
+    problems.extend(_fresh(git, history, since, now))
+    failed = {item.answer for item in problems}
+    answers = {
+        answer: Assessed(Status.FAILED if answer in failed else Status.OK)
+        for answer in (Answer.INTEGRITY, Answer.COMPLETENESS, Answer.FRESHNESS)
+    }
+    if since is None and Answer.FRESHNESS not in failed:
+        why = "without an earlier head nobody can tell whether the ledger's end was cut off (give --since DIGEST)"
+        answers[Answer.FRESHNESS] = Assessed(Status.NOT_ASSESSED, why)
+    return Report(
+        answers=answers,
+        problems=tuple(problems),
+        trust_root=history.trust_root,
+        head=history.tip.digest,
+        commit=head,
+        history=history,
+        rendered=rendered,
+    )
+
+
+def _nothing(error: NoGenesisError, head: str, trust_root: str | None) -> Report:
+    rule = "no-genesis" if trust_root is None else "trust-root"
+    why = "there is no history to look at"
+    answers = {answer: Assessed(Status.NOT_ASSESSED, why) for answer in Answer}
+    answers[Answer.INTEGRITY] = Assessed(Status.FAILED)
+    return Report(answers, (finding(rule, error.message, commit=head, help=error.help),), commit=head)
+
+
+def _foreign(history: History) -> list[Finding]:
+    return [
+        finding(
+            "foreign", f"a file of nobody's lies among the evidence: {item.reason}", path=item.path, commit=item.commit
+        )
+        for item in history.foreign
+    ]
+
+
+def _worktree(git: Git, head: str, worktree: Mapping[str, bytes]) -> list[Finding]:
+    """Compare a work tree's evidence with the commit, byte for byte."""
+    files = {path: file for path, file in git.files(head, EVIDENCE.rstrip("/")).items() if path not in BY_PEOPLE}
+    blobs = git.blobs(file.oid for file in files.values())
+    found: list[Finding] = []
+    for path in sorted(files.keys() | worktree.keys()):
+        if path in BY_PEOPLE:
+            continue
+        if path not in files:
+            found.append(finding("work-tree", "lies in the work tree only; no commit has it", path=path))
+        elif path not in worktree:
+            found.append(finding("work-tree", "is missing in the work tree", path=path))
+        elif (here := worktree[path]) != (there := blobs[files[path].oid]):
+            where = next(
+                (n for n, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), min(len(here), len(there))
+            )
+            found.append(
+                finding(
+                    "work-tree",
+                    f"differs from commit {head[:12]} at byte {where + 1}",
+                    path=path,
+                    help=f"git checkout -- {path} brings back what was committed",
+                )
+            )
+    return found
+
+
+def _rendered(history: History, compile: Compile, release: str) -> tuple[int, list[Finding]]:  # noqa: A002 -- see `verify`
+    """Render every verified commit of this release again."""
+    start = history.genesis
+    taken = {item.sha256 for item in history.verified.timeline.later(0)}
+    commits: list[tuple[str, str, str | None]] = [
+        (entry.predicate.conductor.head, entry.predicate.conductor.after, entry.path)
+        for entry in history.entries
+        if isinstance(entry.predicate, Verdict) and entry.digest in taken and entry.position.release.version == release
+    ]
+    if Governance.of(start.snapshot.contents).compiler.release == release:
+        commits.insert(0, (start.commit, start.snapshot.manifest.digest, None))
+    found: list[Finding] = []
+    for commit, digest, path in commits:
+        snapshot = compile(commit).snapshot
+        rendered = "nothing" if snapshot is None else f"manifest {snapshot.manifest.digest[:12]}"
+        if snapshot is None or snapshot.manifest.digest != digest:
+            message = f"commit {commit[:12]} renders {rendered}, and the ledger says manifest {digest[:12]}"
+            found.append(finding("rendered", message, path=path, commit=commit))
+    return len(commits), found
+
+
+def _complete(history: History) -> list[Finding]:
+    """Every intent has its result, and what was taken last has been acted on."""
+    found: list[Finding] = []
+    opened = history.open_intent
+    if opened is not None:
+        count = len(opened.predicate.actions) if isinstance(opened.predicate, Intent) else 0
+        found.append(
+            finding(
+                "closed",
+                f"intent {opened.sequence} has no result: nobody has said what became of its {count} actions",
+                path=opened.path,
+                commit=opened.commit,
+                answer=Answer.COMPLETENESS,
+                help="the next agent that runs closes it",
+            )
+        )
+    taken = {item.sha256 for item in history.verified.timeline.later(0)}
+    verdicts = [number for number, entry in enumerate(history.entries) if entry.digest in taken]
+    if verdicts and not any(isinstance(entry.predicate, Intent) for entry in history.entries[verdicts[-1] :]):
+        entry = history.entries[verdicts[-1]]
+        found.append(
+            finding(
+                "acted",
+                f"verdict {entry.sequence} was followed by no intent: it is taken, and nothing says that it was done",
+                path=entry.path,
+                commit=entry.commit,
+                answer=Answer.COMPLETENESS,
+                help="the next agent that runs does it",
+            )
+        )
+    return found
+
+
+def _fresh(git: Git, history: History, since: str | None, now: datetime) -> list[Finding]:
+    found: list[Finding] = []
+    if since is not None and not _extends(git, history, since):
+        found.append(
+            finding(
+                "extends",
+                f"the earlier head {since[:12]}… is not in this history: its end was cut off, or it was rewritten",
+                commit=history.head,
+                answer=Answer.FRESHNESS,
+            )
+        )
+    if not history.entries:
+        return found
+    last = history.entries[-1]
+    agent = history.governance.agents.get(last.position.agent)
+    longest = max((item.heartbeat_seconds for item in history.governance.agents.values()), default=0)
+    allowed = timedelta(seconds=2 * (agent.heartbeat_seconds if agent else longest))
+    if now - last.position.time > allowed:
+        found.append(
+            finding(
+                "heartbeat",
+                f"the last entry is of {text(last.position.time)}, and the agent has promised one every "
+                f"{int(allowed.total_seconds()) // 2} seconds",
+                path=last.path,
+                commit=last.commit,
+                answer=Answer.FRESHNESS,
+                help="is the agent down, or is this clone old? `git pull` and look again",
+            )
+        )
+    return found
+
+
+def _extends(git: Git, history: History, since: str) -> bool:
+    if parse_digest(since) is not None and (
+        since == history.genesis.digest or any(entry.digest == since for entry in history.entries)
+    ):
+        return True
+    return git.resolve(since) == since and git.is_ancestor(since, history.head)
+
+
+def _problem(item: Finding) -> JSON:
+    value = {"code": item.code, "rule": item.rule, "answer": item.answer.value, "message": item.message}
+    return {**value, "path": item.path, "commit": item.commit, "help": item.help}
