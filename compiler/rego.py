@@ -91,16 +91,7 @@ def check(files: Mapping[str, bytes], diagnostics: Diagnostics) -> bytes | None:
     rego, wasm, lock_data = sources(files), files.get(WASM), files.get(LOCK)
     if not rego and wasm is None and lock_data is None:
         return None
-    calls = [(path, call) for path, data in rego.items() for call in lacking(data)]
-    for path, call in calls:
-        span = Span(path, call.line, call.column, call.line, call.column + len(call.builtin))
-        diagnostics.add(
-            codes.POLICY_BUILTIN,
-            f"wasm has no builtin `{call.builtin}`",
-            Label(span, "policy.wasm cannot call this"),
-            help=instead(call.builtin),
-        )
-    if calls:
+    if check_builtins(rego, diagnostics):
         return None
     if wasm is None or lock_data is None:
         missing = WASM if wasm is None else LOCK
@@ -112,6 +103,20 @@ def check(files: Mapping[str, bytes], diagnostics: Diagnostics) -> bytes | None:
         diagnostics.add(codes.POLICY_LOCK, f"`{LOCK}` cannot be read: {error.message}", _start(LOCK), help=BUILD)
         return None
     return wasm if _is_built(rego, wasm, lock, lock_data, diagnostics) else None
+
+
+def check_builtins(rego: Mapping[str, bytes], diagnostics: Diagnostics) -> bool:
+    """Add a finding for every call of a builtin that wasm lacks; whether there is one."""
+    calls = [(path, call) for path, data in rego.items() for call in lacking(data)]
+    for path, call in calls:
+        span = Span(path, call.line, call.column, call.line, call.column + len(call.builtin))
+        diagnostics.add(
+            codes.POLICY_BUILTIN,
+            f"wasm has no builtin `{call.builtin}`",
+            Label(span, "policy.wasm cannot call this"),
+            help=instead(call.builtin),
+        )
+    return bool(calls)
 
 
 def _is_built(rego: Mapping[str, bytes], wasm: bytes, lock: Lock, lock_data: bytes, diagnostics: Diagnostics) -> bool:
