@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.targets.config import TargetConfig
 from runtime.targets.interface import Target
+from runtime.targets.postgres.control import ControlDatabase
 from runtime.targets.postgres.target import PostgresTarget
 from runtime.targets.release import Files, ReleaseTarget
 from runtime.targets.secrets import Resolve, resolve
@@ -56,3 +57,12 @@ def open_target(
                 resolve=secret,
                 new_id=new_id,
             )
+
+
+def open_control(
+    config: TargetConfig, *, application_name: str = "conductor", secret: Resolve = resolve
+) -> ControlDatabase:
+    """Make the control database that a configuration describes, not yet entered."""
+    return ControlDatabase(
+        config.name, dsn=config.dsn, expected=config.identity, resolve=secret, application_name=application_name
+    )

@@ -1,7 +1,8 @@
-"""Running systems in memory, with the interface of the real ones: what a target holds, who may act, who owns what.
+"""A target and a control database in memory, with the real ones' interfaces and refusals.
 
-`MemorySystem` is the system itself: tests put drift into it, make it away, or let actions fail. It outlives the
-`MemoryTarget`s that connect to it, as `MemoryDatabase` outlives its `MemoryControl` sessions.
+Tests alter `world` by hand (that is drift), put foreign objects into it, and let an action fail; nothing here is a
+mock: what is performed is what is observed, marks are kept, and a newer mark is refused. The same contract tests run
+against this and against PostgreSQL.
 """
 
 from __future__ import annotations
@@ -10,113 +11,134 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from runtime.agent.diff import FOREIGN
-from runtime.agent.head import Head
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import ConductorError
-from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.targets.config import TargetConfig
+from runtime.contract.objects import Action, ObjectId
+from runtime.ledger.head import Head
 from runtime.targets.interface import RetryableError, TerminalError
+
+FOREIGN: Mapping[str, JSON] = {"foreign": True}
+
+
+@dataclass
+class MemoryObject:
+    """An object that exists; `mark` is the intent that wrote it, None if it is somebody else's."""
+
+    attributes: Mapping[str, JSON]
+    mark: int | None
 
 
 @dataclass
 class MemorySystem:
-    """`objects` are ours, with the intent that wrote each last (`marks`); `foreign` are somebody else's. `done` is the
-    system's own log. `failures`: what the next action on an object raises instead of being done."""
+    """What outlives a connection: the running system itself. `failures` are raised one by one, an action each."""
 
-    identity: str = "1/main"
-    objects: dict[ObjectId, dict[str, JSON]] = field(default_factory=dict)
-    marks: dict[ObjectId, int] = field(default_factory=dict)
-    foreign: set[ObjectId] = field(default_factory=set)
-    done: list[tuple[Operation, ObjectId, int]] = field(default_factory=list)
-    failures: dict[ObjectId, ConductorError] = field(default_factory=dict)
+    identity: str = "memory/1"
+    world: dict[ObjectId, MemoryObject] = field(default_factory=dict)
+    failures: list[ConductorError | None] = field(default_factory=list)
+    done: list[tuple[int, Action]] = field(default_factory=list)
+    """Every action that was performed, with its intent: the system's own log."""
     away: bool = False
 
 
-@dataclass
 class MemoryTarget:
-    """A connection to a system."""
+    """A target on a system in memory."""
 
-    config: TargetConfig
-    system: MemorySystem
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.name = self.config.name
+    def __init__(self, name: str, system: MemorySystem, *, expected: str | None = None) -> None:
+        self.name = name
+        self.system = system
+        self._expected = expected
 
     def __enter__(self) -> Self:
+        """Connect."""
         if self.system.away:
-            raise RetryableError(f"{self.name} is away")
-        if self.system.identity != self.config.identity:
-            raise TerminalError(f"{self.name} is {self.system.identity}, and {self.config.identity} is declared")
+            raise RetryableError(f"target {self.name} is away")
+        if self._expected is not None and self._expected != self.system.identity:
+            raise TerminalError(
+                f"target {self.name} is the system {self._expected}, and what answers there is {self.system.identity}"
+            )
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Hold nothing."""
+        """Nothing is held."""
 
     def identity(self) -> str:
-        """What the system says it is."""
+        """The system's."""
         return self.system.identity
 
     def observe(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, JSON]]:
-        """Look."""
-        found: dict[ObjectId, Mapping[str, JSON]] = dict(self.system.objects)
-        found.update((item, FOREIGN) for item in ids if item in self.system.foreign)
-        return found
+        """See `Target.observe`."""
+        named = set(ids)
+        return {
+            key: dict(item.attributes) if item.mark is not None else FOREIGN
+            for key, item in self.system.world.items()
+            if key.target == self.name and (item.mark is not None or key in named)
+        }
 
     def perform(self, action: Action, *, intent: int) -> Mapping[str, JSON]:
-        """Do."""
-        system = self.system
-        if action.id in system.failures:
-            raise system.failures[action.id]
-        if action.id in system.foreign:
+        """See `Target.perform`."""
+        if self.system.away:
+            raise RetryableError(f"target {self.name} is away")
+        failure = self.system.failures.pop(0) if self.system.failures else None
+        if failure is not None:
+            raise failure
+        there = self.system.world.get(action.id)
+        if there is not None and there.mark is None:
             raise TerminalError(f"{action.id} exists and Conductor did not make it")
-        if system.marks.get(action.id, 0) > intent:
-            raise TerminalError(f"{action.id} was written by intent {system.marks[action.id]}, which is newer")
+        if there is not None and there.mark is not None and there.mark > intent:
+            raise TerminalError(f"{action.id} was written by intent {there.mark}, which is newer than {intent}")
         if action.after is None:
-            system.objects.pop(action.id, None)
+            self.system.world.pop(action.id, None)
         else:
-            system.objects[action.id] = dict(action.after)
-        system.marks[action.id] = intent
-        system.done.append((action.operation, action.id, intent))
-        return {"system": system.identity}
+            self.system.world[action.id] = MemoryObject(dict(action.after), intent)
+        self.system.done.append((intent, action))
+        return {"performed": action.operation.value}
 
 
 @dataclass
 class MemoryDatabase:
-    """The control database: who holds which lock, and the heads."""
+    """What outlives a session of the control database."""
 
-    holders: dict[str, MemoryControl] = field(default_factory=dict)
+    holder: MemoryControl | None = None
     heads: dict[str, Head] = field(default_factory=dict)
+    away: bool = False
 
 
-@dataclass
 class MemoryControl:
-    """A session with the control database."""
+    """One session in a control database in memory."""
 
-    database: MemoryDatabase
+    def __init__(self, database: MemoryDatabase) -> None:
+        self.database = database
 
     def __enter__(self) -> Self:
+        """Connect."""
+        if self.database.away:
+            raise RetryableError("the control database is away")
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """End the session: its locks go."""
-        holders = self.database.holders
-        for repository in [name for name, holder in holders.items() if holder is self]:
-            del holders[repository]
+        """The lock ends with the session."""
+        if self.held():
+            self.database.holder = None
 
     def lock(self, repository: str) -> bool:
-        """Take the lock if it is free."""
-        return self.database.holders.setdefault(repository, self) is self
+        """One lock, whatever the repository: a test has one."""
+        del repository
+        if self.database.holder is None:
+            self.database.holder = self
+        return self.held()
 
     def held(self) -> bool:
-        """Whether this session holds a lock."""
-        return any(holder is self for holder in self.database.holders.values())
+        """Whether this session holds it."""
+        return self.database.holder is self
 
     def head(self, repository: str) -> Head | None:
-        """The head as recorded."""
+        """The ledger's head as last recorded."""
         return self.database.heads.get(repository)
 
     def record(self, repository: str, head: Head) -> None:
-        """Record it."""
+        """Record the ledger's head; it never goes back."""
+        known = self.database.heads.get(repository)
+        same = known is not None and (known.sequence, known.digest) == (head.sequence, head.digest)
+        if known is not None and not same and known.sequence >= head.sequence:
+            raise TerminalError(f"the ledger's head is further than entry {head.sequence}, or another entry")
         self.database.heads[repository] = head
