@@ -27,7 +27,11 @@ Attribute: TypeAlias = Annotated[
         "user.plan",
     ),
 ]
-Value: TypeAlias = bool | int | float | str
+Value: TypeAlias = Annotated[
+    bool | int | float | str,
+    WithJsonSchema({"type": ["boolean", "number", "string"], "title": "text, number or true/false"}),
+]
+Number: TypeAlias = Annotated[int | float, WithJsonSchema({"type": "number", "title": "number"})]
 
 
 VariantValue: TypeAlias = Annotated[Any, WithJsonSchema({"type": ["boolean", "string", "number", "object"]})]
@@ -46,14 +50,16 @@ class Condition(Spec):
     """What must be true of one attribute of the evaluation context: exactly one comparison."""
 
     attribute: Attribute = Field(description="Attribute of the context; dots go into nested objects.")
-    equals: Value | None = Field(None, description="It has this value.")
+    equals: Value | None = Field(None, description="It has this value.", examples=["eu-central"])
     not_equals: Value | None = Field(None, description="It has another value, or is missing.")
-    one_of: tuple[Value, ...] | None = Field(None, min_length=1, description="It has one of these values.")
+    one_of: tuple[Value, ...] | None = Field(
+        None, min_length=1, description="It has one of these values.", examples=[["dashboard", "report"]]
+    )
     none_of: tuple[Value, ...] | None = Field(None, min_length=1, description="It has none of these values.")
     starts_with: str | None = Field(None, min_length=1, description="Its text begins so.")
-    ends_with: str | None = Field(None, min_length=1, description="Its text ends so.")
-    at_least: int | float | None = Field(None, description="It is a number not below this one.")
-    below: int | float | None = Field(None, description="It is a number below this one.")
+    ends_with: str | None = Field(None, min_length=1, description="Its text ends so.", examples=["@intelgraph.example"])
+    at_least: Number | None = Field(None, description="It is a number not below this one.", examples=[500])
+    below: Number | None = Field(None, description="It is a number below this one.")
     version: VersionRange | None = Field(None, description="Its semantic version compares so.")
 
     @property
@@ -92,13 +98,21 @@ class FlagSpec(Spec):
         min_length=2, description="Variant -> value.", examples=[{"enabled": True, "disabled": False}]
     )
     default: str = Field(description="The variant served where no rule says otherwise.", examples=["disabled"])
-    safe: str = Field(description="The variant served when the flag is stopped or cannot be evaluated.")
+    safe: str = Field(
+        description="The variant served when the flag is stopped or cannot be evaluated.", examples=["disabled"]
+    )
     targeting: tuple[TargetingRule, ...] = Field((), description="Asked in order; the first that holds decides.")
     tenants: dict[Annotated[str, RefersTo("Tenant")], str] = Field(
         {}, description="Tenant -> variant, before every rule.", examples=[{"acme-retail": "enabled"}]
     )
-    owner: Annotated[str, RefersTo("Person")] = Field(description="The Person who answers for it.")
-    reason: str = Field(min_length=10, description="Why it exists, for whoever finds it in a year.")
+    owner: Annotated[str, RefersTo("Person")] = Field(
+        description="The Person who answers for it.", examples=["priya-raman"]
+    )
+    reason: str = Field(
+        min_length=10,
+        description="Why it exists, for whoever finds it in a year.",
+        examples=["Roll the new matcher out while we watch p95"],
+    )
     created: DateText = Field(description="The day it was made.")
     ttl_seconds: int = Field(ge=1, description="How long it lives from the start of that day (UTC).", examples=[604800])
 

@@ -31,6 +31,8 @@ ROLES = (
 """Every role there is. The rule (MC0601) suggests the nearest one, so the type is plain text."""
 
 Role = Annotated[str, WithJsonSchema({"type": "string", "title": "role", "enum": list(ROLES)})]
+EXAMPLE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOSFArnBeqdJVAt0c+r8ia5no4sHWq64cc8AyQHntrWA"
+"""Nobody's: its private half was thrown away."""
 PublicKey = Annotated[
     str,
     WithJsonSchema(
@@ -38,7 +40,7 @@ PublicKey = Annotated[
             "type": "string",
             "title": "public key",
             "pattern": "^(ssh-ed25519|ecdsa-sha2-nistp256) [A-Za-z0-9+/=]+( .*)?$",
-            "examples": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI… mara@intelgraph"],
+            "examples": [EXAMPLE_KEY],
         }
     ),
 ]
@@ -67,14 +69,18 @@ class PersonSpec(Spec):
     title: str = Field(min_length=1, description="What this person does here.", examples=["Platform lead"])
     roles: tuple[Role, ...] = Field(description="What this person may speak for.", examples=[["platform", "sre"]])
     keys: tuple[PublicKey, ...] = Field(
-        min_length=1, description="OpenSSH public key lines, Ed25519 or ECDSA P-256; never a private key."
+        min_length=1,
+        description="OpenSSH public key lines, Ed25519 or ECDSA P-256; never a private key.",
+        examples=[[EXAMPLE_KEY]],
     )
 
 
 class AgentSpec(Spec):
     """A machine that applies what was approved, and attests it."""
 
-    keys: tuple[PublicKey, ...] = Field(description="OpenSSH public key lines the ledger is signed with.")
+    keys: tuple[PublicKey, ...] = Field(
+        description="OpenSSH public key lines the ledger is signed with.", examples=[[EXAMPLE_KEY]]
+    )
     heartbeat_seconds: int = Field(
         ge=60, le=604_800, description="After how long without news it writes that it is still here.", examples=[86_400]
     )
@@ -86,7 +92,7 @@ class AgentSpec(Spec):
 class RuleSpec(Spec):
     """Which paths it is about, and whom it asks for."""
 
-    name: RuleName = Field(description="What the rule is called in plans and findings.")
+    name: RuleName = Field(description="What the rule is called in plans and findings.", examples=["tenants"])
     paths: tuple[str, ...] = Field(
         min_length=1,
         description="Globs over inputs and bundle files: `*` stays within a folder, `**` crosses folders.",

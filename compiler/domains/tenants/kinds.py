@@ -71,7 +71,9 @@ class Contact(Spec):
 class Database(Spec):
     """Settings of the tenant's application role in PostgreSQL."""
 
-    connection_limit: int = Field(ge=1, le=1000, description="Connections the application role may hold at a time.")
+    connection_limit: int = Field(
+        ge=1, le=1000, description="Connections the application role may hold at a time.", examples=[40]
+    )
     statement_timeout: Duration = Field(description="A statement that runs longer is cancelled.", examples=["30s"])
     idle_in_transaction_session_timeout: Duration = Field(
         description="A session that idles in a transaction for longer is ended.", examples=["1min"]
