@@ -203,11 +203,11 @@ class Reading:
     rights: Governance
 
     def owner(self, fingerprint: str) -> str | None:
-        """Whose key this is, a person's or an agent's; None if nobody's."""
-        return self.rights.owner_of_key.get(fingerprint) or self.rights.agent_of_key.get(fingerprint)
+        """Whose key this is; None if no person's (an agent is none)."""
+        return self.rights.owner_of_key.get(fingerprint)
 
     def authentic(self, signed: Signed) -> bool:
-        """Whether the key that is said to have signed is somebody's, and did."""
+        """Whether the key that is said to have signed is known, and did."""
         line = self.rights.public_keys.get(signed.fingerprint)
         try:
             return line is not None and verify(signed.envelope, line)
@@ -215,7 +215,7 @@ class Reading:
             return False
 
     def roles(self, name: str) -> frozenset[str]:
-        """In which roles a person stands; an agent has none."""
+        """In which roles a person stands."""
         person = self.rights.people.get(name)
         return frozenset(person.roles) if person else frozenset()
 

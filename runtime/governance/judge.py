@@ -7,6 +7,7 @@ does not matter; who counts is decided approval by approval, so one that does no
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from runtime.governance.case import Case, Judgement, Missing, Problem, Reading, Signed
 from runtime.governance.people import Approver, assign, could_help, places
@@ -16,7 +17,18 @@ from runtime.governance.rules import CONSENT, ApprovalRule, ChangeRule, Rule, ap
 def judge(case: Case, rules: tuple[Rule, ...] = CONSENT) -> Judgement:
     """Judge a case by the rules."""
     answers = [_judge(reading, rules) for reading in case.readings]
-    return next((answer for answer in answers if answer.allowed), answers[0])
+    before = answers[0]
+    if any(answer.allowed for answer in answers):
+        return next(answer for answer in answers if answer.allowed)
+    return replace(before, problems=before.problems + tuple(_alone(answers[1:])))
+
+
+def _alone(others: Iterable[Judgement]) -> Iterable[Problem]:
+    """What alone keeps another reading out: so that who counts on rights to come reads why they do not count."""
+    for answer in others:
+        unmet = [problem for problem in answer.problems if problem.sha256 is None]
+        if len({problem.rule for problem in unmet}) == 1:
+            yield from unmet
 
 
 def _judge(reading: Reading, rules: tuple[Rule, ...]) -> Judgement:

@@ -56,19 +56,11 @@ def short(sha256: str) -> str:
 
 
 def _authentic(reading: Reading, signed: Signed, _: Counted) -> str | None:
-    if reading.authentic(signed):
-        return None
-    return f"its signature is not by {signed.fingerprint}, or that is nobody's key"
-
-
-def _person(reading: Reading, signed: Signed, _: Counted) -> str | None:
-    if reading.owner(signed.fingerprint) in reading.rights.people:
-        return None
-    return f"{signed.fingerprint} is not the key of a person"
-
-
-def _approves(_: Reading, signed: Signed, __: Counted) -> str | None:
-    return None if signed.approval.kind == "approval" else f"it is a {signed.approval.kind}"
+    if reading.owner(signed.fingerprint) is None:
+        return f"{signed.fingerprint} is no person's key"
+    if not reading.authentic(signed):
+        return f"its signature is not by {signed.fingerprint}"
+    return None
 
 
 def _subject(reading: Reading, signed: Signed, _: Counted) -> str | None:
@@ -252,17 +244,18 @@ def _approval_days(reading: Reading, signed: Signed, _: Counted) -> str | None:
 
 
 def _not_withdrawn(reading: Reading, signed: Signed, _: Counted) -> str | None:
+    """A withdrawal takes back its maker's statements about the change up to its own moment, itself among them."""
     name = reading.owner(signed.fingerprint)
     for other in reading.case.approvals:
         if (
             other.approval.kind == "withdrawal"
-            and other.sha256 != signed.sha256
             and other.change == signed.change
             and other.approval.signed_at >= signed.approval.signed_at
             and reading.owner(other.fingerprint) == name
             and reading.authentic(other)
         ):
-            return f"{name} withdrew it at {instant.text(other.approval.signed_at)}"
+            when = instant.text(other.approval.signed_at)
+            return f"it is a withdrawal, of {when}" if other is signed else f"{name} withdrew it at {when}"
     return None
 
 
@@ -296,9 +289,7 @@ def _few(paths: Sequence[str]) -> str:
 
 
 CONSENT: tuple[Rule, ...] = (
-    ApprovalRule("authentic", 1, "an approval is signed by the key that it names", _authentic),
-    ApprovalRule("person", 1, "a person of P gave it: no agent, no stranger", _person),
-    ApprovalRule("approves", 1, "it says yes", _approves),
+    ApprovalRule("authentic", 1, "a person's key signed it: no forger's, no stranger's, no agent's", _authentic),
     ApprovalRule("subject", 1, "it is about exactly this change", _subject),
     ApprovalRule("after-known", 3, "its maker stood in this history when making it", _after_known),
     ApprovalRule("unspent", 3, "nothing it speaks of has changed since", _unspent),

@@ -114,7 +114,7 @@ def test_stranger_and_agent_do_not_count(court: Court) -> None:
         "two-people",
     }
     assert rules_of(judge(court.case(change, (court.sign(change, key_of("conductor-eu")), *tomas)))) == {
-        "person",
+        "authentic",
         "two-people",
     }
 

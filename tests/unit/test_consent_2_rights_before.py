@@ -43,13 +43,13 @@ def by_all(court: Court, change: Change) -> Judgement:
 def test_person_whom_the_change_adds_does_not_count_for_it(court: Court) -> None:
     change = court.change({"policies/people/jon.yaml": person("jon", "mc", "sec-tl").data()})
     judgement = judge(court.case(change, court.approve(change, "jon", "ines")))
-    assert rules_of(judgement) == {"authentic", "two-people", "by-path"}
+    assert rules_of(judgement) == {"authentic", "two-people", "by-path", "rights-before"}
     assert judge(court.case(change, court.approve(change, "mara", "ines"))).allowed
 
 
 def test_role_that_the_change_gives_does_not_count_for_it(court: Court) -> None:
     change = court.change({"policies/people/tomas.yaml": person("tomas", "platform", "backend", "mc").data()})
-    assert rules_of(judge(court.case(change, court.approve(change, "tomas", "ines")))) == {"by-path"}
+    assert rules_of(judge(court.case(change, court.approve(change, "tomas", "ines")))) == {"by-path", "rights-before"}
 
 
 def test_key_that_the_change_gives_does_not_count_for_it(court: Court) -> None:
@@ -63,7 +63,7 @@ def test_key_that_the_change_gives_does_not_count_for_it(court: Court) -> None:
 def test_rule_that_the_change_loosens_still_holds_for_it(court: Court) -> None:
     loose = {**RULES, "policies": (("policies/**",), ("platform",))}
     change = court.change({APPROVALS: policy(loose).data()})
-    assert rules_of(judge(court.case(change, court.approve(change, "tomas", "ines")))) == {"by-path"}
+    assert rules_of(judge(court.case(change, court.approve(change, "tomas", "ines")))) == {"by-path", "rights-before"}
     assert judge(court.case(change, court.approve(change, "mara", "ines"))).allowed
 
 

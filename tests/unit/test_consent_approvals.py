@@ -1,0 +1,103 @@
+"""Approvals as a tree holds them: read, never believed, never fatal."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from runtime.contract.change import Change
+from runtime.contract.errors import FormatError
+from runtime.contract.statement import GenesisApproval, Statement, subject
+from runtime.governance.approvals import MAX_BYTES, MAX_FILES, Approvals
+from runtime.governance.case import Signed
+from runtime.signing.envelopes import sign
+from runtime.testing.court import Court, document, key_of
+from runtime.testing.memory_git import MemoryGit
+
+COURT = Court.open()
+CHANGE = COURT.change({"spec/notes.yaml": document(text="new")})
+MARA, TOMAS = COURT.approve(CHANGE, "mara", "tomas")
+
+
+def path(signed: Signed, change: Change = CHANGE) -> str:
+    return f"{change.digest}/{signed.sha256}.sigstore.json"
+
+
+def approvals(files: dict[str, bytes], folder: str = "") -> Approvals:
+    git = MemoryGit()
+    commit = git.commit_files({folder + name: data for name, data in files.items()})
+    return Approvals(git, commit, folder)
+
+
+def test_statements_of_a_change_are_read_with_its_content() -> None:
+    found = approvals(
+        {
+            f"{CHANGE.digest}/change.json": CHANGE.data,
+            path(MARA): MARA.envelope.data,
+            path(TOMAS): TOMAS.envelope.data,
+        }
+    )
+    assert {one.sha256 for one in found.of(CHANGE.digest)} == {MARA.sha256, TOMAS.sha256}
+    assert found.malformed(CHANGE.digest) == ()
+    assert found.change(CHANGE.digest) == CHANGE
+    assert found.changes() == (CHANGE.digest,)
+
+
+def test_same_reader_reads_mains_evidence() -> None:
+    found = approvals({path(MARA): MARA.envelope.data}, "evidence/approvals/")
+    assert [one.sha256 for one in found.of(CHANGE.digest)] == [MARA.sha256]
+
+
+def test_no_branch_and_unknown_change_are_no_approvals() -> None:
+    assert Approvals(MemoryGit(), None).of(CHANGE.digest) == ()
+    assert approvals({path(MARA): MARA.envelope.data}).of("ab" * 32) == ()
+    assert approvals({path(MARA): MARA.envelope.data}).change(CHANGE.digest) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        (f"{CHANGE.digest}/notes.txt", b"words", "is called"),
+        (f"{CHANGE.digest}/deep/{MARA.sha256}.sigstore.json", MARA.envelope.data, "is called"),
+        (path(TOMAS), MARA.envelope.data, "not the digest that its name says"),
+        (path(TOMAS), b"x" * (MAX_BYTES + 1), "at most"),
+    ],
+)
+def test_what_is_malformed_is_reported_and_stops_nobody(name: str, data: bytes, why: str) -> None:
+    found = approvals({path(MARA): MARA.envelope.data, name: data})
+    assert [one.sha256 for one in found.of(CHANGE.digest)] == [MARA.sha256]
+    assert [item.path for item in found.malformed(CHANGE.digest)] == [name]
+    assert why in found.malformed(CHANGE.digest)[0].message
+
+
+def test_file_that_is_named_right_and_is_no_statement_is_reported() -> None:
+    junk = b'{"not":"a bundle"}'
+    name = f"{CHANGE.digest}/{sha256(junk).hexdigest()}.sigstore.json"
+    found = approvals({name: junk})
+    assert found.of(CHANGE.digest) == ()
+    assert "Sigstore bundle" in found.malformed(CHANGE.digest)[0].message
+
+
+def test_flood_of_statements_is_cut_off_and_said() -> None:
+    flood = {f"{CHANGE.digest}/{number:064x}.sigstore.json": b"{}" for number in range(MAX_FILES + 3)}
+    assert len(approvals(flood).malformed(CHANGE.digest)) == MAX_FILES + 3
+
+
+def test_change_under_a_false_name_is_refused() -> None:
+    found = approvals({f"{'ab' * 32}/change.json": CHANGE.data})
+    with pytest.raises(FormatError, match="not the digest"):
+        found.change("ab" * 32)
+
+
+def test_bytes_of_a_statement_have_one_form() -> None:
+    data = MARA.envelope.data
+    assert Signed.from_bytes(data).sha256 == MARA.sha256
+    with pytest.raises(FormatError):
+        Signed.from_bytes(data.replace(b":", b": ", 1))
+
+
+def test_statement_that_is_no_approval_is_none() -> None:
+    genesis = Statement(subject=subject(genesis="ab" * 32), predicate=GenesisApproval(signed_at=COURT.now))
+    with pytest.raises(FormatError, match="no approval"):
+        Signed.of(sign(genesis, key_of("mara")))
