@@ -48,15 +48,22 @@ class Resources:
         self.declared.setdefault(kind, {}).setdefault(name, path)
 
 
-def decode(documents: MappingOf[str, Document | None], kinds: Sequence[Kind], diagnostics: Diagnostics) -> Resources:
-    """Decode every document."""
+def decode(
+    documents: MappingOf[str, Document | None],
+    refused: Iterable[str],
+    kinds: Sequence[Kind],
+    diagnostics: Diagnostics,
+) -> Resources:
+    """Decode every document. `refused` are files that were not even read."""
     result = Resources()
     by_name = {kind.name: kind for kind in kinds}
-    for path, document in documents.items():
+    for path, document in (*documents.items(), *((path, None) for path in refused)):
         resource = None if document is None else _Decoder(document, by_name, diagnostics).resource()
         if resource is not None:
             result.resources.append(resource)
             result.declare(resource.kind.name, resource.name, path)
+            for kind, name in _by_path(path, (resource.kind,)):
+                result.declare(kind, name, path)  # a wrong name is one finding, and not one more wherever it is used
             continue
         for kind, name in _by_path(path, kinds):
             result.declare(kind, name, path)
@@ -67,7 +74,7 @@ def decode(documents: MappingOf[str, Document | None], kinds: Sequence[Kind], di
 def _by_path(path: str, kinds: Iterable[Kind]) -> Iterable[tuple[str, str]]:
     """What a file that could not be read was to declare."""
     folder, _, file = path.rpartition("/")
-    name = file.removesuffix(".yaml")
+    name = file.rsplit(".", 1)[0].lower()
     return ((kind.name, name) for kind in kinds if kind.folder == folder and kind.only in {None, name})
 
 

@@ -27,7 +27,7 @@ def check_tree(tree: SourceTree, diagnostics: Diagnostics) -> CheckedModel:
     with _without_collector():
         diagnostics.extend(tree.findings)
         documents = parse(tree.files, diagnostics)
-        resources = decode(documents, KINDS, diagnostics)
+        resources = decode(documents, tree.refused, KINDS, diagnostics)
         model = resolve(resources, diagnostics)
         return check(model, tree.files, ALL, diagnostics)
 

@@ -133,11 +133,12 @@ class _Reporter:
         elif kind == "secret_reference":
             self.add(codes.SECRET_VALUE, place, error["msg"], HELP)
         elif kind == "string_pattern_mismatch":
-            self.add(codes.PATTERN, place, f"{what} must have the form `{context['pattern']}`", None)
+            self.add(codes.BAD_FORM, place, f"{what} must have the form `{context['pattern']}`", None)
         else:
             message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-            code = codes.PATTERN if isinstance(node, Scalar) and "error" not in context else codes.INVALID_VALUE
-            self.add(code, place, message[:1].lower() + message[1:] if message[1:2].islower() else message, None)
+            self.add(
+                codes.BAD_FORM, place, message[:1].lower() + message[1:] if message[1:2].islower() else message, None
+            )
 
     def wrong_type(self, place: Pointer, node: Node | None, types: Sequence[str]) -> None:
         what, wanted = _called(place), " or ".join(types)

@@ -40,7 +40,10 @@ _new = tuple.__new__
 
 
 def parse(files: MappingOf[str, bytes], diagnostics: Diagnostics) -> dict[str, Document | None]:
-    """Read every YAML file; None stands for one that could not be read to its end."""
+    """Read every YAML file; None stands for one that could not be read to its end. Other texts must be texts."""
+    for path, data in files.items():
+        if path.endswith((".rego", ".json")):
+            read_text(path, data, diagnostics)
     return {path: parse_file(path, data, diagnostics) for path, data in files.items() if path.endswith(".yaml")}
 
 

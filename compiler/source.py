@@ -44,6 +44,12 @@ class SourceTree:
     files: Mapping[str, bytes]
     findings: tuple[Diagnostic, ...] = ()
 
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Paths that a finding is about and that are not among the files."""
+        paths = (item.primary.span.path for item in self.findings)
+        return tuple(path for path in paths if path not in self.files)
+
     def digests(self) -> dict[str, str]:
         """Path -> SHA-256 (hex) of the raw bytes: the first half of the manifest."""
         return {path: sha256(data) for path, data in self.files.items()}
@@ -129,10 +135,10 @@ class _Sorter:
             return self._refuse(
                 codes.PATH_NAME, path, "is not lower-case ASCII", f"git mv '{shown(path)}' {shown(proposal)}"
             )
-        if mode != _REGULAR:
-            return self._refuse(codes.FILE_MODE, path, "is executable", f"chmod a-x {path}")
         if not _is_read(path):
             return self._refuse(codes.UNREAD_FILE, path, "is read by nothing", _unread_help(path))
+        if mode != _REGULAR:  # its content is still looked at
+            self._refuse(codes.FILE_MODE, path, "is executable", f"chmod a-x {path}")
         return self.fits(path, size)
 
     def fits(self, path: str, size: int) -> bool:

@@ -26,7 +26,12 @@ _NAMES = {
 
 
 def read_text(path: str, data: bytes, diagnostics: Diagnostics) -> tuple[str, bool] | None:
-    """Return the text with spaces for what may not be in it, and whether it was clean; None if it is no text."""
+    """Return the text with spaces for what may not be in it, and whether it was clean; None if it is no text.
+
+    Rego may hold tabs, because `opa fmt` indents with them.
+    """
+    if path.endswith(".rego"):
+        data = data.replace(b"\t", b" ")
     if data.isascii():
         text = data.decode("ascii")
         if _BAD_ASCII.search(data) is None:

@@ -41,7 +41,6 @@ AMBIGUOUS_SCALAR = Code("MC0020", "ambiguous-scalar", "a plain value that YAML v
 TOO_DEEP = Code("MC0021", "too-deep", "a document is nested deeper than 32")
 KEY_TYPE = Code("MC0022", "key-type", "a key is not a string")
 NUMBER_RANGE = Code("MC0023", "number-range", "a number cannot be carried exactly")
-JSON_SYNTAX = Code("MC0024", "json-syntax", "a file is not JSON")
 
 # --- 01xx: header and fields -------------------------------------------------------------------------------------
 
@@ -54,9 +53,8 @@ MISSING_KEY = Code("MC0110", "missing-key", "a required key is missing")
 UNKNOWN_KEY = Code("MC0111", "unknown-key", "a key is not known here")
 WRONG_TYPE = Code("MC0112", "wrong-type", "a value has the wrong type")
 OUT_OF_RANGE = Code("MC0113", "out-of-range", "a value is too small, too large, too short or too long")
-PATTERN = Code("MC0114", "pattern", "a text has not the form it must have")
+BAD_FORM = Code("MC0114", "bad-form", "a value has not the form that its field must have")
 UNKNOWN_VALUE = Code("MC0115", "unknown-value", "a value is none of those allowed")
-INVALID_VALUE = Code("MC0116", "invalid-value", "a value breaks a rule of its field")
 INEXACT_NUMBER = Code("MC0117", "inexact-number", "a decimal number stands where only exact values do")
 SECRET_VALUE = Code("MC0118", "secret-value", "a secret stands in the file instead of a reference to it", secret=True)
 
@@ -119,7 +117,6 @@ POLICY_STALE = Code("MC0910", "policy-stale", "policy.wasm is not built from the
 POLICY_NOT_BUILT = Code("MC0911", "policy-not-built", "policy.wasm or its lock is missing")
 POLICY_LOCK = Code("MC0912", "policy-lock", "policy.lock.json cannot be read")
 POLICY_UNUSABLE = Code("MC0913", "policy-unusable", "policy.wasm cannot be loaded, or gives no answer")
-TRANSITION_REFUSED = Code("MC0920", "transition-refused", "the verified policy does not allow this change now")
 
 ALL: Mapping[str, Code] = {code.id: code for code in tuple(globals().values()) if isinstance(code, Code)}
 """Id -> code, in the order of this file."""
