@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from runtime.contract.errors import EnvironmentFailedError
+from runtime.contract.objects import ObjectId
+from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.postgres.target import PostgresTarget
+from runtime.testing.embedded_postgres import EmbeddedPostgres
+from tests.services.tenant import REPOSITORY, TARGET, Secrets, Tenant, apply, create, delete, lines, target
+
+pytestmark = pytest.mark.service
+
+ACME = Tenant("acme-retail")
+NORD = Tenant("nordwind")
+
+
+@pytest.fixture
+def secret(dsn: str) -> Secrets:
+    return Secrets.of(dsn, ACME, NORD)
+
+
+@pytest.fixture
+def running(secret: Secrets) -> Iterator[PostgresTarget]:
+    with target(secret) as opened:
+        yield opened
+
+
+@pytest.fixture
+def admin(dsn: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+def test_what_is_made_is_observed_attribute_by_attribute(running: PostgresTarget) -> None:
+    apply(running, (ACME,), intent=2)
+    observed = running.observe(item.id for item in ACME.objects)
+    assert dict(observed) == {item.id: item.attributes for item in ACME.objects}
+    assert lines(running, (ACME,)) == ()
+
+
+def test_nothing_that_exists_is_an_object_before_it_is_made(running: PostgresTarget) -> None:
+    assert running.observe(item.id for item in ACME.objects) == {}
+
+
+def test_objects_of_ours_are_observed_though_nobody_names_them(running: PostgresTarget) -> None:
+    apply(running, (ACME, NORD), intent=2)
+    observed = running.observe(item.id for item in ACME.objects)
+    assert set(observed) == {item.id for tenant in (ACME, NORD) for item in tenant.objects}
+    assert [action.id for action in lines(running, (ACME,), former=(NORD,))] == [item.id for item in reversed(NORD.objects[2:])] + [
+        item.id for item in sorted(NORD.objects[:2], key=lambda item: item.id)
+    ]
+
+
+def test_deleting_a_tenant_leaves_nothing_of_it(running: PostgresTarget, admin: psycopg.Connection) -> None:
+    apply(running, (ACME,), intent=2)
+    apply(running, (), intent=3, former=(ACME,))
+    assert running.observe(item.id for item in ACME.objects) == {}
+    assert admin.execute("SELECT count(*) FROM pg_default_acl").fetchone() == (0,)
+    assert admin.execute("SELECT count(*) FROM pg_roles WHERE rolname LIKE 't\\_%'").fetchone() == (0,)
+
+
+def test_a_schema_with_a_table_in_it_is_never_dropped(running: PostgresTarget, admin: psycopg.Connection) -> None:
+    apply(running, (ACME,), intent=2)
+    admin.execute(f"CREATE TABLE {ACME.schema}.orders (id int)")
+    with pytest.raises(TerminalError, match="2BP01"):
+        running.perform(delete(ACME.object("schema")), intent=3)
+    assert running.observe([])[ACME.object("schema").id] == {"owner": ACME.owner}
+
+
+def test_an_action_done_twice_is_done_once(running: PostgresTarget) -> None:
+    for item in (*ACME.objects, *ACME.objects):
+        running.perform(create(item), intent=2)
+    assert lines(running, (ACME,)) == ()
+    for item in (*reversed(ACME.objects), *reversed(ACME.objects)):
+        running.perform(delete(item), intent=3)
+    assert running.observe([]) == {}
+
+
+@pytest.mark.parametrize("statement", ["CREATE ROLE {0.app}", "CREATE SCHEMA {0.schema}"])
+def test_an_object_that_somebody_else_made_is_never_touched(
+    running: PostgresTarget, admin: psycopg.Connection, statement: str
+) -> None:
+    admin.execute(statement.format(ACME))
+    kind = "app" if "ROLE" in statement else "schema"
+    item = ACME.object(kind)
+    assert running.observe([item.id]) == {item.id: {"foreign": True}}
+    assert running.observe([]) == {}
+    for action in (create(item), delete(item)):
+        with pytest.raises(TerminalError, match="Conductor did not make it") as raised:
+            running.perform(action, intent=9)
+        assert raised.value.help is not None
+    assert admin.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [ACME.app]).fetchone() in (
+        (False,),
+        None,
+    )
+
+
+def test_objects_of_another_repository_are_foreign(running: PostgresTarget, secret: Secrets) -> None:
+    apply(running, (ACME,), intent=2)
+    with target(secret, repository="6" * 32) as other:
+        named = other.observe([item.id for item in ACME.objects])
+        assert set(map(str, named.values())) == {"{'foreign': True}"}
+        assert other.observe([]) == {}
+
+
+def test_roles_of_another_database_of_the_same_server_are_left_alone(
+    running: PostgresTarget, secret: Secrets, admin: psycopg.Connection
+) -> None:
+    apply(running, (ACME,), intent=2)
+    name = f"{admin.info.dbname}_second"
+    admin.execute(f"CREATE DATABASE {name}")
+    try:
+        elsewhere = Secrets({**secret.values, "env:DSN": f"{secret.values['env:DSN']} dbname={name}"})
+        with target(elsewhere) as other:
+            assert other.observe([]) == {}
+    finally:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_an_object_written_by_a_newer_intent_is_refused_and_stays(running: PostgresTarget) -> None:
+    apply(running, (ACME,), intent=7)
+    late = replace(ACME, connection_limit=1, tables=("SELECT",))
+    for item in late.objects:
+        with pytest.raises(TerminalError, match="newer"):
+            running.perform(create(item), intent=6)
+        with pytest.raises(TerminalError, match="newer"):
+            running.perform(delete(item), intent=6)
+    assert lines(running, (ACME,)) == ()
+    for item in late.objects:
+        running.perform(create(item), intent=7)
+    assert lines(running, (late,)) == ()
+
+
+def test_a_late_agent_that_waits_for_a_newer_one_is_refused_when_it_gets_its_turn(
+    running: PostgresTarget, secret: Secrets, dsn: str
+) -> None:
+    """Both want the same role; the newer is inside its transaction when the older begins."""
+    apply(running, (ACME,), intent=5)
+    item = ACME.object("schema")
+    with psycopg.connect(dsn) as newer, target(secret) as late:
+        session = running._opened()  # noqa: SLF001 -- the newer agent, paused inside its own transaction
+        with session.guarded("schema", item.id.name, 9) as mark:
+            assert mark is not None
+            session.write_mark("schema", item.id.name, replace(mark, intent=9))
+            waiting = late._opened().connection  # noqa: SLF001 -- its wait is cut short
+            waiting.execute("SET lock_timeout = '200ms'")
+            with pytest.raises(RetryableError, match="locked by somebody else"):
+                late.perform(create(item), intent=6)
+        with pytest.raises(TerminalError, match="newer"):
+            late.perform(create(item), intent=6)
+        assert not newer.closed
+
+
+DRIFT = {
+    "login taken": "ALTER ROLE {0.app} NOLOGIN",
+    "login given to the owner": "ALTER ROLE {0.owner} LOGIN",
+    "password changed": "ALTER ROLE {0.app} PASSWORD 'something else'",
+    "password removed": "ALTER ROLE {0.app} PASSWORD NULL",
+    "password given to the owner": "ALTER ROLE {0.owner} PASSWORD 'let me in'",
+    "connection limit": "ALTER ROLE {0.app} CONNECTION LIMIT 100",
+    "connection limit of the owner": "ALTER ROLE {0.owner} CONNECTION LIMIT 100",
+    "setting changed": "ALTER ROLE {0.app} SET statement_timeout = 0",
+    "setting removed": "ALTER ROLE {0.app} RESET lock_timeout",
+    "setting added": "ALTER ROLE {0.app} SET search_path = public, pg_catalog",
+    "setting in one database": "ALTER ROLE {0.app} IN DATABASE {1} SET statement_timeout = 0",
+    "superuser": "ALTER ROLE {0.app} SUPERUSER",
+    "creates roles": "ALTER ROLE {0.app} CREATEROLE CREATEDB",
+    "replication": "ALTER ROLE {0.owner} REPLICATION BYPASSRLS",
+    "expires": "ALTER ROLE {0.app} VALID UNTIL '2030-01-01'",
+    "no inheritance": "ALTER ROLE {0.app} NOINHERIT",
+    "member of the owner": "GRANT {0.owner} TO {0.app}",
+    "member of another": "GRANT pg_monitor TO {0.app} WITH ADMIN OPTION",
+    "others are members": "GRANT {0.owner} TO {2.app}",
+    "dropped": "REASSIGN OWNED BY {0.app} TO postgres; DROP OWNED BY {0.app}; DROP ROLE {0.app}",
+    "schema's owner": "ALTER SCHEMA {0.schema} OWNER TO postgres",
+    "schema open to everybody": "GRANT USAGE ON SCHEMA {0.schema} TO PUBLIC",
+    "schema open for making": "GRANT CREATE ON SCHEMA {0.schema} TO {0.app}",
+    "schema open to another": "GRANT USAGE ON SCHEMA {0.schema} TO {2.app}",
+    "schema closed": "REVOKE USAGE ON SCHEMA {0.schema} FROM {0.app}",
+    "table open to everybody": "GRANT SELECT ON {0.schema}.orders TO PUBLIC",
+    "table open to another": "GRANT SELECT ON {0.schema}.orders TO {2.app}",
+    "column open to another": "GRANT UPDATE (note) ON {0.schema}.orders TO {2.app}",
+    "table may be handed on": "GRANT SELECT ON {0.schema}.orders TO {0.app} WITH GRANT OPTION",
+    "table closed": "REVOKE INSERT ON {0.schema}.orders FROM {0.app}",
+    "table open for truncating": "GRANT TRUNCATE ON {0.schema}.orders TO {0.app}",
+    "table made by somebody else": "CREATE TABLE {0.schema}.extra (id int)",
+    "sequence open to another": "GRANT USAGE ON SEQUENCE {0.schema}.numbers TO {2.app}",
+    "sequence closed": "REVOKE USAGE ON SEQUENCE {0.schema}.numbers FROM {0.app}",
+    "function open to everybody": "GRANT EXECUTE ON FUNCTION {0.schema}.answer() TO PUBLIC",
+    "function closed": "REVOKE EXECUTE ON FUNCTION {0.schema}.answer() FROM {0.app}",
+    "later tables open to another": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {0.owner} IN SCHEMA {0.schema} GRANT SELECT ON TABLES TO {2.app}"
+    ),
+    "later tables closed": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {0.owner} IN SCHEMA {0.schema} REVOKE SELECT ON TABLES FROM {0.app}"
+    ),
+    "later functions open to everybody": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {0.owner} GRANT EXECUTE ON FUNCTIONS TO PUBLIC"
+    ),
+    "later tables of somebody else open": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA {0.schema} GRANT SELECT ON TABLES TO {2.app}"
+    ),
+}
+
+
+@pytest.mark.parametrize("statement", DRIFT.values(), ids=DRIFT.keys())
+def test_what_is_altered_by_hand_is_seen_and_undone(
+    running: PostgresTarget, admin: psycopg.Connection, statement: str
+) -> None:
+    apply(running, (ACME, NORD), intent=2)
+    admin.execute(
+        f"SET ROLE {ACME.owner}; CREATE TABLE {ACME.schema}.orders (id int, note text);"
+        f"CREATE SEQUENCE {ACME.schema}.numbers;"
+        f"CREATE FUNCTION {ACME.schema}.answer() RETURNS int LANGUAGE sql RETURN 42; RESET ROLE"
+    )
+    assert lines(running, (ACME, NORD)) == ()
+    for part in statement.split("; "):
+        admin.execute(part.format(ACME, admin.info.dbname, NORD))
+    assert apply(running, (ACME, NORD), intent=3)
+    assert lines(running, (ACME, NORD)) == ()
+
+
+def test_a_changed_secret_is_a_difference_and_an_unchanged_one_keeps_its_verifier(
+    running: PostgresTarget, secret: Secrets, admin: psycopg.Connection
+) -> None:
+    apply(running, (ACME,), intent=2)
+
+    def verifier() -> str:
+        row = admin.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", [ACME.app]).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    first = verifier()
+    running.perform(create(ACME.object("app")), intent=3)
+    assert verifier() == first
+    secret.values[ACME.reference] = "another secret"
+    (action,) = lines(running, (ACME,))
+    assert action.before is not None
+    assert action.before["password"] is None
+    running.perform(action, intent=4)
+    assert verifier() != first
+    assert lines(running, (ACME,)) == ()
+
+
+def test_a_missing_secret_stops_its_own_tenant_only(running: PostgresTarget, secret: Secrets) -> None:
+    apply(running, (ACME, NORD), intent=2)
+    del secret.values[ACME.reference]
+    (action,) = lines(running, (ACME, NORD))
+    assert action.id == ACME.object("app").id
+    with pytest.raises(EnvironmentFailedError, match="ACME_RETAIL"):
+        running.perform(action, intent=3)
+
+
+def test_no_secret_reaches_the_servers_log_or_an_attribute(
+    postgres: EmbeddedPostgres, running: PostgresTarget, secret: Secrets
+) -> None:
+    apply(running, (ACME,), intent=2)
+    log = postgres.log.read_text()
+    assert f'COMMENT ON ROLE "{ACME.app}"' in log
+    assert "SCRAM-SHA-256$" not in log
+    assert secret(ACME.reference) not in log
+    assert secret(ACME.reference) not in repr(running.observe([]))
+
+
+def test_the_server_log_says_which_intent_did_what(postgres: EmbeddedPostgres, running: PostgresTarget) -> None:
+    number = int.from_bytes(hashlib.sha256(str(time.time_ns()).encode()).digest()[:4], "big")
+    running.perform(create(ACME.object("owner")), intent=number)
+    named = [line for line in postgres.log.read_text().splitlines() if f"app=conductor test intent {number} " in line]
+    assert [line for line in named if f'CREATE ROLE "{ACME.owner}"' in line]
+
+
+def test_another_system_is_refused_by_its_identity_before_anything_is_done(
+    secret: Secrets, admin: psycopg.Connection
+) -> None:
+    found = admin.execute("SELECT system_identifier FROM pg_control_system()").fetchone()
+    assert found is not None
+    with target(secret, expected=f"{found[0]}/{admin.info.dbname}") as opened:
+        assert opened.identity() == f"{found[0]}/{admin.info.dbname}"
+    with (
+        pytest.raises(TerminalError, match="7000000000000000000/other") as raised,
+        target(secret, expected="7000000000000000000/other"),
+    ):
+        raise AssertionError
+    assert f"identity: {found[0]}/{admin.info.dbname}" in str(raised.value.help)
+    assert f"spec/targets/{TARGET}.yaml" in str(raised.value.help)
+
+
+def test_a_schema_where_everybody_may_create_makes_a_database_unfit(secret: Secrets, admin: psycopg.Connection) -> None:
+    admin.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    with pytest.raises(TerminalError, match="everybody may create") as raised, target(secret):
+        raise AssertionError
+    assert raised.value.help == "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
+
+
+def test_a_server_that_is_away_may_come_back(secret: Secrets) -> None:
+    secret.values["env:DSN"] = "postgresql://postgres@127.0.0.1:1/postgres"
+    with pytest.raises(RetryableError, match="away"), target(secret):
+        raise AssertionError
+
+
+def test_a_dsn_that_is_none_is_not_shown(secret: Secrets) -> None:
+    secret.values["env:DSN"] = "host=127.0.0.1 hunter2"
+    with pytest.raises(EnvironmentFailedError) as raised, target(secret):
+        raise AssertionError
+    assert "hunter2" not in f"{raised.value} {raised.value.help} {raised.value.__cause__}"
+
+
+def test_a_wrong_password_in_the_dsn_needs_a_person(secret: Secrets) -> None:
+    secret.values["env:DSN"] += " password=hunter2"
+    with pytest.raises(TerminalError, match="refuses the credential") as raised, target(secret):
+        raise AssertionError
+    assert "hunter2" not in str(raised.value)
+
+
+def test_an_object_type_it_does_not_know_is_refused(running: PostgresTarget) -> None:
+    item = replace(ACME.object("schema"), id=ObjectId(TARGET, "topic", "x"))
+    with pytest.raises(TerminalError, match="topic"):
+        running.perform(create(item), intent=2)
+
+
+@pytest.mark.parametrize("kind", ["app", "schema", "grants"])
+def test_attributes_that_it_does_not_know_are_refused(running: PostgresTarget, kind: str) -> None:
+    apply(running, (ACME,), intent=2)
+    item = replace(ACME.object(kind), attributes={**ACME.object(kind).attributes, "sparkle": True})
+    with pytest.raises(TerminalError, match="cannot be made"):
+        running.perform(create(item), intent=3)
+
+
+def test_observing_changes_nothing(postgres: EmbeddedPostgres, running: PostgresTarget) -> None:
+    apply(running, (ACME,), intent=2)
+    before = postgres.log.stat().st_size
+    running.observe(item.id for item in ACME.objects)
+    assert postgres.log.stat().st_size == before
+
+
+def test_the_mark_names_repository_database_and_intent(running: PostgresTarget, admin: psycopg.Connection) -> None:
+    apply(running, (ACME,), intent=12)
+    row = admin.execute("SELECT obj_description(%s::regnamespace, 'pg_namespace')", [ACME.schema]).fetchone()
+    assert row is not None
+    assert row[0].startswith("conductor:{")
+    for part in (f'"repository":"{REPOSITORY}"', f'"database":"{admin.info.dbname}"', '"intent":12'):
+        assert part in row[0]
