@@ -45,6 +45,18 @@ class Outcome:
     waiting: bool = False
 
     @property
+    def sequence(self) -> int:
+        """Number of the ledger's last entry."""
+        return self.entries[-1].tip.sequence if self.entries else self.state.tip.sequence
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What the last result says of actions that were not done."""
+        results = [entry.statement.predicate for entry in self.entries]
+        last = next((item for item in reversed(results) if isinstance(item, Result)), None)
+        return () if last is None else tuple(item.message or "" for item in last.outcomes if item.outcome == "failed")
+
+    @property
     def failed(self) -> bool:
         """Whether an action failed that has not been done since."""
         results = [entry.statement.predicate for entry in self.entries]

@@ -38,10 +38,12 @@ class Todo:
         return tuple(action for action in self.actions if action.because == DRIFT)
 
 
-def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool) -> Todo:
-    """Look at what is there; raises RetryableError where a target is away that something is still owed to."""
+def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: bool = True) -> Todo:
+    """Look at what is there; raises RetryableError where a target is away that something is still owed to, unless this
+    is only a look (`owing` is False)."""
     desired, memory = goal.desired, goal.memory
-    targets.needs(memory.owed(desired.objects))
+    if owing:
+        targets.needs(memory.owed(desired.objects))
     found = diff(
         targets.within(desired.objects),
         targets.observe(desired.objects),

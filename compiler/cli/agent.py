@@ -1,0 +1,208 @@
+"""`conductor agent once | run`: the composition root of the agent. Builds its world, calls the loop, prints.
+
+Rules kept: the agent acts on what the remote's branch has (or, without a remote, the local branch), never on a work
+tree, and moves no branch of the clone but the local one where there is no remote.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compiler.cli.options import HERE, Repo
+from compiler.cli.progress import progress
+from compiler.driver import compiled
+from compiler.source import from_commit
+from runtime.agent.decide import Take, compile_once
+from runtime.agent.dry import Identity, Look, look
+from runtime.agent.loop import once as turn
+from runtime.agent.state import read
+from runtime.agent.telling import action_line, entry_line
+from runtime.agent.world import Local, Remote, Upstream, World
+from runtime.contract.errors import UsageError
+from runtime.contract.statement import Release
+from runtime.git.process import run as git_command
+from runtime.git.repository import Repository
+from runtime.ledger.append import Writer
+from runtime.release import VERSION, code_sha256
+from runtime.signing.keys import PrivateKey, load_private
+from runtime.targets.config import TargetConfig
+from runtime.targets.interface import Target
+from runtime.targets.open import open_control, open_target
+
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", metavar="FILE", envvar="CONDUCTOR_AGENT_KEY", help="The agent's private key, OpenSSH or PEM."
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option("--agent", metavar="NAME", help="The agent's name; found by its key if left out.", show_default=False),
+]
+RemoteName = Annotated[
+    str, typer.Option("--remote", metavar="NAME", help="The remote that counts; the local branch if there is none.")
+]
+Branch = Annotated[str, typer.Option("--branch", metavar="NAME", help="The branch that counts.")]
+TrustRoot = Annotated[
+    str | None,
+    typer.Option(
+        "--trust-root", metavar="sha256:…", help="SHA-256 of the genesis, as given out of band.", show_default=False
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="Take what is approved, make it so, and sign what was done.")
+    group.command("once")(once)
+    group.command("run")(run)
+    app.add_typer(group, name="agent")
+
+
+def once(
+    *,
+    key: Key = None,
+    agent: Name = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
+    remote: RemoteName = "origin",
+    branch: Branch = "main",
+    trust_root: TrustRoot = None,
+    repo: Repo = HERE,
+) -> None:
+    """Go on until there is nothing left to do, then end: 1 if an action failed or a person must look."""
+    with _world(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, dry=dry_run) as world:
+        if dry_run:
+            with progress("looking"):
+                found = look(world)
+            sys.stdout.write(dry_text(found))
+            raise typer.Exit(0 if all(identity.fits for identity in found.identities) else 1)
+        with progress("at work"):
+            outcome = turn(world)
+    for entry in outcome.entries:
+        sys.stdout.write(f"{entry_line(entry)}\n")
+    for problem in (*outcome.problems, *outcome.away):
+        sys.stdout.write(f"needs a person: {problem}\n")
+    if not outcome.entries:
+        sys.stdout.write("nothing to do\n")
+    if outcome.pending:
+        sys.stdout.write(f"{outcome.pending} pending: `conductor plan` says what is missing\n")
+    for failure in outcome.failures:
+        sys.stdout.write(f"failed: {failure}\n")
+    raise typer.Exit(1 if outcome.failed or outcome.problems or outcome.away else 0)
+
+
+def run(
+    *,
+    key: Key = None,
+    agent: Name = None,
+    interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two turns.")] = 15.0,
+    host: Annotated[str, typer.Option(help="Where /healthz, /readyz and /metrics are served.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Their port; 0 takes a free one.")] = 9464,
+    remote: RemoteName = "origin",
+    branch: Branch = "main",
+    trust_root: TrustRoot = None,
+    repo: Repo = HERE,
+) -> None:
+    """Turn until SIGTERM: finishes the action in hand and writes the result before it ends. Logs JSON to stderr."""
+    from runtime.agent.health import Health  # noqa: PLC0415 -- `once` ends before it needs them
+    from runtime.agent.logs import configure  # noqa: PLC0415 -- see above
+    from runtime.agent.running import run as turn_on  # noqa: PLC0415 -- see above
+    from runtime.agent.serving import serving  # noqa: PLC0415 -- see above
+
+    stop, health, log = threading.Event(), Health(), configure()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with (
+        _world(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root) as world,
+        serving(health, host=host, port=port) as listening,
+    ):
+        log.info("serving", host=host, port=listening, agent=world.writer.agent, release=VERSION)
+        turn_on(replace(world, stopping=stop.is_set), interval=interval, stop=stop, health=health, log=log)
+
+
+def dry_text(found: Look) -> str:
+    """What a dry run prints: who the targets are, what would be taken, the actions one a line."""
+    lines = [_identity(identity) for identity in found.identities]
+    if found.open_intent is not None:
+        lines.append(f"intent {found.open_intent} has no result: it would be closed first, by looking again")
+    if isinstance(found.decision, Take):
+        lines.append(f"take {found.decision.commit[:12]}: change {found.decision.change.digest[:12]}")
+    lines.extend(action_line(action) for action in found.todo.actions)
+    lines.extend(f"reported, not done: {action_line(action)}" for action in found.todo.reported)
+    lines.extend(f"needs a person: {blocked.reason}" for blocked in found.todo.blocked)
+    if not found.todo.actions:
+        lines.append("nothing to do")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _identity(identity: Identity) -> str:
+    if identity.found is None:
+        return f"target {identity.target}: {identity.problem}"
+    said = "as declared" if identity.fits else f"declared is {identity.declared or 'nothing'}: it would be refused"
+    return f"target {identity.target} is {identity.found} ({said})"
+
+
+@contextmanager
+def _world(
+    repo: Path,
+    key: Path | None,
+    agent: str | None,
+    *,
+    remote: str,
+    branch: str,
+    trust_root: str | None,
+    dry: bool = False,
+) -> Iterator[World]:
+    if key is None and not dry:
+        raise UsageError("the agent signs what it does", help="--key FILE, or CONDUCTOR_AGENT_KEY=FILE")
+    private = PrivateKey.generate() if key is None else load_private(key)
+    with Repository(repo) as git:
+        release = Release(version=VERSION, sha256=code_sha256())
+        world = World(
+            git=git,
+            upstream=_upstream(git, remote),
+            branch=branch,
+            writer=Writer(agent or "", private, release),
+            compile=compile_once(lambda commit: compiled(from_commit(git, commit)), git),
+            target=_open,
+            control=lambda config: open_control(config, application_name="conductor control"),
+            clock=lambda: datetime.now(tz=UTC),
+            trust_root=None if trust_root is None else trust_root.removeprefix("sha256:"),
+        )
+        if agent is None and not dry:
+            world = replace(world, writer=Writer(_name(world), private, release))
+        yield world
+
+
+def _name(world: World) -> str:
+    """The agent whose key this is, by the last verified commit."""
+    fingerprint = world.writer.key.fingerprint
+    name = read(world).history.governance.agent_of_key.get(fingerprint)
+    if name is None:
+        raise UsageError(
+            f"the key {fingerprint} is no agent's at the last verified commit",
+            help="name the key of an agent of policies/agents/; for one that a pending change adds, --agent NAME",
+        )
+    return name
+
+
+def _upstream(git: Repository, remote: str) -> Upstream:
+    known = "/" in remote or git_command(git.path, "config", "--get", f"remote.{remote}.url").code == 0
+    if not known and remote != "origin":
+        raise UsageError(f"the repository has no remote `{remote}`", help="git remote -v lists those there are")
+    return Remote(git, remote) if known else Local(git)
+
+
+def _open(config: TargetConfig, *, repository: str, files: Callable[[], Mapping[str, bytes]], anyone: bool) -> Target:
+    wanted = config.model_copy(update={"identity": None}) if anyone else config
+    return open_target(wanted, repository=repository, files=files)

@@ -1,0 +1,97 @@
+"""The world -> what `once` would do next, and who each target says it is. Writes nothing, takes no lock.
+
+Rules kept: the actions are those that applying performs, by the same decision and the same diff; before there is a
+genesis it looks at main's head, so that a target's identity can be read before it is declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from runtime.agent.causes import Memory
+from runtime.agent.decide import Decision, Nothing, Take
+from runtime.agent.desired import Desired, released
+from runtime.agent.observe import Opened
+from runtime.agent.state import Goal, read
+from runtime.agent.steps import Todo, compare
+from runtime.agent.world import World
+from runtime.contract.errors import ConductorError, UsageError
+from runtime.ledger.history import NoGenesisError
+from runtime.targets.interface import RetryableError, Target
+
+UNKNOWN = "0" * 32
+"""The repository's id before there is a genesis: no mark carries it."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a target is said to be, and who it says it is; or why it says nothing."""
+
+    target: str
+    declared: str
+    found: str | None
+    problem: str | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether it may be acted upon."""
+        return self.declared == self.found
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a dry run has found. `open_intent` is the number of an intent that is to be closed first."""
+
+    identities: tuple[Identity, ...]
+    decision: Decision
+    todo: Todo
+    open_intent: int | None = None
+
+
+def look(world: World) -> Look:
+    """Look."""
+    decision: Decision = Nothing()
+    open_intent: int | None = None
+    try:
+        state = read(world)
+        decision = state.decide(world, world.clock())
+        goal = state.goal(world, decision if isinstance(decision, Take) else None)
+        open_intent = None if state.history.open_intent is None else state.history.open_intent.sequence
+    except NoGenesisError:
+        goal = _before_genesis(world)
+    identities: list[Identity] = []
+    targets: dict[str, Target] = {}
+    away: dict[str, RetryableError] = {}
+    with ExitStack() as stack:
+        for name, config in sorted(goal.desired.targets.items()):
+            target = world.target(config, repository=goal.repository, files=goal.files, anyone=True)
+            try:
+                stack.enter_context(target)
+                identity = Identity(name, config.identity, target.identity())
+            except ConductorError as error:
+                identity = Identity(name, config.identity, None, error.message)
+            identities.append(identity)
+            if identity.fits:
+                targets[name] = target
+            else:
+                away[name] = RetryableError(f"target {name} was not looked at")
+        todo = compare(goal, Opened(targets, away), world.clock(), patient=False, owing=False)
+    return Look(tuple(identities), decision, todo, open_intent)
+
+
+def _before_genesis(world: World) -> Goal:
+    head = world.upstream.fetch(world.branch)[world.branch]
+    if head is None:
+        raise UsageError(f"there is no branch {world.branch}", help="push it, or name another one: --branch")
+    compiled = world.compile(head)
+    if compiled.snapshot is None:
+        raise UsageError(
+            f"commit {head[:12]} does not compile: {compiled.errors[0]}", help=f"conductor check --rev {head[:12]}"
+        )
+
+    def files() -> Mapping[str, bytes]:
+        return {path: data for path, data in compiled.bundle.items() if released(path)}
+
+    return Goal(UNKNOWN, head, Desired(compiled.snapshot), Memory(), files)

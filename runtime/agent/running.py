@@ -1,0 +1,52 @@
+"""The loop, again and again, until it is asked to stop: `conductor agent run`.
+
+Rules kept: whatever is typed as an error is waited out, the longer the more often it comes; what failed is tried again
+only after its time; asked to stop, the agent finishes the action in hand and writes the result.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from structlog.typing import FilteringBoundLogger
+
+from runtime.agent.health import Health
+from runtime.agent.loop import Outcome, once
+from runtime.agent.state import State
+from runtime.agent.telling import entry_line
+from runtime.agent.world import World
+from runtime.contract.errors import ConductorError
+from runtime.targets.interface import RetryableError
+
+LONGEST = 300.0
+"""Seconds between two turns at most, however often the last ones failed."""
+
+
+def run(world: World, *, interval: float, stop: threading.Event, health: Health, log: FilteringBoundLogger) -> None:
+    """Turn until `stop` is set. The first turn tries again what failed before the agent was started."""
+    known: State | None = None
+    failures = 0
+    while not stop.is_set():
+        begun = time.monotonic()
+        wait = interval
+        try:
+            outcome = once(world, known=known, patient=known is not None)
+            known, failures = outcome.state, 0
+            health.turned(outcome, time.monotonic() - begun)
+            _tell(log, outcome)
+        except ConductorError as error:
+            failures += 1
+            health.failed(error)
+            log.warning("turn failed", problem=error.message, help=error.help, kind=type(error).__name__)
+            after = error.after if isinstance(error, RetryableError) else interval
+            wait = min(after * 2 ** min(failures - 1, 8), LONGEST)
+        stop.wait(wait)
+    log.info("stopped")
+
+
+def _tell(log: FilteringBoundLogger, outcome: Outcome) -> None:
+    for entry in outcome.entries:
+        log.info(entry_line(entry), entry=entry.path, sha256=entry.digest)
+    for problem in (*outcome.problems, *outcome.away):
+        log.warning("needs a person", problem=problem)
