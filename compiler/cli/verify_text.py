@@ -49,6 +49,8 @@ def _limits(report: Report) -> Iterator[str]:
     for answer, item in report.answers.items():
         if item.why is not None:
             yield f"not assessed: {answer.value}: {item.why}"
+    if report.history is None:
+        return
     if report.rendered is None:
         yield "not re-rendered: the manifests are those of the ledger (--render renders commits of this release again)"
     elif report.rendered.again < report.rendered.of:

@@ -95,6 +95,11 @@ class History:
         """P's policy at a time, as `decide` asks it: change -> transition."""
         return partial(transition_of, self.policy, at=at)
 
+    @property
+    def owners(self) -> dict[str, str]:
+        """Fingerprint -> the person whose key it is or was."""
+        return self.state.owners
+
     def change(self, digest: str) -> Change | None:
         """Return a change that main's evidence has brought, by its SHA-256."""
         return self.state.change(digest)

@@ -80,6 +80,8 @@ class Replaying:
         self.commit = genesis.commit
         self.snapshot = genesis.snapshot
         self.governance = Governance.of(genesis.snapshot.contents)
+        self.owners = dict(self.governance.owner_of_key)
+        """Fingerprint -> the person whose key it is or was: for readers, never for a judge."""
         self.timeline = Timeline([Taken(genesis.digest, frozenset(), None)])
         self.tree: dict[str, TreeFile] = self.inputs_at(genesis.commit)
         self._policy: tuple[Policy | None] | None = None
@@ -142,6 +144,7 @@ class Replaying:
         self.commit, self.snapshot, self.tree = commit, snapshot, tree
         if any(path.startswith(FOLDER) for path in change.contents):
             self.governance = Governance.of(snapshot.contents)
+            self.owners.update(self.governance.owner_of_key)
         if any(path.startswith(("policies/", "policy/")) for path in change.paths):
             self._policy = None
 

@@ -45,7 +45,7 @@ def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> 
             rules = ", ".join(sorted({item.rule for item in predicate.unmet}))
             return f"Refuse {predicate.head[:12]}: {_change(predicate.change, files)}; not met: {rules}"
         case Drift():
-            names = _few([f"{item.type} {item.name}" for item in predicate.actions])
+            names = few([f"{item.type} {item.name}" for item in predicate.actions])
             verb = "heal" if predicate.response == "heal" else "report"
             return f"Find drift in {names} and {verb} it"
         case Heartbeat():
@@ -81,7 +81,7 @@ def _change(digest: str, files: Mapping[str, bytes] | None) -> str:
         told = resources(Change.from_bytes(data))
     except FormatError:
         return f"change {digest[:12]}"
-    return _few(told) or f"change {digest[:12]}"
+    return few(told) or f"change {digest[:12]}"
 
 
 def _operations(actions: Sequence[ActionRecord]) -> str:
@@ -89,6 +89,7 @@ def _operations(actions: Sequence[ActionRecord]) -> str:
     return f"{' and '.join(words)} " if words else "touch "
 
 
-def _few(items: Sequence[str]) -> str:
-    shown = ", ".join(items[:_SHOWN])
-    return shown if len(items) <= _SHOWN else f"{shown} and {len(items) - _SHOWN} more"
+def few(items: Sequence[str], shown: int = _SHOWN) -> str:
+    """Return the first of several things, and how many more there are."""
+    first = ", ".join(items[:shown])
+    return first if len(items) <= shown else f"{first} and {len(items) - shown} more"

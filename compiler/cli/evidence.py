@@ -1,0 +1,122 @@
+"""`conductor evidence log | show`: the ledger as a story; one entry, and the commands that verify it by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compiler.cli.options import HERE, Repo, colourful
+from compiler.cli.verify import ReportFormat
+from runtime.contract.canonical import decode, encode
+from runtime.contract.errors import UsageError
+from runtime.git.repository import Repository
+from runtime.ledger.history import History, replay
+from runtime.ledger.reading import Line, lines
+
+Form = Annotated[ReportFormat, typer.Option("--format", help="How it is written.")]
+Rev = Annotated[str | None, typer.Option("--rev", metavar="REV", help="The head to read; HEAD if left out.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="Read the ledger.")
+    group.command("log")(log)
+    group.command("show")(show)
+    app.add_typer(group, name="evidence")
+
+
+def log(repo: Repo = HERE, rev: Rev = None, form: Form = ReportFormat.TEXT) -> None:
+    """Tell the ledger as a story: what was decided and done, by whom, and because of what."""
+    history = _history(repo, rev)
+    told = lines(history)
+    if form is ReportFormat.JSON:
+        sys.stdout.write(encode([line.to_json() for line in told]).decode() + "\n")
+        return
+    if sys.stdout.isatty():
+        _table(told)
+    else:
+        for line in told:
+            entry = line.entry
+            sys.stdout.write(
+                f"{entry.sequence:>5}  {line.time}  {entry.kind:<9}  {line.by} {line.what}; because: {line.because}\n"
+            )
+    _warn(history)
+
+
+def show(
+    sequence: Annotated[int, typer.Argument(metavar="SEQ", help="The entry's number.")],
+    repo: Repo = HERE,
+    rev: Rev = None,
+    form: Form = ReportFormat.TEXT,
+) -> None:
+    """Show one entry: its statement, its file, the commit that brought it, and how to verify it by hand."""
+    history = _history(repo, rev)
+    line = next((item for item in lines(history) if item.entry.sequence == sequence), None)
+    if line is None:
+        raise UsageError(
+            f"the ledger has no entry {sequence}",
+            help=f"its last one is {history.tip.sequence}; `conductor evidence log`",
+        )
+    statement = decode(line.entry.envelope.payload)
+    if form is ReportFormat.JSON:
+        value = {**line.to_json(), "statement": statement}
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        return
+    sys.stdout.write(_shown(line, json.dumps(statement, indent=2, ensure_ascii=False)))
+    _warn(history)
+
+
+def _history(repo: Path, rev: str | None) -> History:
+    with Repository(repo) as git:
+        head = git.resolve(rev or "HEAD")
+        if head is None:
+            raise UsageError(f"there is no revision `{rev or 'HEAD'}`")
+        return replay(git, head)
+
+
+def _shown(line: Line, statement: str) -> str:
+    entry = line.entry
+    return "\n".join(
+        (
+            f"entry {entry.sequence}, {entry.kind}, {line.time}",
+            f"  {line.by} {line.what}",
+            f"  because: {line.because}",
+            "",
+            f"file    {entry.path}",
+            f"sha256  {entry.digest}",
+            f"commit  {entry.commit}",
+            f"key     {entry.envelope.keyid}",
+            "",
+            statement,
+            "",
+            "By hand (evidence/README.md explains each, and how to write agent.pub and allowed_signers):",
+            f"  sha256sum {entry.path}",
+            f"  git log --diff-filter=A --format=%H -- {entry.path}",
+            f"  git -c gpg.ssh.allowedSignersFile=allowed_signers verify-commit {entry.commit}",
+            f"  jq -j .dsseEnvelope.payload {entry.path} | base64 -d | jq .",
+            "",
+        )
+    )
+
+
+def _table(told: list[Line]) -> None:
+    from rich.console import Console  # noqa: PLC0415 -- only where there is a terminal
+    from rich.table import Table  # noqa: PLC0415 -- see above
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "time", "kind", "what", "by", "because"):
+        table.add_column(heading, overflow="fold")
+    for line in told:
+        entry = line.entry
+        table.add_row(str(entry.sequence), line.time, entry.kind, line.what, line.by, line.because)
+    Console(no_color=not colourful(sys.stdout), highlight=False, markup=False).print(table)
+
+
+def _warn(history: History) -> None:
+    if history.findings or history.foreign:
+        count = len(history.findings) + len(history.foreign)
+        typer.echo(f"note: {count} findings in this ledger; `conductor verify` names them", err=True)

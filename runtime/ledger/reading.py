@@ -1,0 +1,98 @@
+"""History -> the ledger as a table for readers: number, time, kind, what, by whom, because of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runtime.contract.canonical import JSON
+from runtime.contract.instant import text
+from runtime.contract.statement import Drift, Heartbeat, Intent, Refusal, Result, Verdict
+from runtime.governance.case import Signed
+from runtime.ledger.entry import Entry, approval_path
+from runtime.ledger.history import History
+from runtime.ledger.story import because, few, outcomes, resources
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry, told."""
+
+    entry: Entry
+    what: str
+    because: str
+
+    @property
+    def time(self) -> str:
+        """When it was written."""
+        return text(self.entry.position.time)
+
+    @property
+    def by(self) -> str:
+        """The agent that wrote it."""
+        return self.entry.position.agent
+
+    def to_json(self) -> JSON:
+        """Return the line as JSON."""
+        entry = self.entry
+        return {
+            "sequence": entry.sequence,
+            "time": self.time,
+            "kind": entry.kind,
+            "what": self.what,
+            "by": self.by,
+            "because": self.because,
+            "sha256": entry.digest,
+            "path": entry.path,
+            "commit": entry.commit,
+        }
+
+
+def lines(history: History) -> list[Line]:
+    """Tell every entry of the chain, in order."""
+    by_digest = {entry.digest: entry for entry in history.entries}
+    return [Line(entry, *_told(entry, history, by_digest)) for entry in history.entries]
+
+
+def approvers(history: History, change: str, approvals: Iterable[str]) -> tuple[str, ...]:
+    """Return whose statements these are, by the people of the genesis and of now; a key that is nobody's by itself."""
+    names: list[str] = []
+    for digest in approvals:
+        data = history.content(approval_path(change, digest), digest)
+        if data is None:
+            names.append(f"sha256:{digest[:12]}… (missing)")
+            continue
+        key = Signed.from_bytes(data).fingerprint
+        names.append(history.owners.get(key, key))
+    return tuple(sorted(names))
+
+
+def _told(entry: Entry, history: History, by_digest: dict[str, Entry]) -> tuple[str, str]:
+    predicate = entry.predicate
+    match predicate:
+        case Verdict():
+            detail = predicate.conductor
+            names = " and ".join(approvers(history, detail.change, detail.approvals))
+            what = f"takes commit {detail.head[:12]}: {_change(history, detail.change)}"
+            return what, f"approved by {names or 'nobody'}"
+        case Intent():
+            objects = few([f"{item.operation} {item.type} {item.name}" for item in predicate.actions])
+            return f"sets out to {objects or 'do nothing'}", because(predicate.because)
+        case Result():
+            opened = by_digest.get(predicate.intent)
+            failed = [item.message for item in predicate.outcomes if item.outcome == "failed" and item.message]
+            what = f"reports {outcomes(predicate)}" + (f": {failed[0]}" if failed else "")
+            return what, f"intent {opened.sequence}" if opened else "an unknown intent"
+        case Refusal():
+            reasons = few([item.message for item in predicate.unmet], shown=1)
+            return f"refuses commit {predicate.head[:12]}: {_change(history, predicate.change)}", reasons
+        case Drift():
+            objects = few([f"{item.type} {item.name}" for item in predicate.actions])
+            return f"finds {objects} other than declared", f"declared `drift: {predicate.response}`"
+        case Heartbeat():
+            return f"finds nothing to do at commit {predicate.commit[:12]}", "heartbeat"
+
+
+def _change(history: History, digest: str) -> str:
+    change = history.change(digest)
+    return f"change {digest[:12]}" if change is None else few(resources(change)) or f"change {digest[:12]}"
