@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from datetime import date
-from importlib import import_module
-from importlib.util import find_spec
 
 import typer
 
 from compiler.cli.options import HERE, Format, FormatOption, Repo, Rev, Today, read_tree, today_or, written
 from compiler.cli.progress import progress
 from compiler.diagnostics.model import Diagnostics
+from compiler.domains.flags.expiry import expired
 from compiler.driver import check_tree
 from compiler.source import SourceTree
 
@@ -41,8 +40,7 @@ def findings(tree: SourceTree, today: date) -> Diagnostics:
     """Return every mistake of a tree, and what has expired by a day."""
     diagnostics = Diagnostics()
     checked = check_tree(tree, diagnostics)
-    if find_spec("compiler.domains.flags.expiry"):
-        import_module("compiler.domains.flags.expiry").expired(checked.model, today, diagnostics)
+    expired(checked.model, today, diagnostics)
     return diagnostics
 
 
