@@ -100,7 +100,6 @@ UNMEETABLE_RULE = Code("MC0603", "unmeetable-rule", "a rule asks for more differ
 GLOB_MATCHES_NOTHING = Code("MC0604", "glob-matches-nothing", "a glob matches no path there could be", Severity.WARNING)
 SHARED_KEY = Code("MC0605", "shared-key", "one key stands in two places")
 MALFORMED_KEY = Code("MC0606", "malformed-key", "a key is no OpenSSH public key of a known kind")
-PRIVATE_KEY = Code("MC0607", "private-key", "a private key stands in the repository")
 NO_AGENT_KEY = Code("MC0608", "no-agent-key", "no agent has a key, so nothing could be applied or attested")
 TOO_FEW_PEOPLE = Code("MC0609", "too-few-people", "there are not two people, so nothing could be approved")
 DUPLICATE_PATH_RULE = Code("MC0610", "duplicate-path-rule", "two approval rules have one name")
@@ -113,10 +112,10 @@ BAD_GLOB = Code("MC0612", "bad-glob", "a glob has no meaning")
 
 POLICY_DENIED = Code("MC0900", "policy-denied", "the repository's own policy does not allow a resource")
 POLICY_BUILTIN = Code("MC0901", "policy-builtin", "Rego calls a builtin that wasm lacks")
-POLICY_STALE = Code("MC0910", "policy-stale", "policy.wasm is not built from the Rego beside it")
-POLICY_NOT_BUILT = Code("MC0911", "policy-not-built", "policy.wasm or its lock is missing")
-POLICY_LOCK = Code("MC0912", "policy-lock", "policy.lock.json cannot be read")
-POLICY_UNUSABLE = Code("MC0913", "policy-unusable", "policy.wasm cannot be loaded, or gives no answer")
+POLICY_STALE = Code("MC0910", "policy-stale", "the committed policy.wasm is not built from the Rego beside it")
+POLICY_NOT_BUILT = Code("MC0911", "policy-not-built", "there is Rego, and policy.wasm or its lock is missing")
+POLICY_LOCK = Code("MC0912", "policy-lock", "the lock beside policy.wasm cannot be read")
+POLICY_UNUSABLE = Code("MC0913", "policy-unusable", "the committed policy.wasm cannot be loaded, or gives no answer")
 
 ALL: Mapping[str, Code] = {code.id: code for code in tuple(globals().values()) if isinstance(code, Code)}
 """Id -> code, in the order of this file."""

@@ -5,6 +5,8 @@ Rules kept: how long a flag may live and who may change one is decided in Rego, 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -37,13 +39,21 @@ def _variants(flag: Resource[FlagSpec], diagnostics: Diagnostics) -> None:
                 f"variant `{name}` is no {wanted}",
                 flag.span("variants", name),
                 Label(flag.span("type"), "every variant has this type"),
-                help=f"{name}: {_EXAMPLES[wanted]}",
+                help=f"{name}: {_meant(value, wanted)}",
             )
 
 
 def _is_a(value: JSON, wanted: str) -> bool:
     # a bool is an int for Python, and no number for anybody else
     return isinstance(value, _TYPES[wanted]) and (wanted == "boolean" or not isinstance(value, bool))
+
+
+def _meant(value: JSON, wanted: str) -> str:
+    """What was most likely meant: the same without quotes, or in them."""
+    if wanted == "string" and isinstance(value, bool | int | float):
+        return json.dumps(str(value).lower() if isinstance(value, bool) else str(value))
+    fits = {"boolean": r"true|false", "number": r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"}.get(wanted)
+    return value if fits and isinstance(value, str) and re.fullmatch(fits, value) else _EXAMPLES[wanted]
 
 
 def _served(flag: Resource[FlagSpec], diagnostics: Diagnostics) -> None:

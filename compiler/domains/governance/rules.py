@@ -1,6 +1,6 @@
 """People, agents and approval rules -> findings: roles exist, rules can be met, keys are keys and stand once.
 
-Rules kept: no line of a private key is ever repeated in a message; a rule that nobody can meet is found once.
+Rules kept: a rule that nobody can meet is found once; that a private key stands here has been found before (MC0118).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from compiler.domains.governance.kinds import (
     CompilerSpec,
     PersonSpec,
 )
+from compiler.nodes import Sequence
 from runtime.contract.errors import FormatError
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
 from runtime.governance import globs
@@ -111,14 +112,6 @@ def _keys(owners: Iterable[Resource[PersonSpec] | Resource[AgentSpec]], diagnost
 
 
 def _key(line: str, span: Span, diagnostics: Diagnostics) -> PublicKey | None:
-    if "PRIVATE KEY" in line:
-        diagnostics.add(
-            codes.PRIVATE_KEY,
-            "a private key stands here, and whoever reads the repository has it now",
-            span,
-            help="remove it, make a new key with `ssh-keygen -t ed25519`, and put the line of its `.pub` file here",
-        )
-        return None
     try:
         return PublicKey.parse(line)
     except FormatError:
@@ -131,7 +124,16 @@ def _key(line: str, span: Span, diagnostics: Diagnostics) -> PublicKey | None:
         return None
 
 
+def _said(person: Resource[PersonSpec]) -> bool:
+    """Whether every role that is written is one: what is none has a finding of its own already."""
+    node = person.document.node(("spec", "roles"))
+    roles = person.spec.roles
+    return isinstance(node, Sequence) and len(node.items) == len(roles) and all(role in ROLES for role in roles)
+
+
 def _policy(policy: Resource[ApprovalPolicySpec], model: Model, diagnostics: Diagnostics) -> None:
+    people = model.all(PersonSpec)
+    known = model.whole("Person") and bool(people) and all(_said(person) for person in people.values())
     names: dict[str, int] = {}
     for index, rule in enumerate(policy.spec.rules):
         if rule.name in names:
@@ -147,7 +149,7 @@ def _policy(policy: Resource[ApprovalPolicySpec], model: Model, diagnostics: Dia
             _glob(glob, policy.span("rules", index, "paths", at), diagnostics)
         for role in rule.people:
             _role(role, policy.key_span("rules", index, "people", role), diagnostics)
-        if model.whole("Person") and model.all(PersonSpec):
+        if known:
             _can_be_met(policy, index, model, diagnostics)
 
 

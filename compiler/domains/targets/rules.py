@@ -9,6 +9,7 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Code, Diagnostics, Label
 from compiler.domains.domain import Model, Resource
 from compiler.domains.targets.kinds import TargetSpec
+from compiler.nodes import Scalar
 
 _POSTGRES_IDENTITY = re.compile(r"[0-9]{1,20}/[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _RELEASE_IDENTITY = re.compile(r"[A-Za-z0-9._-]+")
@@ -21,11 +22,17 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     for target in targets:
         _identity(target, diagnostics)
         _is_database(target, diagnostics)
-    if model.whole("Target"):
+    if model.whole("Target") and all(_said(target, "control") for target in targets):
         _control(postgres, diagnostics)
     _once(postgres, "region", codes.REGION_TWICE, lambda item: item.spec.region, diagnostics)
     _once(targets, "identity", codes.SAME_SYSTEM, lambda item: item.spec.identity, diagnostics)
     _once(targets, "dsn", codes.SAME_SYSTEM, lambda item: item.spec.dsn, diagnostics)
+
+
+def _said(target: Resource[TargetSpec], field: str) -> bool:
+    """Whether a field is left out, or could be read: what could not has a finding of its own already."""
+    node = target.document.node(("spec", field))
+    return node is None or (isinstance(node, Scalar) and node.value == getattr(target.spec, field))
 
 
 def _control(postgres: Sequence[Resource[TargetSpec]], diagnostics: Diagnostics) -> None:

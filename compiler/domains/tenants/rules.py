@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compiler.diagnostics import codes
-from compiler.diagnostics.model import Diagnostics, Label
+from compiler.diagnostics.model import Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.domains.domain import Model, Resource
 from compiler.domains.targets.kinds import TargetSpec
@@ -165,25 +165,43 @@ def _texts(blueprint: BlueprintSpec) -> Iterator[tuple[Pointer, str, tuple[str, 
 
 def _regions(model: Model, diagnostics: Diagnostics) -> None:
     """Every region that a tenant uses has a postgres target; that it has no second one is the targets' rule."""
-    targets = [target for target in model.all(TargetSpec).values() if target.spec.type == "postgres"]
-    known = {target.spec.region for target in targets}
-    blueprints = model.all(BlueprintSpec)
-    tenants = model.all(TenantSpec).values()
-    places: list[Resource[TenantSpec] | Resource[BlueprintSpec]] = [item for item in tenants if item.spec.region]
-    inherited = {item.spec.blueprint for item in tenants if not item.spec.region}
-    places += [blueprints[name] for name in sorted(inherited)]
-    for resource in places:
-        region = resource.spec.region
-        if region is None or region in known:
+    targets = {item.spec.region: item for item in model.all(TargetSpec).values() if item.spec.type == "postgres"}
+    used: dict[str, list[Span]] = {}
+    for region, span in _places(model):
+        used.setdefault(region, []).append(span)
+    for region, spans in used.items():
+        if region in targets:
             continue
-        near = nearest(region, known)
-        similar = next(
-            (Label(item.span("region"), "this one is near") for item in targets if item.spec.region == near), None
-        )
-        diagnostics.add(
-            codes.REGION_WITHOUT_TARGET,
-            f"no postgres target stands in region `{region}`",
-            Label(resource.span("region"), "tenants are to live here"),
-            *([similar] if similar else []),
-            help=f"did you mean `{near}`?" if near else "declare a Target of type postgres for it in spec/targets/",
-        )
+        near = nearest(region, targets)
+        target = targets[near] if near else None
+        help_ = f"did you mean `{near}`?" if near else "declare a Target of type postgres for it in spec/targets/"
+        if target is not None and target.spec.region not in used and len(spans) > 1:
+            # several say the same, and nobody what the target says: the target is what is misspelt
+            diagnostics.add(
+                codes.REGION_WITHOUT_TARGET,
+                f"no tenant lives in region `{near}`, and no postgres target stands in `{region}`",
+                Label(target.span("region")),
+                *(Label(span, "this is to live in it") for span in spans[:2]),
+                help=f"did you mean `{region}`?",
+            )
+            continue
+        for span in spans:
+            diagnostics.add(
+                codes.REGION_WITHOUT_TARGET,
+                f"no postgres target stands in region `{region}`",
+                Label(span, "tenants are to live here"),
+                *([Label(target.span("region"), "this one is near")] if target else []),
+                help=help_,
+            )
+
+
+def _places(model: Model) -> Iterator[tuple[str, Span]]:
+    """Where a region that is used is written: in a tenant, or once in the blueprint of those that leave it out."""
+    blueprints, inherited = model.all(BlueprintSpec), set[str]()
+    for tenant in model.all(TenantSpec).values():
+        if tenant.spec.region is None:
+            inherited.add(tenant.spec.blueprint)
+        else:
+            yield tenant.spec.region, tenant.span("region")
+    for name in sorted(inherited):
+        yield blueprints[name].spec.region, blueprints[name].span("region")
