@@ -78,7 +78,9 @@ def _ask_policy(
             diagnostics.add(codes.POLICY_UNUSABLE, message, Label(Span(rego.LOCK, 1, 1, 1, 1)))
             continue
         at = Label(_place(resource, denial.pointer), f"policy `{denial.rule}`")
-        diagnostics.add(codes.POLICY_DENIED, denial.message, at, help=f"the rule is `{denial.rule}` in policies/")
+        diagnostics.add(
+            codes.POLICY_DENIED, denial.message, at, help=f"the rule stands in {rego.file_of(denial.rule, files)}"
+        )
 
 
 def _place(resource: Resource[Spec], pointer: str) -> Span:

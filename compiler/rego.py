@@ -39,6 +39,12 @@ def tests(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {path: data for path, data in sorted(files.items()) if _is_rego(path) and path.endswith("_test.rego")}
 
 
+def file_of(rule: str, files: Mapping[str, bytes]) -> str:
+    """The file that a rule's findings come from, by the name they carry."""
+    named = f'"rule": "{rule}"'.encode()
+    return next((path for path, data in sources(files).items() if named in data), FOLDER)
+
+
 def _is_rego(path: str) -> bool:
     return path.startswith(FOLDER) and path.endswith(".rego")
 
@@ -94,15 +100,17 @@ def check(files: Mapping[str, bytes], diagnostics: Diagnostics) -> bytes | None:
     if check_builtins(rego, diagnostics):
         return None
     if wasm is None or lock_data is None:
-        missing = WASM if wasm is None else LOCK
-        diagnostics.add(codes.POLICY_NOT_BUILT, f"`{missing}` is missing", _start(min(rego, default=LOCK)), help=BUILD)
+        missing, there = (WASM, LOCK) if wasm is None else (LOCK, WASM)
+        at = Label(_first_line(files, min(rego, default=there)), "nobody could ask what this says")
+        diagnostics.add(codes.POLICY_NOT_BUILT, f"`{missing}` is missing", at, help=BUILD)
         return None
     try:
         lock = Lock.read(lock_data)
     except FormatError as error:
-        diagnostics.add(codes.POLICY_LOCK, f"`{LOCK}` cannot be read: {error.message}", _start(LOCK), help=BUILD)
+        at = Label(_first_line(files, LOCK), error.message)
+        diagnostics.add(codes.POLICY_LOCK, f"`{LOCK}` cannot be read", at, help=BUILD)
         return None
-    return wasm if _is_built(rego, wasm, lock, lock_data, diagnostics) else None
+    return wasm if _is_built(files, lock, diagnostics) else None
 
 
 def check_builtins(rego: Mapping[str, bytes], diagnostics: Diagnostics) -> bool:
@@ -119,38 +127,41 @@ def check_builtins(rego: Mapping[str, bytes], diagnostics: Diagnostics) -> bool:
     return bool(calls)
 
 
-def _is_built(rego: Mapping[str, bytes], wasm: bytes, lock: Lock, lock_data: bytes, diagnostics: Diagnostics) -> bool:
-    built = Lock.of(rego, wasm)
+def _is_built(files: Mapping[str, bytes], lock: Lock, diagnostics: Diagnostics) -> bool:
+    built = Lock.of(sources(files), files[WASM])
     if built == lock:
         return True
     labels: list[Label] = []
     for path in sorted(built.rego.keys() | lock.rego.keys()):
         if path not in lock.rego:
-            labels.append(Label(_start(path), "new since policy.wasm was built"))
+            labels.append(Label(_first_line(files, path), "new since policy.wasm was built"))
         elif path not in built.rego:
-            labels.append(Label(_line_of(lock_data, path), "part of policy.wasm, and gone"))
+            labels.append(Label(_in_lock(files, path), "part of policy.wasm, and gone"))
         elif lock.rego[path] != built.rego[path]:
-            labels.append(Label(_start(path), "changed since policy.wasm was built"))
+            labels.append(Label(_first_line(files, path), "changed since policy.wasm was built"))
     if lock.wasm != built.wasm:
-        labels.append(Label(_line_of(lock_data, '"wasm"'), f"policy.wasm has {built.wasm[:12]}…"))
+        labels.append(Label(_in_lock(files, lock.wasm), f"{WASM} has {built.wasm[:12]}…"))
     if lock.opa != built.opa:
-        labels.append(Label(_line_of(lock_data, '"opa"'), f"this release builds with OPA {OPA_VERSION}"))
+        labels.append(Label(_in_lock(files, '"opa"'), f"this release builds with OPA {OPA_VERSION}"))
     if lock.entrypoints != built.entrypoints:
-        labels.append(Label(_line_of(lock_data, '"entrypoints"'), f"they are {', '.join(ENTRYPOINTS)}"))
-    diagnostics.add(codes.POLICY_STALE, "policy.wasm is not built from this Rego", labels[0], *labels[1:], help=BUILD)
+        labels.append(Label(_in_lock(files, '"entrypoints"'), f"they are {', '.join(ENTRYPOINTS)}"))
+    message = "policy.wasm is not built from this Rego" if lock.rego != built.rego else "policy.wasm is another one"
+    diagnostics.add(codes.POLICY_STALE, message, labels[0], *labels[1:], help=BUILD)
     return False
 
 
-def _start(path: str) -> Span:
-    return Span(path, 1, 1, 1, 1)
+def _first_line(files: Mapping[str, bytes], path: str) -> Span:
+    """The first line of a file, where something is to be said about all of it."""
+    line = "" if path == WASM else files[path].split(b"\n", 1)[0].decode("utf-8", "replace")
+    return Span(path, 1, 1, 1, len(line) + 1)
 
 
-def _line_of(lock_data: bytes, needle: str) -> Span:
-    """The place of a text in the lock."""
-    for number, line in enumerate(lock_data.decode().splitlines(), start=1):
-        if (column := line.find(needle)) >= 0:
-            return Span(LOCK, number, column + 1, number, column + 1 + len(needle))
-    return _start(LOCK)
+def _in_lock(files: Mapping[str, bytes], text: str) -> Span:
+    """Where a text stands in the lock, which has been read."""
+    for number, line in enumerate(files[LOCK].decode().splitlines(), start=1):
+        if (column := line.find(text)) >= 0:
+            return Span(LOCK, number, column + 1, number, column + 1 + len(text))
+    return _first_line(files, LOCK)
 
 
 class Call(NamedTuple):

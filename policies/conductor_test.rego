@@ -9,9 +9,9 @@ test_denials_of_every_package_are_collected if {
 	}
 	{finding.rule | some finding in found} == {
 		"flag-allowed",
-		"tenant-retention",
-		"tenant-region",
-		"blueprint-restricted",
+		"retention",
+		"restricted-region",
+		"restricted-export",
 	}
 }
 

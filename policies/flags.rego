@@ -36,16 +36,16 @@ allowed_to_somebody(flag) if {
 
 allowed_to(flag, role) if allow with input as {"requester": {"role": role}, "flag": flag.spec}
 
-why(flag) := $"nobody may set flag `{shown(flag.name)}`: the flag policy asks for the role `admin`, which nobody has" if {
+why(flag) := $"nobody may set flag `{shown(flag.name)}`: only an `admin` may, and nobody has that role" if {
 	allowed_to(flag, "admin")
-} else := $"flag `{shown(flag.name)}` lives {shown(flag.spec.ttl_seconds)} seconds: the flag policy allows at most {max_ttl_seconds}"
+} else := $"flag `{shown(flag.name)}` lives {shown(flag.spec.ttl_seconds)} seconds; at most {max_ttl_seconds} are allowed"
 
 # A flag that a change adds or alters needs an approver whose role may set it. Taking one away needs none.
 refuse contains {
 	"kind": "Flag",
 	"name": object.get(change, "name", ""),
 	"rule": "flag-approver",
-	"message": $"flag `{shown(change.name)}` needs an approver who may set it: an `admin`, for at most {max_ttl_seconds} seconds",
+	"message": $"flag `{shown(change.name)}` needs an `admin` among its approvers and at most {max_ttl_seconds} seconds",
 } if {
 	some change in input.changes
 	change.kind == "Flag"

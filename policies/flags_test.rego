@@ -76,13 +76,13 @@ test_a_flag_that_lives_too_long_is_denied if {
 		"name": "new-checkout",
 		"pointer": "/spec/ttl_seconds",
 		"rule": "flag-allowed",
-		"message": "flag `new-checkout` lives 604801 seconds: the flag policy allows at most 604800",
+		"message": "flag `new-checkout` lives 604801 seconds; at most 604800 are allowed",
 	}}
 }
 
 test_a_flag_that_nobody_may_set_is_denied if {
 	some finding in denied(flag(week), ["mc"])
-	finding.message == "nobody may set flag `new-checkout`: the flag policy asks for the role `admin`, which nobody has"
+	finding.message == "nobody may set flag `new-checkout`: only an `admin` may, and nobody has that role"
 }
 
 test_a_flag_without_what_the_rule_asks_for_is_denied if {
@@ -123,7 +123,7 @@ test_an_altered_flag_without_an_admin_is_refused if {
 		"kind": "Flag",
 		"name": "new-checkout",
 		"rule": "flag-approver",
-		"message": "flag `new-checkout` needs an approver who may set it: an `admin`, for at most 604800 seconds",
+		"message": "flag `new-checkout` needs an `admin` among its approvers and at most 604800 seconds",
 	}}
 }
 

@@ -1,72 +1,88 @@
-# What a tenant may be and how it may change.
+# What tenants and blueprints may be, and how a tenant may change.
 #
 # Helpers take whole resources: `f(tenant.derived)` is undefined, and the rule silent, where that is missing.
 package intelgraph.tenants
 
 import data.intelgraph.text.shown
 
-# A tenant keeps its data at least as long as its blueprint promises.
+# What a tenant gets, from itself or from its blueprint; what a blueprint gives.
+gets(resource) := resource.derived if resource.kind == "Tenant"
+
+gets(resource) := resource.spec if resource.kind == "Blueprint"
+
+# What a tenant leaves to its blueprint is the blueprint's to answer for: one mistake, one finding.
+inherits(resource, key) if {
+	resource.kind == "Tenant"
+	is_object(resource.spec)
+	not key in object.keys(resource.spec)
+}
+
+# Data is kept as long as the blueprint's policies promise.
 deny contains {
-	"kind": "Tenant",
-	"name": object.get(tenant, "name", ""),
+	"kind": resource.kind,
+	"name": object.get(resource, "name", ""),
 	"pointer": "/spec/retention_days",
-	"rule": "tenant-retention",
-	"message": retention(tenant),
+	"rule": "retention",
+	"message": too_short(resource),
 } if {
-	some tenant in input.resources
-	tenant.kind == "Tenant"
-	not keeps_long_enough(tenant)
+	some resource in input.resources
+	resource.kind in {"Tenant", "Blueprint"}
+	not inherits(resource, "retention_days")
+	not keeps_long_enough(resource)
 }
 
-keeps_long_enough(tenant) if {
-	is_number(tenant.derived.retention_days)
-	is_number(tenant.derived.policies.min_retention_days)
-	tenant.derived.retention_days >= tenant.derived.policies.min_retention_days
+keeps_long_enough(resource) if {
+	is_number(gets(resource).retention_days)
+	is_number(gets(resource).policies.min_retention_days)
+	gets(resource).retention_days >= gets(resource).policies.min_retention_days
 }
 
-retention(tenant) := concat("", [
-	$"tenant `{shown(tenant.name)}` keeps its data {shown(tenant.derived.retention_days)} days, ",
-	$"and its blueprint promises at least {shown(tenant.derived.policies.min_retention_days)}",
+too_short(resource) := concat("", [
+	$"{lower(resource.kind)} `{shown(resource.name)}` keeps data {shown(gets(resource).retention_days)} days, ",
+	$"less than the {shown(gets(resource).policies.min_retention_days)} that its policies promise",
 ])
 
-# Restricted data stays in the European Union. What is not plainly less is held to be restricted.
+# Restricted data stays in the European Union.
 deny contains {
-	"kind": "Tenant",
-	"name": object.get(tenant, "name", ""),
+	"kind": resource.kind,
+	"name": object.get(resource, "name", ""),
 	"pointer": "/spec/region",
-	"rule": "tenant-region",
-	"message": $"tenant `{shown(tenant.name)}` has restricted data, which may not lie in region `{shown(tenant.derived.region)}`",
+	"rule": "restricted-region",
+	"message": too_far(resource),
 } if {
-	some tenant in input.resources
-	tenant.kind == "Tenant"
-	not less_than_restricted(tenant)
-	not in_the_union(tenant)
+	some resource in input.resources
+	resource.kind in {"Tenant", "Blueprint"}
+	not inherits(resource, "region")
+	not less_than_restricted(resource)
+	not in_the_union(resource)
 }
 
-less_than_restricted(tenant) if tenant.derived.policies.data_classification in {"internal", "confidential"}
+# What is not plainly something less is held to be restricted.
+less_than_restricted(resource) if gets(resource).policies.data_classification in {"internal", "confidential"}
 
-in_the_union(tenant) if {
-	is_string(tenant.derived.region)
-	startswith(tenant.derived.region, "eu-")
+in_the_union(resource) if {
+	is_string(gets(resource).region)
+	startswith(gets(resource).region, "eu-")
 }
+
+too_far(resource) := concat("", [
+	$"{lower(resource.kind)} `{shown(resource.name)}` is for restricted data, ",
+	$"which may not lie in region `{shown(gets(resource).region)}`",
+])
 
 # Restricted data leaves the platform page by page, and its region not at all.
 deny contains {
 	"kind": "Blueprint",
 	"name": object.get(blueprint, "name", ""),
 	"pointer": $"/spec/policies/{policy}",
-	"rule": "blueprint-restricted",
+	"rule": "restricted-export",
 	"message": $"blueprint `{shown(blueprint.name)}` is for restricted data, which allows no `{policy}`",
 } if {
 	some blueprint in input.resources
 	blueprint.kind == "Blueprint"
-	not holds_less_than_restricted(blueprint)
+	not less_than_restricted(blueprint)
 	some policy in ["bulk_export", "cross_region_reads"]
 	not switched_off(blueprint, policy)
-}
-
-holds_less_than_restricted(blueprint) if {
-	blueprint.spec.policies.data_classification in {"internal", "confidential"}
 }
 
 switched_off(blueprint, policy) if blueprint.spec.policies[policy] == false
@@ -76,7 +92,7 @@ refuse contains {
 	"kind": "Tenant",
 	"name": object.get(change, "name", ""),
 	"rule": "tenant-new",
-	"message": $"tenant `{shown(change.name)}` is new and can only start as `active`, not as `{shown(change.after.state)}`",
+	"message": $"tenant `{shown(change.name)}` is new and starts as `active`, not as `{shown(change.after.state)}`",
 } if {
 	some change in input.changes
 	change.kind == "Tenant"
@@ -90,7 +106,7 @@ refuse contains {
 	"kind": "Tenant",
 	"name": object.get(change, "name", ""),
 	"rule": "tenant-state",
-	"message": $"tenant `{shown(change.name)}` cannot go from `{shown(change.before.state)}` to `{shown(change.after.state)}`",
+	"message": no_step(change),
 } if {
 	some change in input.changes
 	change.kind == "Tenant"
@@ -98,6 +114,11 @@ refuse contains {
 	not removed(change)
 	not known_states(change)
 }
+
+no_step(change) := concat("", [
+	$"tenant `{shown(change.name)}` cannot go from `{shown(change.before.state)}` ",
+	$"to `{shown(change.after.state)}`",
+])
 
 # Its file stays: there is no deprovisioning yet whose record could allow this.
 refuse contains {

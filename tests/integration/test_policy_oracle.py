@@ -31,9 +31,9 @@ LEAST = 50
 RULES = {
     DENY: {
         "flag-allowed": "Flag",
-        "tenant-retention": "Tenant",
-        "tenant-region": "Tenant",
-        "blueprint-restricted": "Blueprint",
+        "retention": "Tenant",
+        "restricted-region": "Tenant",
+        "restricted-export": "Blueprint",
     },
     TRANSITION: {
         "flag-approver": "Flag",
@@ -108,6 +108,10 @@ def record(**fields: Make) -> Make:
     return make
 
 
+def any_of(*makers: Make) -> Make:
+    return lambda chance: chance.choice(makers)(chance)
+
+
 def some(item: Make, most: int) -> Make:
     return lambda chance: [
         value for value in (field(item)(chance) for _ in range(chance.randint(0, most))) if value is not MISSING
@@ -119,6 +123,8 @@ ROLE = one_of("admin", "mc", "pm", "backend", "sec-tl", "auditor")
 TTL = one_of(1, 3600, 604799, 604800, 604801, 700000, 0, -5)
 SWITCH = one_of(*(True, False))
 STATE = one_of("active", "active", "suspended", "suspended", "deprovisioned")
+REGION = one_of("eu-central", "eu-west", "us-east", "eu", "europe")
+DAYS = one_of(29, 30, 365, 400)
 POLICIES = record(
     data_classification=one_of("internal", "confidential", "restricted"),
     bulk_export=SWITCH,
@@ -131,21 +137,18 @@ TENANT = record(
     kind=one_of("Tenant"),
     name=NAME,
     path=NAME,
-    spec=record(blueprint=NAME),
-    derived=record(
-        region=one_of("eu-central", "eu-west", "us-east", "eu", "europe"),
-        state=STATE,
-        retention_days=one_of(29, 30, 365, 400),
-        policies=POLICIES,
-    ),
+    spec=any_of(record(blueprint=NAME), record(blueprint=NAME, region=REGION, retention_days=DAYS)),
+    derived=record(region=REGION, state=STATE, retention_days=DAYS, policies=POLICIES),
 )
-BLUEPRINT = record(kind=one_of("Blueprint"), name=NAME, path=NAME, spec=record(policies=POLICIES), derived=record())
+BLUEPRINT = record(
+    kind=one_of("Blueprint"),
+    name=NAME,
+    path=NAME,
+    spec=record(region=REGION, retention_days=DAYS, policies=POLICIES),
+    derived=record(),
+)
 PERSON = record(kind=one_of("Person"), name=NAME, spec=record(roles=some(ROLE, 3)))
 APPROVERS = some(record(name=NAME, roles=some(ROLE, 3)), 3)
-
-
-def any_of(*makers: Make) -> Make:
-    return lambda chance: chance.choice(makers)(chance)
 
 
 def changed(kind: str, content: Make) -> Make:
