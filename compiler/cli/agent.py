@@ -80,7 +80,7 @@ def once(
     repo: Repo = HERE,
 ) -> None:
     """Go on until there is nothing left to do, then end: 1 if an action failed or a person must look."""
-    with _world(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, dry=dry_run) as world:
+    with world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, dry=dry_run) as world:
         if dry_run:
             with progress("looking"):
                 found = look(world)
@@ -123,7 +123,7 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with (
-        _world(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root) as world,
+        world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root) as world,
         serving(health, host=host, port=port) as listening,
     ):
         log.info("serving", host=host, port=listening, agent=world.writer.agent, release=VERSION)
@@ -153,7 +153,7 @@ def _identity(identity: Identity) -> str:
 
 
 @contextmanager
-def _world(
+def world_of(
     repo: Path,
     key: Path | None,
     agent: str | None,
@@ -163,6 +163,7 @@ def _world(
     trust_root: str | None,
     dry: bool = False,
 ) -> Iterator[World]:
+    """Build what the loop is given. A dry run signs nothing, so it needs no key."""
     if key is None and not dry:
         raise UsageError("the agent signs what it does", help="--key FILE, or CONDUCTOR_AGENT_KEY=FILE")
     private = PrivateKey.generate() if key is None else load_private(key)

@@ -1,0 +1,244 @@
+"""A small installation on disk: people's clone, a bare remote, the agent's own clone, a database, a release folder.
+
+The real compiler, the real policy, real git; tenants are added, altered, approved and merged by a call each. Keys come
+from names (`runtime.testing.court.key_of`), so that every run is the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+
+from compiler.driver import compiled
+from compiler.source import from_commit
+from runtime.contract.canonical import sha256
+from runtime.contract.change import Change, Snapshot, between
+from runtime.contract.statement import Approval, Seen, Statement, subject
+from runtime.git.interface import Author, PushOutcome
+from runtime.git.repository import Repository
+from runtime.ledger import genesis as starting
+from runtime.ledger.entry import Entry
+from runtime.ledger.history import History, replay
+from runtime.release import VERSION
+from runtime.signing.envelopes import sign
+from runtime.signing.keys import PrivateKey, write_keypair
+from runtime.targets.release import IDENTITY
+from runtime.testing.court import key_of
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+AGENT = "conductor-eu"
+ROLES = {
+    "mara": "[admin, mc, pm, backend]",
+    "tomas": "[platform, sec-tl, security]",
+}
+PASSWORD = "correct horse battery staple"  # noqa: S105 -- of tenants of throw-away servers
+_SOMEBODY = Author("Somebody", "somebody@example.org")
+
+
+def resource(kind: str, name: str, spec: str) -> bytes:
+    """A YAML document; `spec` is its body, indented by two."""
+    return f"apiVersion: conductor/v1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n{spec}".encode()
+
+
+def tenant_yaml(name: str, *, state: str = "active", connection_limit: int = 40) -> bytes:
+    """A tenant on the standard blueprint."""
+    overrides = (
+        f"  overrides:\n    database: {{connection_limit: {connection_limit}}}\n" if connection_limit != 40 else ""
+    )
+    return resource("Tenant", name, f"  blueprint: standard\n  state: {state}\n{overrides}")
+
+
+def _keyed(kind: str, name: str, more: str) -> bytes:
+    return resource(kind, name, f"  keys:\n    - {key_of(name).public_line}\n{more}")
+
+
+def tree(identity: str, release: str, drift: str) -> dict[str, bytes]:
+    """The inputs: two people, an agent, the repository's own Rego and blueprint, two targets, a tenant."""
+    copied = [*(ROOT / "policies").glob("*.rego"), ROOT / "policies/policy.wasm", ROOT / "policies/policy.lock.json"]
+    files = {f"policies/{path.name}": path.read_bytes() for path in copied}
+    rules = (
+        "  approval_days: 14\n  rules:\n"
+        "    - name: tenants\n      paths: [tenants/**, config/tenants/**, objects/tenant/**]\n"
+        "      people: {platform: 1, pm: 1}\n"
+        "    - name: policies\n      paths: [policies/**, config/governance/**]\n      people: {mc: 1, sec-tl: 1}\n"
+    )
+    return {
+        **files,
+        **{f"policies/people/{who}.yaml": _keyed("Person", who, f"  title: Somebody\n  roles: {roles}\n") for who, roles in ROLES.items()},
+        f"policies/agents/{AGENT}.yaml": _keyed("Agent", AGENT, "  heartbeat_seconds: 86400\n  ledger_head: control\n"),
+        "policies/approvals.yaml": resource("ApprovalPolicy", "approvals", rules),
+        "policies/compiler.yaml": resource("Compiler", "compiler", f"  release: {VERSION}\n"),
+        "tenants/blueprints/standard.yaml": (ROOT / "tenants/blueprints/standard.yaml").read_bytes(),
+        "tenants/keeper.yaml": tenant_yaml("keeper"),
+        "spec/targets/pg-eu.yaml": resource(
+            "Target",
+            "pg-eu",
+            f"  type: postgres\n  region: eu-central\n  dsn: env:CONDUCTOR_TEST_PG\n  identity: {identity!r}\n"
+            f"  drift: {drift}\n  max_delete_percent: 50\n  control: true\n",
+        ),
+        "spec/targets/release-eu.yaml": resource(
+            "Target",
+            "release-eu",
+            f"  type: release\n  region: eu-central\n  dsn: env:CONDUCTOR_TEST_RELEASE\n  identity: {release}\n"
+            "  drift: heal\n",
+        ),
+    }
+
+
+@dataclass
+class Installation:
+    """See the module. `environment` is what an agent needs to know."""
+
+    folder: Path
+    people: Repository
+    environment: dict[str, str]
+    dsn: str
+    tenants: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, folder: Path, dsn: str, *, drift: str = "heal") -> Installation:
+        """Build one up to its genesis."""
+        folder.mkdir(parents=True, exist_ok=True)
+        Repository.init(folder / "remote.git", bare=True).close()
+        people = Repository.mirror(str(folder / "remote.git"), folder / "people.git")
+        Repository.mirror(str(folder / "remote.git"), folder / "agent.git").close()
+        write_keypair(folder / "agent.key", seed_of(AGENT))
+        release = folder / "release"
+        release.mkdir()
+        (release / IDENTITY).write_text("f" * 32 + "\n")
+        environment = {"CONDUCTOR_TEST_PG": dsn, "CONDUCTOR_TEST_RELEASE": str(release)}
+        made = cls(folder, people, environment, dsn)
+        made.password("keeper")
+        with psycopg.connect(dsn) as connection:
+            (system,) = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone() or (
+                "",
+            )
+            files = tree(f"{system}/{connection.info.dbname}", "f" * 32, drift)
+        made._commit(files)
+        made._begin()
+        return made
+
+    @property
+    def remote(self) -> Path:
+        """The bare remote."""
+        return self.folder / "remote.git"
+
+    @property
+    def agent_clone(self) -> Path:
+        """The agent's own clone."""
+        return self.folder / "agent.git"
+
+    def second_clone(self) -> Path:
+        """Another agent's clone, with the same key."""
+        place = self.folder / "agent-two.git"
+        if not place.exists():
+            Repository.mirror(str(self.remote), place).close()
+        return place
+
+    def head(self) -> str:
+        """Main's head at the remote."""
+        head = self.people.fetch("origin", "main")["main"]
+        assert head is not None
+        return head
+
+    def history(self) -> History:
+        """What main's evidence says."""
+        return replay(self.people, self.head())
+
+    def entries(self, kind: str, *, since: int = 0) -> list[Entry]:
+        """The entries of a kind after a number."""
+        return [entry for entry in self.history().entries if entry.kind == kind and entry.sequence > since]
+
+    def password(self, tenant: str) -> None:
+        """Let the tenant's password reference lead to something."""
+        self.environment[f"CONDUCTOR_TENANT_{tenant.upper().replace('-', '_')}_PASSWORD"] = PASSWORD
+
+    def merge(self, files: Mapping[str, bytes], *, remove: tuple[str, ...] = (), message: str = "Change") -> str:
+        """Commit to main and push; returns the commit."""
+        return self._commit(files, remove=remove, message=message)
+
+    def tenant(self, name: str, *, state: str = "active", connection_limit: int = 40) -> Change:
+        """Merge a tenant as it is to be, approved by both people; returns the change."""
+        self.password(name)
+        self.merge(
+            {f"tenants/{name}.yaml": tenant_yaml(name, state=state, connection_limit=connection_limit)},
+            message=f"Let {name} be {state} with {connection_limit} connections",
+        )
+        change = self.change()
+        self.approve(change, *ROLES)
+        return change
+
+    def change(self) -> Change:
+        """From P to main's head."""
+        history = self.history()
+        return between(
+            history.snapshot, self.snapshot(history.head), repository=history.genesis.repository, branch="main"
+        )
+
+    def snapshot(self, commit: str) -> Snapshot:
+        """What a commit compiles to."""
+        found = compiled(from_commit(self.people, commit))
+        assert found.snapshot is not None, found.errors
+        return found.snapshot
+
+    def approve(self, change: Change, *names: str) -> None:
+        """Push an approval by each of these people."""
+        known = self.people.fetch("origin", "approvals")["approvals"]
+        now = datetime.now(tz=UTC).replace(microsecond=0)
+        after = self.history().verified.timeline.last.sha256
+        files = {f"{change.digest}/change.json": change.data}
+        for name in names:
+            predicate = Approval(
+                kind="approval",
+                after=after,
+                signed_at=now,
+                expires_at=now + timedelta(days=7),
+                seen=Seen(base=None, head=self.head()),
+            )
+            envelope = sign(Statement(subject=subject(change=change.digest), predicate=predicate), key_of(name))
+            files[f"{change.digest}/{sha256(envelope.data)}.sigstore.json"] = envelope.data
+        commit = self.people.write(known, files, message="Approve", author=_SOMEBODY, at=now)
+        assert self.people.push("origin", "approvals", commit, old=known) is PushOutcome.DONE
+
+    def copy_of_remote(self, name: str) -> Path:
+        """A copy of the remote as it is now."""
+        place = self.folder / name
+        shutil.copytree(self.remote, place)
+        return place
+
+    def close(self) -> None:
+        """End git's process."""
+        self.people.close()
+
+    def _commit(self, files: Mapping[str, bytes], *, remove: tuple[str, ...] = (), message: str = "Change") -> str:
+        known = self.people.fetch("origin", "main")["main"]
+        now = datetime.now(tz=UTC).replace(microsecond=0)
+        commit = self.people.write(known, files, message=message, author=_SOMEBODY, at=now, remove=remove)
+        assert self.people.push("origin", "main", commit, old=known) is PushOutcome.DONE
+        return commit
+
+    def _begin(self) -> None:
+        now = datetime.now(tz=UTC).replace(microsecond=0)
+        made = starting.create(
+            lambda commit: compiled(from_commit(self.people, commit)),
+            self.head(),
+            branch="main",
+            repository="0123456789abcdef" * 2,
+            release=VERSION,
+        )
+        pending = starting.Pending(made)
+        for name in ROLES:
+            pending = starting.sign(pending, name, key_of(name), now)
+        self._commit(pending.files, message="Start the history")
+
+
+def seed_of(name: str) -> bytes:
+    """The seed of `key_of(name)`."""
+    seed = bytes.fromhex(sha256(f"{name}/1".encode()))
+    assert PrivateKey.from_seed(seed).fingerprint == key_of(name).fingerprint
+    return seed
