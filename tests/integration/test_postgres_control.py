@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from runtime.ledger.head import Head
+from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.postgres.control import ControlDatabase
+from tests.services.tenant import REPOSITORY
+
+pytestmark = pytest.mark.service
+
+Open = Callable[[], ControlDatabase]
+
+
+@pytest.fixture
+def control(dsn: str) -> Open:
+    return lambda: ControlDatabase("control", dsn="env:DSN", expected=None, resolve=lambda _: dsn)
+
+
+@pytest.fixture
+def admin(dsn: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+def test_one_session_at_a_time_holds_the_lock(control: Open) -> None:
+    with control() as one, control() as other:
+        assert one.lock(REPOSITORY)
+        assert one.lock(REPOSITORY)
+        assert one.held()
+        assert not other.lock(REPOSITORY)
+        assert not other.held()
+        assert other.lock("6" * 32)
+    with control() as other:
+        assert other.lock(REPOSITORY)
+
+
+def test_the_lock_ends_with_the_session_and_the_agent_is_told(control: Open, admin: psycopg.Connection) -> None:
+    with control() as one, control() as other:
+        assert one.lock(REPOSITORY)
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+        )
+        assert not one.held()
+        assert other.lock(REPOSITORY)
+        with pytest.raises(RetryableError):
+            one.head(REPOSITORY)
+
+
+def test_the_lock_is_one_of_the_servers_and_not_of_our_memory(control: Open) -> None:
+    with control() as one:
+        assert one.lock(REPOSITORY)
+        with one._working() as connection:  # noqa: SLF001 -- somebody lets go of it behind our back
+            connection.execute("SELECT pg_advisory_unlock_all()")
+        assert not one.held()
+
+
+def test_asking_changes_nothing_in_a_database_that_was_never_used(control: Open, admin: psycopg.Connection) -> None:
+    with control() as one:
+        assert one.lock(REPOSITORY)
+        assert one.head(REPOSITORY) is None
+        assert one.waiting(REPOSITORY) == ()
+    assert admin.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'conductor'").fetchone() == (0,)
+
+
+def test_the_head_is_kept_and_never_goes_back(control: Open) -> None:
+    first, second = Head(1, "a" * 64, "1" * 40), Head(2, "b" * 64, "2" * 40)
+    with control() as one:
+        one.record(REPOSITORY, first)
+        one.record(REPOSITORY, second)
+        one.record(REPOSITORY, second)
+        for late in (first, Head(2, "c" * 64, "3" * 40)):
+            with pytest.raises(TerminalError, match="further"):
+                one.record(REPOSITORY, late)
+        assert one.head("6" * 32) is None
+    with control() as again:
+        assert again.head(REPOSITORY) == second
+
+
+def test_the_outbox_gives_what_the_ledger_does_not_have_yet(control: Open) -> None:
+    with control() as one:
+        ids = [one.put(REPOSITORY, "streams", "lag", {"rows": number}) for number in range(3)]
+        one.put("6" * 32, "streams", "lag", {"rows": 9})
+        assert [(fact.domain, fact.kind, fact.fact) for fact in one.waiting(REPOSITORY)] == [
+            ("streams", "lag", {"rows": number}) for number in range(3)
+        ]
+        one.taken(ids[:2], 7)
+        one.taken(ids[:2], 8)
+        assert [fact.id for fact in one.waiting(REPOSITORY)] == ids[2:]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE conductor.outbox SET fact = '{}'", "DELETE FROM conductor.outbox", "TRUNCATE conductor.outbox CASCADE"],
+)
+def test_the_outbox_is_append_only(control: Open, admin: psycopg.Connection, statement: str) -> None:
+    with control() as one:
+        one.put(REPOSITORY, "streams", "lag", {"rows": 1})
+        with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+            admin.execute(statement)
+        assert len(one.waiting(REPOSITORY)) == 1
+
+
+def test_two_first_uses_at_once_make_one_layout(control: Open) -> None:
+    failed: list[Exception] = []
+
+    def use(number: int) -> None:
+        try:
+            with control() as one:
+                one.put(REPOSITORY, "streams", "lag", {"rows": number})
+        except Exception as error:  # noqa: BLE001 -- a thread's failure is shown by the test
+            failed.append(error)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    with control() as one:
+        assert len(one.waiting(REPOSITORY)) == 6
+
+
+def test_a_schema_that_somebody_else_made_is_left_alone(control: Open, admin: psycopg.Connection) -> None:
+    admin.execute("CREATE SCHEMA conductor")
+    with control() as one:
+        with pytest.raises(TerminalError, match="did not make"):
+            one.head(REPOSITORY)
+        with pytest.raises(TerminalError, match="did not make"):
+            one.record(REPOSITORY, Head(1, "a" * 64, "1" * 40))
+
+
+def test_another_database_is_refused_before_any_lock(dsn: str) -> None:
+    other = ControlDatabase("control", dsn="env:DSN", expected="7/other", resolve=lambda _: dsn)
+    with pytest.raises(TerminalError, match="7/other"), other:
+        raise AssertionError
