@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from runtime.contract.change import Change, Snapshot, between
+from runtime.contract.compiling import Compile
 from runtime.contract.objects import Action, ObjectId, Operation
 from runtime.contract.policy_input import TransitionInput
 from runtime.contract.statement import Approval, GenesisApproval, Outcome, Release, Seen, Statement, subject
-from runtime.git.interface import Author
+from runtime.git.interface import Author, Git
 from runtime.governance.case import Signed
 from runtime.ledger import append, genesis
 from runtime.ledger.append import Grounds, Tip, Writer, Written
@@ -71,10 +72,15 @@ class Chronicle:
     base: str
     snapshot: Snapshot
     verdicts: list[str] = field(default_factory=list)
-    files: dict[str, bytes] = field(default_factory=dict)
+    compiler: Callable[[Git], Compile] = compile_commit
 
     @classmethod
-    def start(cls, files: Mapping[str, bytes] | None = None, signers: Sequence[tuple[str, int]] = ()) -> Chronicle:
+    def start(
+        cls,
+        files: Mapping[str, bytes] | None = None,
+        signers: Sequence[tuple[str, int]] = (),
+        compiler: Callable[[Git], Compile] = compile_commit,
+    ) -> Chronicle:
         """Commit an installation and its genesis. `signers`: (name, number of the key) of those who sign it."""
         git = MemoryGit()
         git.commit_files(
@@ -82,13 +88,13 @@ class Chronicle:
             message="Lay out the installation",
         )
         head = git.refs["refs/heads/main"]
-        made = genesis.create(compile_commit(git), head, branch="main", repository=REPOSITORY, release=VERSION)
+        made = genesis.create(compiler(git), head, branch="main", repository=REPOSITORY, release=VERSION)
         pending = genesis.Pending(made)
         for name, number in signers or (("mara", 1), ("tomas", 1)):
             statement = Statement(subject=subject(genesis=made.digest), predicate=GenesisApproval(signed_at=START))
             pending = genesis.Pending(made, (*pending.statements, sign(statement, key_of(name, number))))
         git.commit_files(pending.files, message="Start the history")
-        return cls(git, made.digest, START, Tip(0, made.digest, START), head, made.snapshot, [made.digest])
+        return cls(git, made.digest, START, Tip(0, made.digest, START), head, made.snapshot, [made.digest], compiler)
 
     @property
     def head(self) -> str:
@@ -108,7 +114,7 @@ class Chronicle:
 
     def change(self, commit: str) -> Change:
         """The change from P to a commit."""
-        after = compile_commit(self.git)(commit).snapshot
+        after = self.compiler(self.git)(commit).snapshot
         if after is None:
             raise ValueError(commit)
         return between(self.snapshot, after, repository=REPOSITORY, branch="main")
@@ -141,7 +147,7 @@ class Chronicle:
         if approvals is None:
             approvals = [self.approval(change, name) for name in ("mara", "tomas", "ines")]
         known = [self.verdicts.index(item.approval.after) for item in approvals if item.approval.after in self.verdicts]
-        after = compile_commit(self.git)(commit).snapshot
+        after = self.compiler(self.git)(commit).snapshot
         if after is None:
             raise ValueError(commit)
         return Grounds(
@@ -202,7 +208,7 @@ class Chronicle:
     def moved(self, commit: str, written: Written) -> None:
         """Note that P has moved."""
         self.base = commit
-        after = compile_commit(self.git)(commit).snapshot
+        after = self.compiler(self.git)(commit).snapshot
         if after is None:
             raise ValueError(commit)
         self.snapshot = after

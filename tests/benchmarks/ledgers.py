@@ -1,0 +1,89 @@
+"""Number of entries -> a real repository with that ledger, every commit signed: what `verify` is measured on.
+
+The repository's own YAML and policy with generated tenants beside it. A fifth of the entries are heartbeats; the rest
+are changes of one flag, each approved by three people: verdict, intent, result. Entries are four hours apart, so that
+folders fill as they do in life. All is written in memory and unpacked: the history has two different trees, so two are
+compiled.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from compiler.cli.demo.copy import replace
+from compiler.driver import compile_commit
+from runtime.agent.decide import compile_once
+from runtime.contract.compiling import Compile
+from runtime.git.interface import Git
+from runtime.git.pack import encode_pack
+from runtime.ledger import append
+from runtime.ledger.append import Written
+from runtime.signing.sshsig import sign_commit
+from runtime.testing.chronicle import AGENT, AUTHOR, Chronicle
+from runtime.testing.court import key_of
+from tests.benchmarks import trees
+
+ROOT = Path(__file__).resolve().parents[2]
+PEOPLE = ("mara-lindqvist", "tomas-okafor", "ines-carvalho")
+FLAG = "flags/audit-log-verbosity.yaml"
+TTL = b"ttl_seconds: 604800"
+
+
+def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
+    """Make the repository; returns the trust root."""
+    files = _files(tenants)
+    compiles: dict[int, Compile] = {}
+
+    def compiler(git: Git) -> Compile:
+        if id(git) not in compiles:
+            compiles[id(git)] = compile_once(compile_commit(git), git)
+        return compiles[id(git)]
+
+    chronicle = Chronicle.start(files, [(name, 1) for name in PEOPLE[:2]], compiler)
+    sign = sign_commit(key_of(AGENT))
+
+    def push(entry: Written) -> None:
+        at = entry.tip.time
+        chronicle.git.commit_files(entry.files, message=append.message([entry]), author=AUTHOR, at=at, sign=sign)
+        chronicle.tip = entry.tip
+        chronicle.later(hours=4)
+
+    for number in range(entries):
+        if chronicle.tip.sequence >= entries:
+            break
+        if chronicle.tip.sequence % 5 == 0:
+            push(chronicle.heartbeat())
+        commit = chronicle.edit({FLAG: files[FLAG].replace(TTL, TTL if number % 2 else b"ttl_seconds: 86400")})
+        change = chronicle.change(commit)
+        verdict = chronicle.verdict(commit, [chronicle.approval(change, name) for name in PEOPLE])
+        push(verdict)
+        chronicle.moved(commit, verdict)
+        intent = chronicle.intent(because=change.digest)
+        push(intent)
+        push(chronicle.result(intent))
+    _unpack(chronicle, folder)
+    return chronicle.root
+
+
+def _files(tenants: int) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as name:
+        tree = Path(name)
+        trees.conductor(ROOT, tree, tenants)
+        keys = {name: key_of(name).public_line for name in (*PEOPLE, AGENT)}
+        list(replace(tree, keys=keys, targets={}, created="2026-11-20"))
+        return {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+
+def _unpack(chronicle: Chronicle, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    pack = encode_pack(list(chronicle.git.objects.values()))
+    for args, data in (
+        (("init", "--quiet", "--initial-branch=main"), b""),
+        (("index-pack", "--stdin"), pack),
+        (("update-ref", "refs/heads/main", chronicle.head), b""),
+        (("repack", "-adfq"), b""),
+        (("reset", "--quiet", "--hard"), b""),
+    ):
+        subprocess.run(("git", *args), cwd=folder, input=data, check=True, capture_output=True, timeout=900)
