@@ -53,9 +53,9 @@ def test_objects_of_ours_are_observed_though_nobody_names_them(running: Postgres
     apply(running, (ACME, NORD), intent=2)
     observed = running.observe(item.id for item in ACME.objects)
     assert set(observed) == {item.id for tenant in (ACME, NORD) for item in tenant.objects}
-    assert [action.id for action in lines(running, (ACME,), former=(NORD,))] == [item.id for item in reversed(NORD.objects[2:])] + [
-        item.id for item in sorted(NORD.objects[:2], key=lambda item: item.id)
-    ]
+    assert [action.id for action in lines(running, (ACME,), former=(NORD,))] == [
+        item.id for item in reversed(NORD.objects[2:])
+    ] + [item.id for item in sorted(NORD.objects[:2], key=lambda item: item.id)]
 
 
 def test_deleting_a_tenant_leaves_nothing_of_it(running: PostgresTarget, admin: psycopg.Connection) -> None:

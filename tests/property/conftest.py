@@ -1,5 +1,5 @@
 """Fixtures of real servers."""
 
-from tests.services.fixtures_postgres import dsn, postgres
+from tests.services.fixtures_postgres import dsn, dsn18, postgres, postgres_servers
 
-__all__ = ["dsn", "postgres"]
+__all__ = ["dsn", "dsn18", "postgres", "postgres_servers"]
