@@ -116,6 +116,7 @@ POLICY_STALE = Code("MC0910", "policy-stale", "the committed policy.wasm is not 
 POLICY_NOT_BUILT = Code("MC0911", "policy-not-built", "there is Rego, and policy.wasm or its lock is missing")
 POLICY_LOCK = Code("MC0912", "policy-lock", "the lock beside policy.wasm cannot be read")
 POLICY_UNUSABLE = Code("MC0913", "policy-unusable", "the committed policy.wasm cannot be loaded, or gives no answer")
+TRANSITION_REFUSED = Code("MC0920", "transition-refused", "the verified policy refuses a step, whoever approves it")
 
 ALL: Mapping[str, Code] = {code.id: code for code in tuple(globals().values()) if isinstance(code, Code)}
 """Id -> code, in the order of this file."""

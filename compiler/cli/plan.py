@@ -1,0 +1,100 @@
+"""`conductor plan`: what a change would do, and whose approval it needs."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+import typer
+
+from compiler.cli.options import HERE, Repo, Today, colourful, today_or
+from compiler.cli.progress import progress
+from compiler.cli.standpoint import Clone, UnsoundError, stand, uncommitted_warning
+from compiler.diagnostics.as_json import as_json as diagnostics_as_json
+from compiler.diagnostics.full import full
+from compiler.plan import Plan, plan
+from compiler.plan_json import as_json
+from compiler.plan_text import as_text
+from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.git.repository import Repository
+
+
+class PlanFormat(StrEnum):
+    """How a plan is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+Base: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        metavar="REV",
+        show_default=False,
+        help="Where the change starts: the merge base with main if left out; on main, the last verified commit.",
+    ),
+]
+Head: TypeAlias = Annotated[
+    str | None, typer.Option("--head", metavar="REV", show_default=False, help="Where it leads: HEAD if left out.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("plan")(show)
+
+
+def show(
+    repo: Repo = HERE,
+    base: Base = None,
+    head: Head = None,
+    *,
+    require_approved: Annotated[
+        bool, typer.Option("--require-approved", help="End with 1 while approvals are missing.")
+    ] = False,
+    today: Today = None,
+    form: Annotated[PlanFormat, typer.Option("--format", help="How the plan is written.")] = PlanFormat.TEXT,
+) -> None:
+    """Say what a change does to resources and objects, what speaks against it, and whose approval it needs.
+
+    Looks at commits, never at the work tree. Ends with 0 where the change is sound, 1 where it is not.
+    """
+    with Repository(repo) as git:
+        with progress("planning"):
+            made = _plan(git, base, head, today_or(today), form)
+        warning = uncommitted_warning(git.uncommitted(*INPUT_FOLDERS)) if head is None else None
+    sys.stdout.write(written(made, form))
+    if warning:
+        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
+    if not made.sound or (require_approved and not made.approved):
+        raise typer.Exit(1)
+
+
+def written(made: Plan, form: PlanFormat) -> str:
+    """Return the plan as it goes to standard output."""
+    match form:
+        case PlanFormat.JSON:
+            return as_json(made)
+        case PlanFormat.MARKDOWN:
+            from compiler.plan_markdown import as_markdown  # noqa: PLC0415 -- jinja2 is dear, and for this form only
+
+            return as_markdown(made)
+    return as_text(made, colour=colourful(sys.stdout))
+
+
+def _plan(git: Repository, base: str | None, head: str | None, today: date, form: PlanFormat) -> Plan:
+    try:
+        return plan(stand(Clone.read(git), base, head, at=datetime.now(tz=UTC), today=today))
+    except UnsoundError as error:
+        if form is PlanFormat.JSON:
+            sys.stdout.write(f'{{"sound": false, "problems": {diagnostics_as_json(error.diagnostics).rstrip()}}}\n')
+        elif form is PlanFormat.MARKDOWN:
+            said = full(error.diagnostics, error.files)
+            sys.stdout.write(f"### Conductor plan\n\nThis change does not compile.\n\n```text\n{said}```\n")
+        else:
+            sys.stdout.write(full(error.diagnostics, error.files, colour=colourful(sys.stdout)))
+        raise typer.Exit(1) from None

@@ -1,0 +1,282 @@
+"""Repository x base x head -> Standpoint: everything a plan is made from, asked of git, ledger and clock once.
+
+Rules kept: commits only, never the work tree; the snapshot of what a verdict (or the genesis) took comes from the
+ledger, never from a compiler; once there is a genesis, only the release that the head pins goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from compiler.diagnostics.model import Diagnostics
+from compiler.driver import compile_tree
+from compiler.nodes import Scalar
+from compiler.parse import parse_file
+from compiler.plan import Forecast, Landed, Point, Standpoint
+from compiler.plan_resources import Inputs
+from compiler.source import SourceTree, from_commit, from_files
+from runtime.contract.change import Change, Snapshot, between, taken
+from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
+from runtime.contract.manifest import INPUT_FOLDERS, Manifest
+from runtime.contract.statement import Verdict
+from runtime.git.inputs import digests, is_input
+from runtime.git.interface import Git
+from runtime.git.repository import tracking
+from runtime.governance.approvals import BRANCH as APPROVALS
+from runtime.governance.approvals import Approvals
+from runtime.governance.case import Case, Signed
+from runtime.ledger.history import History, NoGenesisError, replay
+from runtime.release import VERSION
+
+REMOTE = "origin"
+MAIN = "main"
+_PIN = "policies/compiler.yaml"
+_EMPTY = Snapshot(Manifest({}, {}), {})
+_NO_REPOSITORY = "0" * 32
+
+
+class UnsoundError(ConductorError):
+    """The head does not compile; `diagnostics` say why."""
+
+    def __init__(self, diagnostics: Diagnostics, files: Mapping[str, bytes]) -> None:
+        super().__init__("the head does not compile")
+        self.diagnostics = diagnostics
+        self.files = files
+
+
+@dataclass(frozen=True)
+class Clone:
+    """What a clone says: main's head, its history (None before genesis), and the commits that hold approvals."""
+
+    git: Git
+    branch: str
+    main: str | None
+    history: History | None
+    approvals: tuple[Approvals, ...]
+
+    @classmethod
+    def read(cls, git: Git) -> Clone:
+        """Read a clone as it is; nothing is fetched."""
+        main = head_of(git, MAIN)
+        try:
+            history = None if main is None else replay(git, main)
+        except NoGenesisError:
+            history = None
+        branch = MAIN if history is None else history.genesis.branch
+        if history is not None and branch != MAIN and (other := head_of(git, branch)) is not None:
+            main, history = other, replay(git, other)
+        return cls(git, branch, main, history, tuple(Approvals(git, oid) for oid in heads_of(git, APPROVALS)))
+
+    def statements(self, change: str) -> tuple[Signed, ...]:
+        """Everything that is filed under a change, wherever this clone knows it from."""
+        return tuple({one.sha256: one for source in self.approvals for one in source.of(change)}.values())
+
+
+def heads_of(git: Git, branch: str, remote: str = REMOTE) -> tuple[str, ...]:
+    """Commits at which this clone has a branch: its own, the remote's as last fetched by git or by us."""
+    names = (f"refs/heads/{branch}", f"refs/remotes/{remote}/{branch}", tracking(remote, branch))
+    return tuple(dict.fromkeys(oid for name in names if (oid := git.resolve(name)) is not None))
+
+
+def head_of(git: Git, branch: str) -> str | None:
+    """The furthest of them: the clone's own, unless the remote's leads on from it."""
+    heads = heads_of(git, branch)
+    furthest = heads[0] if heads else None
+    for oid in heads[1:]:
+        if furthest is not None and git.is_ancestor(furthest, oid):
+            furthest = oid
+    return furthest
+
+
+def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, today: date) -> Standpoint:
+    """Take in everything about the change from `base` to `head`; raises UnsoundError, UsageError."""
+    git, history = clone.git, clone.history
+    head_oid = _commit(git, head or "HEAD")
+    base_oid = _commit(git, base) if base is not None else default_base(clone, head_oid)
+    tree = from_commit(git, head_oid)
+    if history is not None:
+        _same_release(tree)
+    after = _compiled(tree)
+    before, source = _before(clone, base_oid)
+    repository = _NO_REPOSITORY if history is None else history.genesis.repository
+    change = between(before, after, repository=repository, branch=clone.branch)
+    merged = clone.main is not None and git.is_ancestor(head_oid, clone.main)
+    landed = tuple(_landed(clone, head_oid if merged else base_oid, change))
+    forecast = None
+    if landed and not merged and clone.main is not None and not any(item.meets for item in landed):
+        forecast = _forecast(clone, clone.main, change, tree)
+    return Standpoint(
+        branch=clone.branch,
+        base=_point(git, base_oid, base, source),
+        head=_point(git, head_oid, head, "compiled"),
+        change=change,
+        inputs=_inputs(git, base_oid, change, tree),
+        contents=after.contents,
+        case=None if history is None else _case(clone, history, change, at, merged=merged),
+        landed=landed,
+        forecast=forecast,
+        today=today,
+    )
+
+
+def default_base(clone: Clone, head: str) -> str | None:
+    """The merge base with main; on main itself the last verified commit, and where that does not lie behind the head
+    (before genesis, or for what was taken long ago) the first parent."""
+    git = clone.git
+    fork = None if clone.main is None else git.merge_base(clone.main, head)
+    if fork is not None and fork != head:
+        return fork
+    verified = None if clone.history is None else clone.history.commit
+    if verified is not None and verified != head and git.is_ancestor(verified, head):
+        return verified
+    if verified == head:
+        return verified
+    parents = git.commit(head).parents
+    return parents[0] if parents else None
+
+
+def _case(clone: Clone, history: History, change: Change, at: datetime, *, merged: bool) -> Case:
+    main = dict(digests(clone.git, clone.main)) if clone.main is not None else {}
+    if not merged:
+        # what main would have if the change were merged now
+        for path, _, after in change.inputs:
+            main.pop(path, None)
+            if after is not None:
+                main[path] = after
+    return Case(
+        verified=history.verified,
+        change=change,
+        approvals=clone.statements(change.digest),
+        at=at,
+        main=main,
+        release=VERSION,
+        transition=history.transition(change, at),
+    )
+
+
+def _before(clone: Clone, base: str | None) -> tuple[Snapshot, str]:
+    if base is None:
+        return _EMPTY, "empty"
+    known = None if clone.history is None else verified_snapshot(clone.history, digests(clone.git, base))
+    if known is not None:
+        return known, "ledger"
+    tree = from_commit(clone.git, base)
+    try:
+        return _compiled(tree), "compiled"
+    except UnsoundError as error:
+        raise UsageError(
+            f"the base {base[:12]} does not compile, so no change leads on from it",
+            help="name another with --base: a commit before the mistake, or the last verified one",
+        ) from error
+
+
+def verified_snapshot(history: History, inputs: Mapping[str, str]) -> Snapshot | None:
+    """The snapshot of the verified state that has exactly these inputs, the latest first; None if none has."""
+    if history.snapshot.manifest.inputs == inputs:
+        return history.snapshot
+    snapshot, found = history.genesis.snapshot, None
+    for change in taken_changes(history):
+        if snapshot.manifest.inputs == inputs:
+            found = snapshot
+        snapshot = taken(snapshot, change)
+    return found
+
+
+def taken_changes(history: History) -> Iterator[Change]:
+    """Every change that a verdict has taken, in order."""
+    timeline = history.verified.timeline
+    for entry in history.entries:
+        if isinstance(entry.predicate, Verdict) and timeline.position(entry.digest) is not None:
+            change = history.change(entry.predicate.conductor.change)
+            if change is not None:
+                yield change
+
+
+def _landed(clone: Clone, since: str | None, change: Change) -> Iterator[Landed]:
+    if clone.main is None:
+        return
+    pending = set(clone.history.pending) if clone.history is not None else set()
+    mine = {path for path, _, _ in change.inputs}
+    for step in clone.git.first_parents(clone.main, *INPUT_FOLDERS, since=since):
+        paths = [item.path for item in step.changes if is_input(item.path)]
+        if paths:
+            meets = tuple(path for path in paths if path in mine)
+            taken_ = clone.history is not None and step.commit.oid not in pending
+            yield Landed(step.commit.oid, step.commit.subject, taken_, meets)
+
+
+def _forecast(clone: Clone, main: str, change: Change, head: SourceTree) -> Forecast:
+    """Merge the change into main as files, and see whether it would still be this change."""
+    onto = from_commit(clone.git, main)
+    files = dict(onto.files)
+    for path, _, after in change.inputs:
+        files.pop(path, None)
+        if after is not None:
+            files[path] = head.files[path]
+    try:
+        before, _ = _before(clone, main)
+        after_merge = _compiled(from_files(files))
+    except UnsoundError as error:
+        return Forecast(same=False, errors=tuple(item.message for item in error.diagnostics))
+    except UsageError as error:
+        return Forecast(same=False, errors=(error.message,))
+    merged = between(before, after_merge, repository=change.repository, branch=change.branch)
+    if merged.digest == change.digest:
+        return Forecast(same=True)
+    rows = {*merged.inputs, *merged.bundle} ^ {*change.inputs, *change.bundle}
+    return Forecast(same=False, differs=tuple(sorted({row[0] for row in rows})))
+
+
+def _compiled(tree: SourceTree) -> Snapshot:
+    diagnostics = Diagnostics()
+    bundle = compile_tree(tree, diagnostics)
+    if bundle is None:
+        raise UnsoundError(diagnostics, tree.files)
+    return Snapshot.of(tree.digests(), bundle)
+
+
+def _same_release(tree: SourceTree) -> None:
+    """Refuse another release than the one that the head pins."""
+    document = parse_file(_PIN, tree.files[_PIN], Diagnostics()) if _PIN in tree.files else None
+    node = None if document is None else document.node(("spec", "release"))
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value != VERSION:
+        raise EnvironmentFailedError(
+            f"{_PIN} pins release {node.value}, and this is release {VERSION}",
+            help=f"install intelgraph-conductor {node.value}; or, to move the repository to this one, set "
+            f"`release: {VERSION}` there",
+        )
+
+
+def _inputs(git: Git, base: str | None, change: Change, tree: SourceTree) -> Inputs:
+    wanted = {path for path, before, _ in change.inputs if before is not None}
+    files = (
+        {} if base is None else {path: item for path, item in git.files(base, *INPUT_FOLDERS).items() if path in wanted}
+    )
+    blobs = git.blobs(item.oid for item in files.values())
+    after = {path: tree.files[path] for path, _, digest in change.inputs if digest is not None}
+    return Inputs({path: blobs[item.oid] for path, item in files.items()}, after)
+
+
+def _point(git: Git, oid: str | None, name: str | None, source: str) -> Point:
+    if oid is None:
+        return Point(None, "nothing", "", source)
+    shown = name if name is not None and not oid.startswith(name) and name != "HEAD" else oid[:12]
+    return Point(oid, shown, git.commit(oid).subject, source)
+
+
+def _commit(git: Git, rev: str) -> str:
+    oid = git.resolve(rev)
+    if oid is None:
+        raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists those there are")
+    return oid
+
+
+def uncommitted_warning(paths: Iterable[str]) -> str | None:
+    """Say that the work tree has more than the commits that were looked at."""
+    found = tuple(paths)
+    if not found:
+        return None
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return f"not looked at, because not committed: {', '.join(found[:3])}{more}"

@@ -1,0 +1,176 @@
+"""Standpoint -> Plan: what a change does, what speaks against it, whose approval it needs (plan, section 1).
+
+Between two commits, not against the live system: that is drift. Pure: git, clock and ledger have been asked before.
+
+Rules kept: sound is a change that could be taken once enough people approve; an expired flag fails only where the
+change adds or alters it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from compiler.diagnostics import codes
+from compiler.diagnostics.model import Diagnostic, Label, Severity, Span
+from compiler.plan_consent import Consent, consent_of
+from compiler.plan_differences import Operation
+from compiler.plan_resources import Effects, Inputs, ResourceChange, effects_of
+from runtime.contract.change import Change
+from runtime.flags.config import FOLDER as FLAGS
+from runtime.flags.config import FlagConfig, last_day
+from runtime.governance.case import Case
+from runtime.targets.config import targets_of
+
+
+@dataclass(frozen=True)
+class Point:
+    """A commit and how its manifest is known: from the `ledger`, `compiled` here, or `empty` where there is none."""
+
+    commit: str | None
+    name: str
+    subject: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A commit of main that came after the base and changes inputs. `meets` are paths that this change has too."""
+
+    commit: str
+    subject: str
+    taken: bool
+    meets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the change would be if it were merged into main now: `same`, or the rows by which it would differ."""
+
+    same: bool
+    differs: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Standpoint:
+    """All that a plan is made from. `case` is None before there is a genesis."""
+
+    branch: str
+    base: Point
+    head: Point
+    change: Change
+    inputs: Inputs
+    contents: Mapping[str, str]
+    """Contents of the head's snapshot."""
+    case: Case | None
+    landed: tuple[Landed, ...]
+    forecast: Forecast | None
+    today: date
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a reader is told; every format is drawn from it."""
+
+    branch: str
+    base: Point
+    head: Point
+    change: Change
+    effects: Effects
+    releases: tuple[str, ...]
+    """Targets that get the files of `config/` and `policy/` anew."""
+    consent: Consent | None
+    problems: tuple[Diagnostic, ...]
+    landed: tuple[Landed, ...]
+    forecast: Forecast | None
+    sources: Mapping[str, bytes]
+    """The changed inputs as the head has them: what problems point into."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether it could be taken once enough people approve."""
+        return not self.problems and (self.consent is None or not self.consent.against)
+
+    @property
+    def approved(self) -> bool:
+        """Whether it could be taken now."""
+        return self.change.empty or (self.sound and self.consent is not None and self.consent.allowed)
+
+
+def plan(standpoint: Standpoint) -> Plan:
+    """Make the plan."""
+    change = standpoint.change
+    effects = effects_of(change, standpoint.inputs)
+    consent = None if standpoint.case is None or change.empty else consent_of(standpoint.case)
+    targets = targets_of(standpoint.contents).values()
+    return Plan(
+        branch=standpoint.branch,
+        base=standpoint.base,
+        head=standpoint.head,
+        change=change,
+        effects=effects,
+        releases=tuple(target.name for target in targets if target.type == "release") if effects.files else (),
+        consent=consent,
+        problems=(*_expired(standpoint), *_refused(standpoint.inputs, effects, consent)),
+        landed=standpoint.landed,
+        forecast=standpoint.forecast,
+        sources=standpoint.inputs.after,
+    )
+
+
+def _expired(standpoint: Standpoint) -> tuple[Diagnostic, ...]:
+    code = replace(codes.FLAG_EXPIRED, severity=Severity.ERROR)
+    found: list[Diagnostic] = []
+    for path, (_, after) in sorted(standpoint.change.contents.items()):
+        if not path.startswith(FLAGS) or after is None:
+            continue
+        flag = FlagConfig.from_bytes(after.encode())
+        if flag.expired(standpoint.today):
+            last = last_day(date.fromisoformat(flag.created), flag.ttl_seconds)
+            span = _span(standpoint.inputs, f"flags/{flag.name}.yaml", ("spec", "ttl_seconds"))
+            found.append(
+                Diagnostic(
+                    code,
+                    f"flag `{flag.name}` has expired",
+                    Label(span, f"its last day was {last}, and the day is {standpoint.today}"),
+                    help="an expired flag is neither added nor altered: give it a new `created`, or remove it",
+                )
+            )
+    return tuple(found)
+
+
+def _refused(inputs: Inputs, effects: Effects, consent: Consent | None) -> tuple[Diagnostic, ...]:
+    """What the verified policy refuses whoever approves, each at the resource it speaks of."""
+    found: list[Diagnostic] = []
+    for problem in consent.refused if consent is not None else ():
+        resource = next(
+            (item for item in effects.resources if problem.message.startswith(f"{item.kind} {item.name}: ")), None
+        )
+        message = problem.message.split(": ", 1)[1] if resource is not None else problem.message
+        label = Label(Span("policies/policy.wasm", 1, 1, 1, 1)) if resource is None else _place(inputs, resource)
+        found.append(
+            Diagnostic(
+                codes.TRANSITION_REFUSED,
+                message,
+                label,
+                help="the policy of the last verified commit says so, and no approval mends it: change the change",
+            )
+        )
+    return tuple(found)
+
+
+def _place(inputs: Inputs, resource: ResourceChange) -> Label:
+    path = resource.path or next((effect.path for effect in resource.effects), "")
+    if resource.operation is Operation.REMOVE:
+        return Label(Span(path, 1, 1, 1, 1), "removed")
+    for item in resource.differences:
+        if item.operation is not Operation.REMOVE and "[" not in item.field:
+            return Label(_span(inputs, path, tuple(item.field.split("."))), "this is what changes")
+    return Label(_span(inputs, path, ("metadata", "name")))
+
+
+def _span(inputs: Inputs, path: str, pointer: tuple[str, ...]) -> Span:
+    document = inputs.document(path)
+    return Span(path, 1, 1, 1, 1) if document is None else document.span(pointer)

@@ -1,0 +1,178 @@
+"""Case -> who has to approve, who has, and what no approval can mend (plan, section 7).
+
+Rules kept: every answer is `judge`'s; the policy's transitions are asked once with those who count and once with
+everybody, so that what lacks an approver is told from what is refused whoever approves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from runtime.contract.canonical import JSON
+from runtime.contract.instant import text
+from runtime.governance.case import Case, Problem, Signed
+from runtime.governance.judge import judge
+from runtime.governance.people import Approver, assign, could_help, places
+from runtime.governance.rules import applying
+
+_CURED_BY_APPROVALS = frozenset({"two-people", "by-path", "one-role-each", "transitions", "rights-before"})
+
+
+@dataclass(frozen=True)
+class Given:
+    """An approval that counts: whose, in which roles, which file, from when until when it counts."""
+
+    person: str
+    roles: tuple[str, ...]
+    sha256: str
+    signed_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Place:
+    """A role that a rule asks for, and who fills it."""
+
+    role: str
+    person: str | None
+
+
+@dataclass(frozen=True)
+class Need:
+    """A rule by path (or `two-people`, or the policy) that applies: its places, and who could fill an empty one."""
+
+    rule: str
+    places: tuple[Place, ...]
+    could: tuple[str, ...]
+    reason: str | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether nothing is missing."""
+        return all(place.person is not None for place in self.places)
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Where consent stands. `against` are problems that no approval mends, `refused` the policy's among them."""
+
+    given: tuple[Given, ...]
+    needs: tuple[Need, ...]
+    rejected: tuple[Problem, ...]
+    against: tuple[Problem, ...]
+    refused: tuple[Problem, ...]
+    allowed: bool
+
+    @property
+    def missing(self) -> tuple[Need, ...]:
+        """What is still needed."""
+        return tuple(need for need in self.needs if not need.met)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everybody whose approval would help now."""
+        return tuple(sorted({name for need in self.missing for name in need.could}))
+
+    def to_json(self) -> JSON:
+        """Return the JSON value."""
+        return {
+            "allowed": self.allowed,
+            "given": [
+                {
+                    "person": item.person,
+                    "roles": list(item.roles),
+                    "sha256": item.sha256,
+                    "signed_at": text(item.signed_at),
+                    "until": text(item.until),
+                }
+                for item in self.given
+            ],
+            "needs": [
+                {
+                    "rule": need.rule,
+                    "met": need.met,
+                    "places": [{"role": place.role, "person": place.person} for place in need.places],
+                    "could": list(need.could),
+                    "reason": need.reason,
+                }
+                for need in self.needs
+            ],
+            "rejected": [{"rule": item.rule, "message": item.message, "sha256": item.sha256} for item in self.rejected],
+        }
+
+
+def consent_of(case: Case) -> Consent:
+    """Say where consent to a change stands."""
+    judgement = judge(case)
+    by_digest = {item.sha256: item for item in case.approvals}
+    given = tuple(
+        _given(case, name, by_digest[digest]) for name, digest in zip(judgement.people, judgement.counted, strict=True)
+    )
+    approvers = tuple(Approver(item.person, frozenset(item.roles), item.sha256) for item in given)
+    refused = case.transition(_everybody(case))
+    structural = tuple(
+        item for item in judgement.problems if item.rule not in _CURED_BY_APPROVALS and item.sha256 is None
+    )
+    return Consent(
+        given=given,
+        needs=(*_needs(case, approvers), *_policy_needs(case, approvers, refused)),
+        rejected=judgement.rejected,
+        against=structural,
+        refused=refused,
+        allowed=judgement.allowed,
+    )
+
+
+def _given(case: Case, name: str, signed: Signed) -> Given:
+    person = case.before.people.get(name)
+    limit = signed.approval.signed_at + timedelta(days=case.before.policy.approval_days)
+    until = min(signed.approval.expires_at, limit)
+    roles = tuple(sorted(person.roles)) if person else ()
+    return Given(name, roles, signed.sha256, signed.approval.signed_at, until)
+
+
+def _needs(case: Case, approvers: tuple[Approver, ...]) -> tuple[Need, ...]:
+    there = {item.name for item in approvers}
+    others = [person for person in case.before.people.values() if person.name not in there and person.keys]
+    anyone = tuple(sorted(person.name for person in others))
+    names: list[str | None] = [*sorted(there), None, None]
+    two = tuple(Place("anyone", name) for name in names[: max(2, len(there))])
+    needs = [Need("two-people", two, anyone if len(there) < 2 else ())]
+    roles = [item.roles for item in approvers]
+    for rule in applying(case.before, case.change.paths):
+        wanted = places(rule.people)
+        filled = assign(roles, wanted).filled
+        seats = tuple(
+            Place(role, approvers[filled[index]].name if index in filled else None) for index, role in enumerate(wanted)
+        )
+        full = len(filled) == len(wanted)
+        needs.append(Need(rule.name, seats, () if full else could_help(roles, wanted, others)))
+    return tuple(needs)
+
+
+def _policy_needs(case: Case, approvers: tuple[Approver, ...], refused: tuple[Problem, ...]) -> tuple[Need, ...]:
+    """What the policy holds against the change only because of who has not approved yet."""
+    final = {item.message for item in refused}
+    open_ = [item for item in case.transition(approvers) if item.message not in final]
+    there = {item.name for item in approvers}
+    needs: list[Need] = []
+    for item in open_:
+        helpers = [
+            one.name
+            for one in _everybody(case)
+            if one.name not in there
+            and item.message not in {other.message for other in case.transition((*approvers, one))}
+        ]
+        needs.append(
+            Need("policy", (Place("an approver whom the policy asks for", None),), tuple(helpers), item.message)
+        )
+    return tuple(needs)
+
+
+def _everybody(case: Case) -> tuple[Approver, ...]:
+    return tuple(
+        Approver(person.name, frozenset(person.roles), person.name)
+        for person in sorted(case.before.people.values(), key=lambda person: person.name)
+        if person.keys
+    )

@@ -1,0 +1,85 @@
+"""Plan -> JSON: everything, for tools. Field names do not change their meaning."""
+
+from __future__ import annotations
+
+import json
+
+from compiler.diagnostics.as_json import as_json as diagnostics_as_json
+from compiler.plan import Plan, Point
+from compiler.plan_resources import Effect
+from runtime.contract.canonical import JSON
+
+
+def as_json(plan: Plan) -> str:
+    """Return the plan as JSON text."""
+    return json.dumps(value_of(plan), indent=2, ensure_ascii=False) + "\n"
+
+
+def value_of(plan: Plan) -> JSON:
+    """Return the plan as a JSON value."""
+    effects, consent, forecast = plan.effects, plan.consent, plan.forecast
+    return {
+        "sound": plan.sound,
+        "approved": plan.approved,
+        "branch": plan.branch,
+        "base": _point(plan.base),
+        "head": _point(plan.head),
+        "change": {
+            "sha256": plan.change.digest,
+            "empty": plan.change.empty,
+            "inputs": [list(row) for row in plan.change.inputs],
+            "bundle": [list(row) for row in plan.change.bundle],
+        },
+        "resources": [
+            {
+                "operation": item.operation.value,
+                "kind": item.kind,
+                "name": item.name,
+                "path": item.path,
+                "differences": [one.to_json() for one in item.differences],
+                "effects": [_effect(one) for one in item.effects],
+            }
+            for item in effects.resources
+        ],
+        "inputs": [{"operation": item.operation.value, "path": item.path} for item in effects.inputs],
+        "objects": [
+            {
+                "operation": {"add": "create", "alter": "update", "remove": "delete"}[item.operation.value],
+                "target": item.id.target,
+                "type": item.id.type,
+                "name": item.id.name,
+                "tenant": item.tenant,
+                "wave": item.wave,
+                "differences": [one.to_json() for one in item.differences],
+            }
+            for item in effects.objects
+        ],
+        "releases": list(plan.releases),
+        "problems": [
+            *json.loads(diagnostics_as_json(plan.problems)),
+            *(
+                {"code": "MC0740", "severity": "error", "rule": item.rule, "message": item.message}
+                for item in (() if consent is None else consent.against)
+            ),
+        ],
+        "approvals": None if consent is None else consent.to_json(),
+        "landed": [
+            {"commit": item.commit, "subject": item.subject, "taken": item.taken, "meets": list(item.meets)}
+            for item in plan.landed
+        ],
+        "forecast": None
+        if forecast is None
+        else {"same": forecast.same, "differs": list(forecast.differs), "errors": list(forecast.errors)},
+    }
+
+
+def _point(point: Point) -> JSON:
+    return {"commit": point.commit, "name": point.name, "subject": point.subject, "source": point.source}
+
+
+def _effect(effect: Effect) -> JSON:
+    return {
+        "path": effect.path,
+        "operation": effect.operation.value,
+        "differences": [one.to_json() for one in effect.differences],
+    }

@@ -1,0 +1,116 @@
+"""Plan -> Markdown, fit for a comment on a pull request. The form is `templates/plan.md.jinja`.
+
+Rules kept: content of files never becomes Markdown or HTML: what has a meaning there is escaped; at most eight fields a
+row and 60,000 characters in all, because forges refuse longer comments.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from compiler.plan import Plan
+from compiler.plan_consent import Need
+from compiler.plan_differences import Difference, Operation
+from compiler.plan_resources import ObjectChange, ResourceChange
+from compiler.plan_text import shown, value_of
+from runtime.contract.instant import text as moment
+
+_FIELDS = 8
+_MAX_CHARACTERS = 60_000
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+.!|<>~@&-])")
+_PLAIN = re.compile(r"[A-Za-z0-9 ,:;/='\"%]*")
+
+
+def as_markdown(plan: Plan) -> str:
+    """Return the plan as Markdown."""
+    text = _template().render(
+        plan=plan,
+        verdict=_verdict(plan),
+        against=() if plan.consent is None else plan.consent.against,
+        objects=_objects(plan),
+        sign={Operation.ADD: "`+`", Operation.ALTER: "`~`", Operation.REMOVE: "`-`"},
+    )
+    text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    if len(text) <= _MAX_CHARACTERS:
+        return text
+    return text[:_MAX_CHARACTERS].rsplit("\n", 1)[0] + "\n\n… cut off here; `conductor plan` shows all of it.\n"
+
+
+@cache
+def _template() -> Template:
+    # Markdown is no HTML: values are escaped by the filters `cell` and `code`, each where it stands
+    environment = Environment(  # noqa: S701 -- see above
+        loader=PackageLoader("compiler", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    environment.filters |= {
+        "cell": _cell,
+        "code": _code,
+        "fields": _fields,
+        "attributes": _attributes,
+        "seats": _seats,
+        "moment": moment,
+    }
+    return environment.get_template("plan.md.jinja")
+
+
+def _verdict(plan: Plan) -> str:
+    if plan.consent is None:
+        return "❔ No genesis yet: nobody can approve." if plan.sound else "❌ This cannot be taken as it is."
+    if not plan.sound:
+        return "❌ This cannot be taken, whoever approves it."
+    if plan.approved:
+        return "✅ Approved: the agent takes it once it is merged."
+    people = ", ".join(plan.consent.people)
+    return f"⏳ Approvals are missing. Could give them: {_cell(people) or 'nobody'}."
+
+
+def _objects(plan: Plan) -> str:
+    words = {Operation.ADD: "create", Operation.ALTER: "update", Operation.REMOVE: "delete"}
+    operations = [item.operation for item in plan.effects.objects] + [Operation.ALTER] * len(plan.releases)
+    return "Objects: " + ", ".join(
+        f"{operations.count(key)} to {word}" for key, word in words.items() if key in operations
+    )
+
+
+def _fields(item: ResourceChange) -> str:
+    return "" if item.operation is Operation.REMOVE else _told(item.differences)
+
+
+def _attributes(item: ObjectChange) -> str:
+    return "" if item.operation is Operation.REMOVE else _told(item.differences)
+
+
+def _told(differences: tuple[Difference, ...]) -> str:
+    lines = [_difference(item) for item in differences[:_FIELDS]]
+    if len(differences) > _FIELDS:
+        lines.append(f"… {len(differences) - _FIELDS} more")
+    return "<br>".join(lines)
+
+
+def _difference(item: Difference) -> str:
+    field, before, after = (f"`{_code(text)}`" for text in (item.field, value_of(item.before), value_of(item.after)))
+    match item.operation:
+        case Operation.ADD:
+            return f"{field} {after}"
+        case Operation.REMOVE:
+            return f"{field} {before} → left out"
+        case Operation.ALTER:
+            return f"{field} {before} → {after}"
+
+
+def _seats(need: Need) -> str:
+    return _cell(", ".join(f"{place.role} ({place.person or 'missing'})" for place in need.places))
+
+
+def _cell(text: str) -> str:
+    """Text that means only itself, also in a table."""
+    text = shown(text)
+    return text if _PLAIN.fullmatch(text) else _SPECIAL.sub(r"\\\1", text)
+
+
+def _code(text: str) -> str:
+    """Text between two backticks, also in a table."""
+    return shown(text).replace("`", "'").replace("|", "\\|") or " "

@@ -1,0 +1,246 @@
+"""Plan -> text for a reviewer with two minutes: what it does, what speaks against it, who is still needed.
+
+Rules kept: the same facts as JSON has, shortened where they are many and saying so; nothing that a file's content could
+use to draw on the terminal (control characters are escaped); colour only where asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from compiler.diagnostics.full import full
+from compiler.plan import Landed, Plan
+from compiler.plan_consent import Consent, Need
+from compiler.plan_differences import Difference, Operation
+from compiler.plan_resources import Effect, ResourceChange
+from runtime.contract.canonical import JSON
+from runtime.contract.instant import text as moment
+
+_FIELDS, _RENDERED, _VALUE, _LANDED, _PEOPLE = 12, 6, 72, 5, 4
+_SIGNS = {Operation.ADD: "+", Operation.ALTER: "~", Operation.REMOVE: "-"}
+_RED, _GREEN, _YELLOW, _CYAN, _BOLD, _DIM = "31", "32", "33", "36", "1", "2"
+_TINTS = {Operation.ADD: _GREEN, Operation.ALTER: _YELLOW, Operation.REMOVE: _RED}
+_DONE = {Operation.ADD: "create", Operation.ALTER: "update", Operation.REMOVE: "delete"}
+
+
+def as_text(plan: Plan, *, colour: bool = False) -> str:
+    """Return the plan as text."""
+    return "".join(f"{line}\n".replace(" \n", "\n") for line in _Text(plan, Paint(on=colour)).lines())
+
+
+class Paint:
+    """Colours, or none."""
+
+    def __init__(self, *, on: bool) -> None:
+        self.on = on
+
+    def __call__(self, text: str, *codes: str) -> str:
+        """Return the text in a colour."""
+        return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if self.on and codes else text
+
+
+class _Text:
+    def __init__(self, plan: Plan, paint: Paint) -> None:
+        self.plan = plan
+        self.paint = paint
+
+    def lines(self) -> Iterator[str]:
+        plan = self.plan
+        base, head = plan.base, plan.head
+        yield self.paint(f"{shown(base.name)} → {shown(head.name)}", _BOLD) + f"  {shown(head.subject)}"
+        if plan.change.empty:
+            yield "Nothing changes: both have the same manifest."
+            return
+        yield self.paint(f"change sha256:{plan.change.digest}", _DIM)
+        yield from self.resources()
+        yield from self.objects()
+        yield from self.problems()
+        yield from self.consent()
+        yield from self.landed()
+
+    def heading(self, title: str, summary: str) -> Iterator[str]:
+        yield ""
+        yield f"{self.paint(title, _BOLD)}  {summary}" if summary else self.paint(title, _BOLD)
+
+    def resources(self) -> Iterator[str]:
+        effects = self.plan.effects
+        written = [item for item in effects.resources if item.path is not None]
+        caused = [item for item in effects.resources if item.path is None]
+        operations = Counter([*(item.operation for item in written), *(item.operation for item in effects.inputs)])
+        words = ((Operation.ADD, "added"), (Operation.ALTER, "altered"), (Operation.REMOVE, "removed"))
+        yield from self.heading(
+            "Resources", ", ".join(f"{operations[key]} {word}" for key, word in words if operations[key])
+        )
+        for item in written:
+            yield from self.resource(item)
+        for other in effects.inputs:
+            more = f"  {other.lines[0]} lines in, {other.lines[1]} out" if other.lines else ""
+            yield f"  {self.sign(other.operation)} {shown(other.path)}{self.paint(more, _DIM)}"
+        if caused:
+            yield from self.heading("Altered by what they refer to", str(len(caused)))
+        for item in caused:
+            yield from self.resource(item)
+
+    def resource(self, item: ResourceChange) -> Iterator[str]:
+        where = self.paint(shown(item.path), _DIM) if item.path else ""
+        yield f"  {self.sign(item.operation)} {item.kind} {self.paint(shown(item.name), _BOLD)}  {where}"
+        if item.operation is Operation.REMOVE:
+            return
+        yield from self.fields(item.differences)
+        for effect in item.effects:
+            if told := _told(effect, item.operation):
+                yield self.paint(f"      so {shown(effect.path)}", _DIM)
+                yield from self.fields(told, _RENDERED, indent=8)
+
+    def objects(self) -> Iterator[str]:
+        objects, releases = self.plan.effects.objects, self.plan.releases
+        operations = Counter(item.operation for item in objects)
+        operations[Operation.ALTER] += len(releases)
+        summary = ", ".join(f"{operations[key]} to {word}" for key, word in _DONE.items() if operations[key])
+        yield from self.heading("Objects", summary or "none")
+        rows = [(item.id.target, item.id.type, item.id.name) for item in objects]
+        rows += [(name, "release", "current") for name in releases]
+        widths = [max((len(row[index]) for row in rows), default=0) for index in range(2)]
+        for item in objects:
+            yield self.object_line(item.operation, item.id, widths)
+            yield from self.fields(item.differences if item.operation is not Operation.REMOVE else ())
+        for name in releases:
+            line = self.object_line(Operation.ALTER, (name, "release", "current"), widths)
+            yield line + self.paint(f"  {_count(len(self.plan.effects.files), 'file')} of config/ and policy/", _DIM)
+
+    def object_line(self, operation: Operation, row: Iterable[str], widths: list[int]) -> str:
+        target, kind, name = row
+        return f"  {self.sign(operation)} {target:<{widths[0]}}  {kind:<{widths[1]}}  {name}"
+
+    def fields(self, differences: tuple[Difference, ...], most: int = _FIELDS, *, indent: int = 6) -> Iterator[str]:
+        told = differences if len(differences) <= most + 1 else differences[:most]
+        width = min(44, max((len(item.field) for item in told), default=0))
+        for item in told:
+            old, new = self.paint(value_of(item.before), _RED), self.paint(value_of(item.after), _GREEN)
+            value = {
+                Operation.ADD: new,
+                Operation.REMOVE: f"{old} → left out",
+                Operation.ALTER: f"{old} → {new}",
+            }[item.operation]
+            yield f"{'':{indent}}{shown(item.field):<{width}}  {value}"
+        if len(differences) > len(told):
+            yield self.paint(f"{'':{indent}}… {len(differences) - len(told)} more: --format json has them all", _DIM)
+
+    def problems(self) -> Iterator[str]:
+        plan = self.plan
+        against = () if plan.consent is None else plan.consent.against
+        if plan.problems or against:
+            yield from self.heading("Against it", "no approval mends this")
+        if plan.problems:
+            yield from full(plan.problems, plan.sources, colour=self.paint.on).rstrip("\n").split("\n")
+        for problem in against:
+            yield f"  {self.paint('✗', _RED)} {problem.rule}: {shown(problem.message)}"
+
+    def consent(self) -> Iterator[str]:
+        consent = self.plan.consent
+        if consent is None:
+            yield from self.heading("Approvals", "none can be given: no genesis yet")
+            yield "  = help: two people start the history: conductor genesis --person NAME --key FILE"
+            return
+        yield from self.heading("Approvals", self.standing(consent))
+        width = max((len(item.person) for item in consent.given), default=0)
+        for item in consent.given:
+            roles = ", ".join(item.roles)
+            until = self.paint(f"signed {moment(item.signed_at)}, holds until {moment(item.until)}", _DIM)
+            yield f"  {self.paint('✓', _GREEN)} {item.person:<{width}}  {roles}  {until}"
+        longest = max((len(need.rule) for need in consent.needs), default=0)
+        for need in consent.needs:
+            yield from self.need(need, longest)
+        for problem in consent.rejected:
+            yield f"  {self.paint('!', _YELLOW)} {shown(problem.message)}"
+
+    def need(self, need: Need, width: int) -> Iterator[str]:
+        mark = self.paint("✓", _GREEN) if need.met else self.paint("·", _YELLOW)
+        seats = ", ".join(
+            f"{place.role} ({place.person})" if place.person else self.paint(f"{place.role} missing", _YELLOW)
+            for place in need.places
+        )
+        yield f"  {mark} {need.rule:<{width}}  {seats}"
+        if need.reason:
+            yield f"    {'':<{width}}  {shown(need.reason)}"
+        if not need.met:
+            yield f"    {'':<{width}}  {self.paint('could: ', _DIM)}{_names(need.could)}"
+
+    def standing(self, consent: Consent) -> str:
+        if consent.allowed:
+            return self.paint("complete", _GREEN)
+        if self.plan.problems or consent.against:
+            return self.paint("of no use as it is", _RED)
+        missing = len(consent.missing)
+        return self.paint(f"{_count(missing, 'rule')} not met yet", _YELLOW) if missing else self.paint("not met", _RED)
+
+    def landed(self) -> Iterator[str]:
+        landed, forecast = self.plan.landed, self.plan.forecast
+        if not landed:
+            return
+        yield from self.heading("Since then on " + shown(self.plan.branch), _count(len(landed), "commit"))
+        for item in landed[-_LANDED:]:
+            yield self.commit(item)
+        if len(landed) > _LANDED:
+            yield self.paint(f"  … and {len(landed) - _LANDED} before", _DIM)
+        if forecast is None:
+            return
+        if forecast.same:
+            yield f"  {self.paint('✓', _GREEN)} merged now, it would still be this very change"
+        elif forecast.errors:
+            yield f"  {self.paint('✗', _RED)} merged now, it would not compile: {shown(forecast.errors[0])}"
+        else:
+            yield (
+                f"  {self.paint('✗', _RED)} merged now, it would be another change "
+                f"({_few(forecast.differs)}): merge {shown(self.plan.branch)} into it before it is approved"
+            )
+
+    def commit(self, item: Landed) -> str:
+        state = self.paint("taken", _GREEN) if item.taken else self.paint("pending", _YELLOW)
+        meets = self.paint(f"  meets this change at {_few(item.meets)}", _RED) if item.meets else ""
+        return f"  {item.commit[:12]}  {state:<7}  {shown(item.subject)}{meets}"
+
+    def sign(self, operation: Operation) -> str:
+        return self.paint(_SIGNS[operation], _TINTS[operation])
+
+
+def shown(text: str | None) -> str:
+    """Return a text as it may go to a terminal: what is not printable is escaped."""
+    text = text or ""
+    return text if text.isprintable() else text.encode("unicode_escape", "backslashreplace").decode()
+
+
+def value_of(value: JSON) -> str:
+    """Return a value in a line: plain words as they are, the rest as JSON, cut where it is long."""
+    plain = isinstance(value, str) and value != "" and value == value.strip()
+    text = shown(value) if plain else json.dumps(value, ensure_ascii=False, default=str)
+    text = shown(text)
+    return text if len(text) <= _VALUE else f"{text[: _VALUE - 1]}…"
+
+
+def _told(effect: Effect, operation: Operation) -> tuple[Difference, ...]:
+    """What of a rendered file is worth a line: dashboards and alerts follow from the rest and would drown it."""
+    parts = effect.path.split("/")
+    own = len(parts) == 4 and parts[0] == "config" and parts[2] not in {"dashboard", "alerts"}
+    if own:
+        return tuple(item for item in effect.differences if item.field != "name")
+    if operation is Operation.ALTER and parts[-1] != "data.json":
+        return (Difference(Operation.ALTER, effect.path, "as it was", _count(len(effect.differences), "field")),)
+    return ()
+
+
+def _names(names: tuple[str, ...]) -> str:
+    if not names:
+        return "nobody"
+    more = f" and {len(names) - _PEOPLE} more" if len(names) > _PEOPLE else ""
+    return ", ".join(names[:_PEOPLE]) + more
+
+
+def _few(paths: tuple[str, ...]) -> str:
+    return shown(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
