@@ -13,6 +13,7 @@ from compiler import rego
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostic, Diagnostics, Label, Span
 from compiler.domains.domain import Domain, Model, Resource, Spec
+from compiler.domains.governance.kinds import ROLES
 from compiler.nodes import Mapping as MappingNode
 from compiler.nodes import Pointer
 
@@ -30,13 +31,12 @@ def check(
 ) -> CheckedModel:
     """Ask every rule."""
     domains = tuple(domains)
-    earlier = {span.path for item in diagnostics for span in _spans(item)}
     found = Diagnostics()
     for domain in domains:
         domain.check(model, found)
-    spoken_of = earlier | {item.primary.span.path for item in found}
+    spoken_of = model.doubtful | {item.primary.span.path for item in found}
     _ask_policy(model, files, domains, spoken_of, found)
-    diagnostics.extend(item for item in found if earlier.isdisjoint(span.path for span in _spans(item)))
+    diagnostics.extend(item for item in found if model.doubtful.isdisjoint(span.path for span in _spans(item)))
     return CheckedModel(model, sound=not diagnostics.failed)
 
 
@@ -45,7 +45,11 @@ def _spans(item: Diagnostic) -> Iterable[Span]:
 
 
 def _ask_policy(
-    model: Model, files: Mapping[str, bytes], domains: Iterable[Domain], spoken_of: set[str], diagnostics: Diagnostics
+    model: Model,
+    files: Mapping[str, bytes],
+    domains: Iterable[Domain],
+    spoken_of: frozenset[str],
+    diagnostics: Diagnostics,
 ) -> None:
     wasm = rego.check(files, diagnostics)
     if wasm is None:
@@ -96,5 +100,8 @@ def _place(resource: Resource[Spec], pointer: str) -> Span:
 
 
 def _roles(model: Model) -> set[str]:
+    """Roles that somebody has. Whoever could not be read may have any: one mistake is not one more at every flag."""
+    if not model.whole("Person"):
+        return set(ROLES)
     people = model.resources.get("Person", {})
     return {role for person in people.values() for role in getattr(person.spec, "roles", ())}

@@ -35,13 +35,25 @@ DROPS = 4
 """How often what is wrong is left out before a resource is given up."""
 
 
+@dataclass(frozen=True)
+class Husk:
+    """A resource with a mistake without which it is none: its name and references are still looked at."""
+
+    kind: Kind
+    name: str
+    document: Document
+
+
 @dataclass
 class Resources:
-    """What was read. `declared`: kind -> name -> the path that declares it, also of what could not be read."""
+    """What was read. `husks` are resources whose spec could not be made; `declared`: kind -> name -> the path that
+    declares it, also of what could not be read; `doubtful` are paths of resources without what is wrong in them."""
 
     resources: list[Resource[Spec]] = field(default_factory=list)
+    husks: list[Husk] = field(default_factory=list)
     declared: dict[str, dict[str, str]] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)
 
     def declare(self, kind: str, name: str, path: str) -> None:
         """Note that a name exists."""
@@ -58,16 +70,22 @@ def decode(
     result = Resources()
     by_name = {kind.name: kind for kind in kinds}
     for path, document in (*documents.items(), *((path, None) for path in refused)):
-        resource = None if document is None else _Decoder(document, by_name, diagnostics).resource()
+        decoder = None if document is None else _Decoder(document, by_name, diagnostics)
+        resource = None if decoder is None else decoder.resource()
+        # a wrong name is one finding, and not one more wherever the right one is used
+        named = list(_by_path(path, kinds if resource is None else (resource.kind,)))
         if resource is not None:
-            result.resources.append(resource)
-            result.declare(resource.kind.name, resource.name, path)
-            for kind, name in _by_path(path, (resource.kind,)):
-                result.declare(kind, name, path)  # a wrong name is one finding, and not one more wherever it is used
-            continue
-        for kind, name in _by_path(path, kinds):
+            named.append((resource.kind.name, resource.name))
+        for kind, name in named:
             result.declare(kind, name, path)
-            result.incomplete.add(kind)
+        if isinstance(resource, Resource):
+            result.resources.append(resource)
+            if resource.document.doubtful or (decoder is not None and decoder.dropped):
+                result.doubtful.add(path)
+            continue
+        if resource is not None:
+            result.husks.append(resource)
+        result.incomplete.update(kind for kind, _ in named)
     return result
 
 
@@ -87,8 +105,9 @@ class _Decoder:
         self.kinds = kinds
         self.diagnostics = diagnostics
         self.secrets: frozenset[Span] = frozenset()
+        self.dropped = False
 
-    def resource(self) -> Resource[Spec] | None:
+    def resource(self) -> Resource[Spec] | Husk | None:
         root = self.document.root
         before = len(self.diagnostics)
         self.unknown_keys(root, ROOT_KEYS)
@@ -101,7 +120,9 @@ class _Decoder:
         name, labels, description = metadata
         self.folder(kind, name, len(self.diagnostics) == before)
         spec = self.spec(kind, root.entries.get("spec"))
-        return None if spec is None else Resource(kind, name, labels, description, spec, self.document)
+        if spec is None:
+            return Husk(kind, name, self.document)
+        return Resource(kind, name, labels, description, spec, self.document)
 
     def first_key(self) -> Span:
         """Where a finding about the whole document points."""
@@ -205,13 +226,15 @@ class _Decoder:
             self.add(codes.WRONG_TYPE, "spec is a mapping", entry, None)
             return None
         value = plain(node)
+        misspelt = False
         for turn in range(DROPS):
             try:
                 return kind.spec.model_validate_json(json.dumps(value, ensure_ascii=False), strict=True)
             except ValidationError as error:
                 errors = error.errors(include_url=False, include_input=False)
                 if turn == 0:
-                    report(errors, kind.spec, self.document, self.secrets, self.diagnostics)
+                    misspelt = report(errors, kind.spec, self.document, self.secrets, self.diagnostics)
+                self.dropped |= any(item["type"] != "extra_forbidden" for item in errors) or misspelt
                 if not _dropped(value, [item["loc"] for item in errors]):
                     return None
         return None

@@ -56,9 +56,9 @@ def report(
     document: Document,
     secrets: frozenset[Span],
     diagnostics: Diagnostics,
-) -> None:
-    """Add a finding for each mistake that pydantic found below `spec`."""
-    _Reporter(model, document, document.doubtful | secrets, diagnostics).report(errors)
+) -> bool:
+    """Add a finding for each mistake that pydantic found below `spec`; say whether a known key was misspelt."""
+    return _Reporter(model, document, document.doubtful | secrets, diagnostics).report(errors)
 
 
 class _Reporter:
@@ -70,7 +70,7 @@ class _Reporter:
         self.quiet = quiet
         self.diagnostics = diagnostics
 
-    def report(self, errors: Sequence[ErrorDetails]) -> None:
+    def report(self, errors: Sequence[ErrorDetails]) -> bool:
         misspelt = self.unknown_keys([error for error in errors if error["type"] == "extra_forbidden"])
         self.missing_keys([error for error in errors if error["type"] == "missing"], misspelt)
         by_place: dict[Pointer, list[ErrorDetails]] = {}
@@ -80,6 +80,7 @@ class _Reporter:
         for place, found in by_place.items():
             if not self.is_quiet(place):
                 self.value(place, found)
+        return bool(misspelt)
 
     def unknown_keys(self, errors: Iterable[ErrorDetails]) -> set[Pointer]:
         """Report unknown keys; return the places that they misspell."""

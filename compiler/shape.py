@@ -35,13 +35,16 @@ def fields_at(model: type[BaseModel], place: Iterable[str | int]) -> frozenset[s
 
 
 @cache
-def references(model: type[BaseModel]) -> tuple[tuple[Path, str], ...]:
+def references(model: type[BaseModel]) -> tuple[tuple[Path, RefersTo], ...]:
     """Paths in a model that hold names of resources, and of which kind."""
     return tuple(_references(model, (), frozenset()))
 
 
 def named(value: Any, path: Path, at: Pointer = ()) -> Iterator[tuple[Pointer, str, bool]]:
-    """Every name that stands at a path of a value: where, the name, and whether it is the key there."""
+    """Every name that stands at a path of a model, or of plain JSON: where, the name, and whether it is the key there.
+
+    Plain JSON may have another shape than the model; what does not fit holds no name.
+    """
     if value is None:
         return
     if not path:
@@ -49,32 +52,35 @@ def named(value: Any, path: Path, at: Pointer = ()) -> Iterator[tuple[Pointer, s
             yield at, value, False
         elif isinstance(value, MappingOf):
             yield from (((*at, key), key, True) for key in value)
-        else:
-            yield from (((*at, index), item, False) for index, item in enumerate(value))
+        elif isinstance(value, tuple | list):
+            yield from (((*at, index), item, False) for index, item in enumerate(value) if isinstance(item, str))
     elif isinstance(path[0], str):
-        yield from named(getattr(value, path[0], None), path[1:], (*at, path[0]))
-    else:
-        pairs = value.items() if isinstance(value, MappingOf) else enumerate(value)
-        for key, item in pairs:
+        inner = value.get(path[0]) if isinstance(value, dict) else getattr(value, path[0], None)
+        yield from named(inner, path[1:], (*at, path[0]))
+    elif isinstance(value, MappingOf):
+        for key, item in value.items():
             yield from named(item, path[1:], (*at, key))
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            yield from named(item, path[1:], (*at, index))
 
 
-def _references(shape: Any, path: Path, above: frozenset[Any]) -> Iterator[tuple[Path, str]]:
+def _references(shape: Any, path: Path, above: frozenset[Any]) -> Iterator[tuple[Path, RefersTo]]:
     if get_origin(shape) is Annotated:
-        yield from ((path, item.kind) for item in shape.__metadata__ if isinstance(item, RefersTo))
+        yield from ((path, item) for item in shape.__metadata__ if isinstance(item, RefersTo))
         yield from _references(get_args(shape)[0], path, above)
     elif _is_model(shape):
         if shape in above:
             return
         for name, field in shape.model_fields.items():
-            yield from (((*path, name), item.kind) for item in field.metadata if isinstance(item, RefersTo))
+            yield from (((*path, name), item) for item in field.metadata if isinstance(item, RefersTo))
             yield from _references(field.annotation, (*path, name), above | {shape})
     elif _is_union(shape):
         for branch in get_args(shape):
             yield from _references(branch, path, above)
     elif isinstance(get_origin(shape), type) and issubclass(get_origin(shape), MappingOf):
         key, value = get_args(shape)
-        yield from ((path, kind) for inner, kind in _references(key, path, above) if inner == path)
+        yield from ((path, item) for inner, item in _references(key, path, above) if inner == path)
         yield from _references(value, (*path, Every.ITEM), above)
     else:
         for argument in get_args(shape):

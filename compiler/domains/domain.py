@@ -32,6 +32,8 @@ class RefersTo:
     """
 
     kind: str
+    followed: bool = True
+    """Whether rules or rendering look into what is named: a resource whose name leads nowhere is then left out."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ class Model:
 
     resources: Mapping[str, Mapping[str, Resource[Spec]]]
     incomplete: frozenset[str] = frozenset()
-    """Kinds of which something could not be read, or refers to nothing."""
+    """Kinds of which a resource is left out: it could not be read, or refers to nothing where a rule would follow."""
+    doubtful: frozenset[str] = frozenset()
+    """Paths of resources that are here without what is wrong in them: `check` says nothing more about them."""
     _made: dict[Callable[[Model], object], object] = field(default_factory=dict, compare=False, repr=False)
 
     def once(self, make: Callable[[Model], T]) -> T:

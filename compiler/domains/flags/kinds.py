@@ -102,10 +102,10 @@ class FlagSpec(Spec):
         description="The variant served when the flag is stopped or cannot be evaluated.", examples=["disabled"]
     )
     targeting: tuple[TargetingRule, ...] = Field((), description="Asked in order; the first that holds decides.")
-    tenants: dict[Annotated[str, RefersTo("Tenant")], str] = Field(
+    tenants: dict[Annotated[str, RefersTo("Tenant", followed=False)], str] = Field(
         {}, description="Tenant -> variant, before every rule.", examples=[{"acme-retail": "enabled"}]
     )
-    owner: Annotated[str, RefersTo("Person")] = Field(
+    owner: Annotated[str, RefersTo("Person", followed=False)] = Field(
         description="The Person who answers for it.", examples=["priya-raman"]
     )
     reason: str = Field(
