@@ -93,7 +93,9 @@ class Opa:
                 return
             coverage = self._run(folder, "test", "--coverage", "--threshold", "100", *sorted(files))
             if coverage.returncode:
-                yield from _unreached(coverage)
+                # below the threshold OPA gives no report, only the number
+                yield from _unreached(self._run(folder, "test", "--coverage", *sorted(files)))
+                yield _text(coverage)
 
     def count(self, rego: Mapping[str, bytes], tests: Mapping[str, bytes]) -> int:
         """How many tests there are."""
@@ -147,7 +149,7 @@ def _text(done: subprocess.CompletedProcess[bytes]) -> str:
 
 def _unreached(coverage: subprocess.CompletedProcess[bytes]) -> Iterator[str]:
     """Every line that no test reaches."""
-    report, _ = json.JSONDecoder().raw_decode(coverage.stdout.decode() or "{}")
+    report = json.loads(coverage.stdout or "{}")
     for path, file in sorted(report.get("files", {}).items()):
         rows = {
             row for part in file.get("not_covered", ()) for row in range(part["start"]["row"], part["end"]["row"] + 1)
