@@ -51,7 +51,7 @@ class Outcome:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What the last result says of actions that were not done."""
+        """What the last result says of actions that failed."""
         results = [entry.statement.predicate for entry in self.entries]
         last = next((item for item in reversed(results) if isinstance(item, Result)), None)
         return () if last is None else tuple(item.message or "" for item in last.outcomes if item.outcome == "failed")
@@ -59,9 +59,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether an action failed that has not been done since."""
-        results = [entry.statement.predicate for entry in self.entries]
-        last = next((item for item in reversed(results) if isinstance(item, Result)), None)
-        return self.waiting or (last is not None and any(item.outcome != "done" for item in last.outcomes))
+        return self.waiting or bool(self.failures)
 
 
 def once(world: World, *, known: State | None = None, patient: bool = False) -> Outcome:

@@ -10,6 +10,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -109,6 +110,15 @@ class Agents:
     def once(self, where: Installation, **how: Any) -> Run:
         """Start one and wait for it."""
         return self.wait(self.start(where, **how))
+
+    def again(self, where: Installation, **how: Any) -> Run:
+        """Start one after another that was killed: the server may take a moment to see that the lock is free."""
+        deadline = time.monotonic() + 20
+        while True:
+            run = self.once(where, **how)
+            if run.state != "ended" or run.answer["error"] != "BusyError":
+                return run
+            assert time.monotonic() < deadline, run.answer
 
     def _tell(self, job: dict[str, Any]) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
