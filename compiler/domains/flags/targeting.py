@@ -2,7 +2,7 @@
 
 The readable form asks its rules in order; JsonLogic nests them: `{"if": [condition, then, else]}`, with exactly three
 arguments, as flagd's schema wants it. `null` at the end is flagd's word for "the default variant".
-Rules kept: weights are integers, exactly in the ratio of the decimals that were written; a comparison of numbers
+Rules kept: values are compared with their types (`1` is not `"1"`); weights are integers, exactly in the ratio of the decimals that were written; a comparison of numbers
 never holds for an attribute that is missing.
 """
 
@@ -64,9 +64,9 @@ def _condition(condition: Condition) -> JSON:
     comparison, operand = condition.comparison
     match comparison:
         case "equals":
-            return {"==": [value, operand]}
+            return {"===": [value, operand]}
         case "not_equals":
-            return {"!=": [value, operand]}
+            return {"!==": [value, operand]}
         case "one_of":
             return {"in": [value, list(operand)]}
         case "none_of":
