@@ -2,8 +2,8 @@
 
 The readable form asks its rules in order; JsonLogic nests them: `{"if": [condition, then, else]}`, with exactly three
 arguments, as flagd's schema wants it. `null` at the end is flagd's word for "the default variant".
-Rules kept: values are compared with their types (`1` is not `"1"`); weights are integers, exactly in the ratio of the decimals that were written; a comparison of numbers
-never holds for an attribute that is missing.
+Rules kept: values are compared with their types (`1` is not `"1"`); a comparison of numbers never holds for an
+attribute that is missing; weights are integers, exactly in the ratio of the decimals that were written.
 """
 
 from __future__ import annotations
