@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from runtime.contract.canonical import JSON, encode, sha256
 from runtime.contract.errors import ConductorError, FormatError
 from runtime.contract.policy_input import AllowInput, DenyInput, TransitionInput
-from runtime.policy.data import data_of
+from runtime.policy.data import data_text
 
 if TYPE_CHECKING:
     from opapywasm import OpaWasmPolicy
@@ -81,7 +81,7 @@ class Policy:
     @classmethod
     def of(cls, wasm: bytes, contents: Mapping[str, str]) -> Self:
         """Load the policy of a snapshot: its wasm, and the `policy/**/data.json` among its contents."""
-        return cls.load(wasm).with_data(data_of(contents))
+        return cls(_module(wasm), data_text(contents).encode())
 
     def with_data(self, data: Mapping[str, JSON]) -> Self:
         """Return the same policy over other data."""
