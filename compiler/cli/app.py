@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from compiler.cli.terminal import colourful
 from runtime.contract.errors import ConductorError
 from runtime.release import VERSION
 
@@ -109,7 +110,5 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def _complain(message: str, help_: str | None) -> None:
-    typer.secho("error", fg=typer.colors.RED, bold=True, nl=False, err=True)
-    typer.echo(f": {message}", err=True)
-    if help_:
-        typer.echo(f"  = help: {help_}", err=True)
+    word = "\x1b[1;31merror\x1b[0m" if colourful(sys.stderr) else "error"
+    sys.stderr.write(f"{word}: {message}\n" + (f"  = help: {help_}\n" if help_ else ""))

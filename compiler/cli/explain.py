@@ -44,9 +44,11 @@ def page(code: str) -> str:
     names = {item.name: item.id for item in ALL.values()}
     wanted = names.get(code.lower(), code.upper())
     if wanted not in ALL:
-        candidates = names if code[:2].upper() != "MC" else ALL
-        raise UsageError(f"there is no code `{code}`", help=did_you_mean(wanted, candidates, "codes look like MC0012"))
+        is_id = wanted.startswith("MC")
+        help_ = did_you_mean(wanted if is_id else code.lower(), ALL if is_id else names, "codes look like MC0012")
+        raise UsageError(f"there is no code `{code}`", help=help_)
     for folder in PAGES:
         if (folder / f"{wanted}.md").is_file():
-            return (folder / f"{wanted}.md").read_text(encoding="utf-8")
+            text = (folder / f"{wanted}.md").read_text(encoding="utf-8")
+            return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("<!--"))
     raise EnvironmentFailedError(f"the page of {wanted} is not installed", help="install the package anew")

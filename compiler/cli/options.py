@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Annotated, TextIO, TypeAlias
 
 import typer
 
+from compiler.cli.terminal import colourful
 from compiler.diagnostics.as_json import as_json
 from compiler.diagnostics.concise import concise
 from compiler.diagnostics.full import full
@@ -60,11 +60,6 @@ def today_or(given: date | None) -> date:
     return given if given is not None else datetime.now(tz=UTC).date()
 
 
-def colourful(stream: TextIO) -> bool:
-    """Whether to colour what goes to a stream (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
 def read_tree(repo: Path, rev: str | None) -> SourceTree:
     """Read the work tree, or a commit."""
     if rev is None:
@@ -86,3 +81,18 @@ def written(diagnostics: Diagnostics, tree: SourceTree, form: Format, stream: Te
             return concise(diagnostics)
 
     return full(diagnostics, tree.files, colour=colourful(stream or sys.stdout))
+
+
+__all__ = [
+    "HERE",
+    "Format",
+    "FormatOption",
+    "Repo",
+    "Rev",
+    "Today",
+    "colourful",
+    "parse_day",
+    "read_tree",
+    "today_or",
+    "written",
+]

@@ -1,0 +1,189 @@
+"""`conductor check`, `explain`, `build`, `--help`: what is printed where, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import pytest
+
+from compiler.cli import app
+from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.release import VERSION
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Conductor: TypeAlias = Callable[..., Ran]
+
+
+@pytest.fixture
+def conductor(capsys: pytest.CaptureFixture[str]) -> Conductor:
+    """The command line, in this process."""
+
+    def run(*arguments: str) -> Ran:
+        with pytest.raises(SystemExit) as ended:
+            app.run([*arguments])
+        captured = capsys.readouterr()
+        code = ended.value.code
+        return Ran(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the five folders, in no git repository."""
+    for folder in INPUT_FOLDERS:
+        shutil.copytree(ROOT / folder, tmp_path / "tree" / folder)
+    return tmp_path / "tree"
+
+
+def test_a_clean_tree_ends_with_0_and_one_line(conductor: Conductor, tree: Path) -> None:
+    ran = conductor("check", "--repo", str(tree), "--today", "2026-11-24")
+    assert ran == Ran(0, ran.out, "")
+    assert ran.out.endswith(" files: no errors, no warnings\n")
+
+
+def test_a_mistake_ends_with_1_and_shows_its_line(conductor: Conductor, tree: Path) -> None:
+    path = tree / "tenants" / "velora-retail.yaml"
+    path.write_text(path.read_text().replace("blueprint: standard", "blueprint: standart"))
+    ran = conductor("check", "--repo", str(tree), "--today", "2026-11-24")
+    assert ran.code == 1
+    assert "error[MC0012]: unknown blueprint `standart`" in ran.out
+    assert "did you mean `standard`?" in ran.out
+    assert ran.out.endswith(" files: 1 error, no warnings\n")
+
+
+def test_expired_flags_are_warnings_and_end_with_0(conductor: Conductor, tree: Path) -> None:
+    ran = conductor("check", "--repo", str(tree), "--today", "2031-01-01", "--format", "concise")
+    assert ran.code == 0
+    assert ran.out.splitlines()
+    assert all("warning[MC" in line and " has expired" in line for line in ran.out.splitlines())
+
+
+def test_json_is_a_list_of_findings_and_nothing_else(conductor: Conductor, tree: Path) -> None:
+    assert conductor("check", "--repo", str(tree), "--today", "2026-11-24", "--format", "json").out == "[]\n"
+    (tree / "tenants" / "notes.txt").write_text("x")
+    ran = conductor("check", "--repo", str(tree), "--today", "2026-11-24", "--format", "json")
+    assert ran.code == 1
+    (finding,) = json.loads(ran.out)
+    assert {"code", "severity", "message", "path", "line", "column", "help"} <= finding.keys()
+    assert (finding["code"], finding["severity"], finding["path"]) == ("MC0001", "error", "tenants/notes.txt")
+    assert (finding["line"], finding["column"]) == (1, 1)
+
+
+def test_a_folder_without_the_five_folders_is_wrong_usage(conductor: Conductor, tmp_path: Path) -> None:
+    ran = conductor("check", "--repo", str(tmp_path))
+    assert ran.code == 2
+    assert "has none of the folders spec, policies" in ran.err
+    assert "--repo DIR" in ran.err
+    assert ran.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "--today", "tomorrow"], "is no day"),
+        (["check", "--rev", "no-such-revision"], "there is no revision"),
+        (["check", "--format", "xml"], "xml"),
+        (["chekc"], "Did you mean 'check'?"),
+        (["build"], "--output"),
+        (["explain", "MC0000"], "there is no code `MC0000`"),
+        (["explain", "unknown-referense"], "did you mean `unknown-reference`?"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what(conductor: Conductor, arguments: list[str], said: str) -> None:
+    ran = conductor(*arguments)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_explain_prints_the_page_by_code_or_name(conductor: Conductor) -> None:
+    ran = conductor("explain", "mc0012")
+    assert ran.code == 0
+    assert ran.out.startswith("# MC0012: unknown-reference\n")
+    assert "<!--" not in ran.out
+    assert conductor("explain", "unknown-reference") == ran
+
+
+def test_help_lists_every_command_and_loads_none() -> None:
+    program = (
+        "import sys; from compiler.cli import app\n"
+        "try: app.run(['--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.stderr.write(' '.join(sorted(set(sys.modules) & {'yaml', 'pydantic', 'cryptography', 'psycopg'})))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stderr == ""
+    for name, (_, help_) in app.COMMANDS.items():
+        assert name in ran.stdout
+        assert help_[:30] in ran.stdout
+
+
+def test_version_is_the_release(conductor: Conductor) -> None:
+    assert conductor("--version").out == f"conductor {VERSION}\n"
+
+
+def test_build_writes_the_bundle_and_prints_the_manifests_digest(
+    conductor: Conductor, tree: Path, tmp_path: Path
+) -> None:
+    ran = conductor("build", "--repo", str(tree), "-o", str(tmp_path / "out"))
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("sha256:")
+    assert len(ran.out) == len("sha256:") + 65
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"config", "objects", "policy"}
+    assert [path.name for path in tmp_path.iterdir()].count("out") == 1
+
+
+def test_build_replaces_its_own_folder_and_leaves_nothing_of_it(
+    conductor: Conductor, tree: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    first = conductor("build", "--repo", str(tree), "-o", str(out))
+    (out / "config" / "stale.json").write_text("{}")
+    second = conductor("build", "--repo", str(tree), "-o", str(out))
+    assert first == second
+    assert not (out / "config" / "stale.json").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "tree"]
+
+
+def test_build_refuses_a_folder_that_holds_something_else(conductor: Conductor, tree: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "out" / "thesis.txt"
+    precious.parent.mkdir()
+    precious.write_text("four years")
+    ran = conductor("build", "--repo", str(tree), "-o", str(precious.parent))
+    assert ran.code == 2
+    assert "holds something else than a bundle" in ran.err
+    assert precious.read_text() == "four years"
+
+
+def test_build_writes_nothing_when_there_is_an_error(conductor: Conductor, tree: Path, tmp_path: Path) -> None:
+    (tree / "tenants" / "notes.txt").write_text("x")
+    ran = conductor("build", "--repo", str(tree), "-o", str(tmp_path / "out"))
+    assert (ran.code, ran.out) == (1, "")
+    assert "error[MC0001]" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_commit_is_read_instead_of_the_work_tree(conductor: Conductor, tree: Path) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@t.example"]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-q", "-m", "x"]):
+        subprocess.run(["git", *command], cwd=tree, check=True, timeout=60)
+    (tree / "tenants" / "notes.txt").write_text("x")
+    assert conductor("check", "--repo", str(tree), "--today", "2026-11-24").code == 1
+    assert conductor("check", "--repo", str(tree), "--today", "2026-11-24", "--rev", "HEAD").code == 0
+    digest = conductor("build", "--repo", str(tree), "--rev", "HEAD", "-o", str(tree.parent / "a")).out
+    (tree / "tenants" / "notes.txt").unlink()
+    assert conductor("build", "--repo", str(tree), "-o", str(tree.parent / "b")).out == digest
