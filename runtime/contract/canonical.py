@@ -25,6 +25,7 @@ JSON: TypeAlias = Any
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 _MAX_INT = 2**53 - 1
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def sha256(data: bytes) -> str:
@@ -42,7 +43,7 @@ def encode(value: JSON, *, floats: bool = False) -> bytes:
     if has_float:
         return rfc8785.dumps(value)
     try:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        return _ENCODER.encode(value).encode()
     except UnicodeEncodeError:
         raise FormatError("a string holds half a surrogate pair, which no JSON text can carry") from None
 
@@ -81,7 +82,8 @@ def _check(value: JSON, floats: bool, depth: int) -> bool:  # noqa: FBT001 -- pr
                 raise FormatError(f"key {key!r} is no string")
             if not key.isascii() and any(char > "\uffff" for char in key):
                 raise FormatError(f"key {key!r} holds a character beyond the BMP")
-            found |= _check(item, floats, depth + 1)
+            if type(item) is not str:  # most values are strings, and a call costs more than all else here
+                found |= _check(item, floats, depth + 1)
         return found
     if kind is list or kind is tuple:
         return any([_check(item, floats, depth + 1) for item in value])  # noqa: C419 -- every item is checked

@@ -1,0 +1,44 @@
+"""Statements of the ledger are complete: what has a default is written all the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from runtime.contract.canonical import decode, encode
+from runtime.contract.errors import FormatError
+from runtime.contract.statement import (
+    LedgerPosition,
+    Outcome,
+    Release,
+    Result,
+    Statement,
+    decode_statement,
+    encode_statement,
+    subject,
+)
+
+POSITION = LedgerPosition(
+    sequence=1,
+    previous="e" * 64,
+    time=datetime(2026, 11, 24, 8, tzinfo=UTC),
+    agent="one",
+    release=Release(version="1", sha256="f" * 64),
+)
+RESULT = Statement(
+    subject=subject(intent="a" * 64),
+    predicate=Result(ledger=POSITION, intent="a" * 64, outcomes=(Outcome(index=0, outcome="done"),)),
+)
+
+
+def test_a_result_reads_back() -> None:
+    assert decode_statement(encode_statement(RESULT)) == RESULT
+
+
+@pytest.mark.parametrize("field", ["message", "facts"])
+def test_a_statement_that_leaves_a_default_out_is_refused(field: str) -> None:
+    value = decode(encode_statement(RESULT))
+    del value["predicate"]["outcomes"][0][field]
+    with pytest.raises(FormatError, match="leaves no field out"):
+        decode_statement(encode(value))
