@@ -73,6 +73,7 @@ UNKNOWN_PLACEHOLDER = Code("MC0304", "unknown-placeholder", "an expression names
 THRESHOLD = Code("MC0305", "threshold", "an alert's threshold and its expression do not fit together")
 DUPLICATE_ALERT = Code("MC0306", "duplicate-alert", "a blueprint has two alerts of one name")
 TENANT_NAME = Code("MC0307", "tenant-name", "a tenant's name is too short or too long for what is named after it")
+SHARED_PASSWORD = Code("MC0308", "shared-password", "two tenants have one password")
 
 # --- 04xx: flags -------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ nothing has been found before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
@@ -20,7 +20,7 @@ from compiler.domains.tenants.kinds import (
     PrivilegesOverrides,
     TenantSpec,
 )
-from compiler.domains.tenants.templates import PLACEHOLDER, PLACEHOLDERS
+from compiler.domains.tenants.templates import PLACEHOLDER, PLACEHOLDERS, password_of
 from compiler.nodes import Pointer
 
 MAX_NAME = 40
@@ -39,6 +39,7 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
         _name(tenant, diagnostics)
         if tenant.spec.overrides is not None:
             _overrides(tenant, blueprints[tenant.spec.blueprint], diagnostics)
+    _passwords(tenants, diagnostics)
     if model.whole("Target"):
         _regions(model, diagnostics)
 
@@ -51,6 +52,34 @@ def _name(tenant: Resource[TenantSpec], diagnostics: Diagnostics) -> None:
             tenant.name_span,
             help="shorten it: its schema, roles, dashboard and group of alerts are named after it",
         )
+
+
+def _passwords(tenants: Mapping[str, Resource[TenantSpec]], diagnostics: Diagnostics) -> None:
+    """No reference to a password serves two tenants, whether it is written or is where one is found by default."""
+    written = {
+        name: item.spec.database.password
+        for name, item in tenants.items()
+        if item.spec.database is not None and item.spec.database.password is not None
+    }
+    if not written:
+        return
+    first = {
+        password_of(name): Label(item.name_span, "this tenant's is found there, as it names none")
+        for name, item in tenants.items()
+        if name not in written
+    }
+    for name, reference in written.items():
+        tenant = tenants[name]
+        span = tenant.span("database", "password")
+        other = first.setdefault(reference, Label(span, "first here"))
+        if other.span != span:
+            diagnostics.add(
+                codes.SHARED_PASSWORD,
+                f"tenant `{tenant.name}` has the password of another tenant",
+                Label(span),
+                other,
+                help="leave it out: each tenant's password is found in a place of its own",
+            )
 
 
 def _paths(blueprint: BlueprintSpec) -> frozenset[str]:
