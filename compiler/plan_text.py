@@ -14,6 +14,7 @@ from compiler.diagnostics.full import full
 from compiler.plan import Landed, Plan
 from compiler.plan_consent import Consent, Need
 from compiler.plan_differences import Difference, Operation
+from compiler.plan_previous import Previous
 from compiler.plan_resources import Effect, ResourceChange
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import text as moment
@@ -204,6 +205,29 @@ class _Text:
 
     def sign(self, operation: Operation) -> str:
         return self.paint(_SIGNS[operation], _TINTS[operation])
+
+
+def previous_text(before: Previous, person: str, paint: Paint) -> str:
+    """Say what differs from what a person approved before."""
+    lines = [
+        "",
+        paint(f"{shown(person)} approved another version of this", _BOLD)
+        + f"  change {before.change[:12]}, {moment(before.signed_at)}",
+    ]
+    words = {
+        Operation.ADD: "was no part of it",
+        Operation.REMOVE: "is no part of it any more",
+        Operation.ALTER: "is another than was approved",
+    }
+    for row in before.differs[:_FIELDS]:
+        word = "starts from another state, and leads to the same" if row.starts_elsewhere else words[row.operation]
+        lines.append(f"  {paint(_SIGNS[row.operation], _TINTS[row.operation])} {shown(row.path)}  {paint(word, _DIM)}")
+        for item in row.fields[:_FIELDS]:
+            old, new = paint(value_of(item.before), _RED), paint(value_of(item.after), _GREEN)
+            lines.append(f"      {shown(item.field)}  approved {old}, now {new}")
+    if len(before.differs) > _FIELDS:
+        lines.append(paint(f"  … and {len(before.differs) - _FIELDS} rows more", _DIM))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def shown(text: str | None) -> str:
