@@ -9,6 +9,15 @@ from typing import TypeAlias
 import pytest
 
 from compiler.diagnostics.model import Diagnostic, Diagnostics
+from compiler.domains.domain import Spec
+from compiler.domains.tenants.kinds import (
+    Database,
+    DatabaseOverrides,
+    Privileges,
+    PrivilegesOverrides,
+    Quotas,
+    QuotasOfTenant,
+)
 from compiler.driver import check_tree
 from compiler.source import from_files, from_worktree
 
@@ -60,6 +69,14 @@ def rule(name: str, *conditions: str, then: str = "serve: enabled") -> str:
 
 def test_the_base_has_no_finding(find: Find) -> None:
     assert find() == []
+
+
+@pytest.mark.parametrize(
+    ("whole", "part"), [(Quotas, QuotasOfTenant), (Database, DatabaseOverrides), (Privileges, PrivilegesOverrides)]
+)
+def test_what_a_tenant_may_say_differently_is_what_its_blueprint_says(whole: type[Spec], part: type[Spec]) -> None:
+    assert list(part.model_fields) == list(whole.model_fields)
+    assert not any(field.is_required() for field in part.model_fields.values())
 
 
 # --- tenants -------------------------------------------------------------------------------------------------------

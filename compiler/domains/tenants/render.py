@@ -14,12 +14,12 @@ from compiler.domains.domain import Model, Resource, Spec
 from compiler.domains.targets.kinds import TargetSpec
 from compiler.domains.tenants import templates
 from compiler.domains.tenants.effective import Effective, effective
-from compiler.domains.tenants.kinds import BlueprintSpec, TenantSpec
+from compiler.domains.tenants.kinds import BlueprintSpec, Policies, Quotas, TenantSpec
 from compiler.domains.written import as_input
 from runtime.contract.canonical import JSON, encode
 
-_QUOTAS = ("graph_nodes", "graph_edges", "storage_gib", "queries_per_second", "ingest_rows_per_day")
-_POLICIES = ("data_classification", "bulk_export", "cross_region_reads", "max_query_depth", "min_retention_days")
+_QUOTAS = tuple(Quotas.model_fields)
+_POLICIES = tuple(Policies.model_fields)
 
 
 @dataclass(frozen=True)

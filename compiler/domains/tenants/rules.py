@@ -186,6 +186,7 @@ def _placeholders(blueprint: Resource[BlueprintSpec], diagnostics: Diagnostics) 
 def _texts(blueprint: BlueprintSpec) -> Iterator[tuple[Pointer, str, tuple[str, ...]]]:
     for index, panel in enumerate(blueprint.dashboard):
         yield ("dashboard", index, "title"), panel.title, PLACEHOLDERS
+        yield ("dashboard", index, "unit"), panel.unit, PLACEHOLDERS
         yield ("dashboard", index, "expr"), panel.expr, PLACEHOLDERS
     for index, alert in enumerate(blueprint.alerts):
         yield ("alerts", index, "expr"), alert.expr, (*PLACEHOLDERS, "threshold")

@@ -20,7 +20,7 @@ PLACEHOLDERS = ("tenant", "schema", "region", "budget", "currency", "connection_
 """What an expression of a panel or alert may name as `${…}`; an alert's also `threshold`."""
 
 _PANEL_WIDTH, _PANEL_HEIGHT, _PANELS_A_ROW = 12, 8, 2
-_SETTINGS = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout", "work_mem")
+_SETTINGS = tuple(name for name in Database.model_fields if name != "connection_limit")
 
 
 @dataclass(frozen=True, slots=True)
