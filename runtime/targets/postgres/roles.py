@@ -205,10 +205,20 @@ def proved(session: Session, name: str, role: Role, intent: int) -> None:
 
 
 def drop(session: Session, name: str, intent: int) -> None:
-    """Drop the role if it is there; it must own nothing any more."""
+    """Drop the role if it is there; it must own nothing any more, but for defaults that outlived their schema."""
     with session.guarded("role", name, intent) as mark:
-        if mark is not None:
-            session.execute("DROP ROLE {}", sql.Identifier(name))
+        if mark is None:
+            return
+        defaults = session.connection.execute(
+            "SELECT FROM pg_default_acl WHERE defaclnamespace = 0 AND defaclobjtype = 'f'"
+            "   AND pg_get_userbyid(defaclrole) = %s",
+            [name],
+        ).fetchone()
+        if defaults is not None:
+            session.execute(
+                "ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT EXECUTE ON FUNCTIONS TO PUBLIC", sql.Identifier(name)
+            )
+        session.execute("DROP ROLE {}", sql.Identifier(name))
 
 
 def forbid_login(session: Session, name: str, intent: int) -> None:
