@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import typer
 
+from compiler.diagnostics.ledger import code_of
 from runtime.ledger.findings import Answer, Finding
 from runtime.ledger.verify import Report, Status
 
@@ -60,8 +61,10 @@ def _limits(report: Report) -> Iterator[str]:
 
 def _problems(report: Report) -> Iterator[str]:
     first, *rest = report.problems
+    code = code_of(first.rule)
     yield "first thing that fails:"
     yield from _problem(first)
+    yield f"    page   conductor explain {code.id}: {code.summary}"
     if rest:
         yield ""
         yield f"and {len(rest)} more:"
@@ -72,7 +75,7 @@ def _problems(report: Report) -> Iterator[str]:
 
 
 def _problem(item: Finding) -> Iterator[str]:
-    yield f"  {item.code} {item.rule}: {item.message}"
+    yield f"  {code_of(item.rule).id} {item.rule}: {item.message}"
     if item.path is not None:
         yield f"    file   {item.path}"
     if item.commit is not None:

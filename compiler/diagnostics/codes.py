@@ -5,6 +5,7 @@ Each has a page `docs/diagnostics/<id>.md`, a case `tests/cases/diagnostics/<id>
 
 - 00xx files and YAML, 01xx header and fields, 02xx references and uniqueness;
 - 03xx tenants and blueprints, 04xx flags, 05xx targets, 06xx governance;
+- 07xx the ledger;
 - 09xx policy.
 """
 
@@ -109,12 +110,56 @@ INCOMPLETE_GOVERNANCE = Code(
 )
 BAD_GLOB = Code("MC0612", "bad-glob", "a glob has no meaning")
 
+# --- 07xx: the ledger, as `conductor verify` finds it ------------------------------------------------------------
+
+LEDGER_NO_GENESIS = Code("MC0700", "no-genesis", "no two people have started a history here yet")
+LEDGER_GENESIS_SIGNED = Code(
+    "MC0701", "genesis-signed", "a genesis is not signed by two different people whom it names"
+)
+LEDGER_GENESIS_COMMIT = Code("MC0702", "genesis-commit", "a genesis does not describe the commit that it names")
+LEDGER_TRUST_ROOT = Code("MC0703", "trust-root", "the genesis that was asked for is not in this repository")
+LEDGER_SIGNED = Code("MC0710", "signed", "an entry of the ledger is not signed by an agent's key in force")
+LEDGER_CHAIN = Code("MC0711", "chain", "an entry of the ledger is missing, inserted, out of order or replayed")
+LEDGER_NAME = Code("MC0712", "name", "an entry of the ledger lies under another path than its content says")
+LEDGER_TIME = Code("MC0713", "time", "an entry of the ledger is older than the one before it")
+LEDGER_AUTHOR = Code("MC0714", "author", "an entry of the ledger names another agent than the one whose key signed it")
+LEDGER_INTENT = Code("MC0715", "intent", "an agent set out to do something while an earlier intent had no result")
+LEDGER_RESULT = Code("MC0716", "result", "a result does not answer for the open intent, action by action")
+LEDGER_FOREIGN = Code("MC0717", "foreign", "a file of nobody's lies among the evidence")
+LEDGER_COMMIT_SIGNED = Code("MC0720", "commit-signed", "a commit that brings evidence is not signed by an agent's key")
+LEDGER_COMMIT_EVIDENCE_ONLY = Code(
+    "MC0721", "commit-evidence-only", "a commit that brings evidence changes something else as well"
+)
+LEDGER_UNCHANGED = Code("MC0722", "unchanged", "a commit changes or removes evidence")
+LEDGER_WORK_TREE = Code("MC0723", "work-tree", "evidence in the work tree differs from what is committed")
+LEDGER_CHANGE = Code(
+    "MC0730", "change", "a verdict does not start from where the last one ended, with a change that is there"
+)
+LEDGER_MANIFESTS = Code("MC0731", "manifests", "a verdict names another manifest than its change leads to")
+LEDGER_COMPILED_INPUTS = Code(
+    "MC0732", "compiled-inputs", "the commit that a verdict takes has other inputs than the approved change says"
+)
+LEDGER_CANDIDATE = Code(
+    "MC0733", "candidate", "a verdict takes a commit that does not follow the last verified one on main"
+)
+LEDGER_APPROVALS = Code("MC0735", "approvals", "an approval that a verdict names is not with it")
+LEDGER_SUMMARY = Code("MC0736", "summary", "a verdict says one thing as a SLSA summary and another as a verdict")
+LEDGER_LANDED = Code("MC0737", "landed", "a verdict does not say what landed since its approvals were given")
+LEDGER_SURVIVING_KEY = Code("MC0738", "surviving-key", "a change that dismisses an agent's key is taken by that key")
+LEDGER_CONSENT = Code("MC0740", "consent", "a verdict is not justified by the approvals that it names")
+LEDGER_RENDERED = Code("MC0745", "rendered", "a verified commit renders to another manifest than the ledger says")
+LEDGER_CLOSED = Code("MC0750", "closed", "an intent has no result")
+LEDGER_ACTED = Code("MC0751", "acted", "a change was taken, and nothing says that it was done")
+LEDGER_ANCESTOR = Code("MC0752", "ancestor", "the last verified commit is not on main any more")
+LEDGER_EXTENDS = Code("MC0760", "extends", "the history does not contain the earlier head that was given")
+LEDGER_HEARTBEAT = Code("MC0761", "heartbeat", "the ledger has been silent for longer than its agent promised")
+
 # --- 09xx: policy ------------------------------------------------------------------------------------------------
 
 POLICY_DENIED = Code("MC0900", "policy-denied", "the repository's own policy does not allow a resource")
 POLICY_BUILTIN = Code("MC0901", "policy-builtin", "Rego calls a builtin that wasm lacks")
 POLICY_STALE = Code("MC0910", "policy-stale", "the committed policy.wasm is not built from the Rego beside it")
-POLICY_NOT_BUILT = Code("MC0911", "policy-not-built", "there is Rego, and policy.wasm or its lock is missing")
+POLICY_NOT_BUILT = Code("MC0911", "policy-not-built", "the policy.wasm or the lock beside it is missing")
 POLICY_LOCK = Code("MC0912", "policy-lock", "the lock beside policy.wasm cannot be read")
 POLICY_UNUSABLE = Code("MC0913", "policy-unusable", "the committed policy.wasm cannot be loaded, or gives no answer")
 TRANSITION_REFUSED = Code("MC0920", "transition-refused", "the verified policy refuses a step, whoever approves it")

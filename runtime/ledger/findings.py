@@ -55,7 +55,6 @@ CODES: dict[str, str] = {
     "manifests": "MC0731",
     "compiled-inputs": "MC0732",
     "candidate": "MC0733",
-    "stands": "MC0734",
     "approvals": "MC0735",
     "summary": "MC0736",
     "landed": "MC0737",

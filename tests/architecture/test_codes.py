@@ -15,7 +15,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = {path.stem for path in (ROOT / "docs" / "diagnostics").glob("MC*.md")}
 CASES = {path.name for path in (ROOT / "tests" / "cases" / "diagnostics").iterdir() if path.is_dir()}
 CONSTANTS = {name: code for name, code in vars(codes).items() if isinstance(code, Code)}
-NOT_OF_A_TREE = {"MC0920": "a transition is refused between two commits: tests/cases/plan"}
+NOT_OF_A_TREE = {
+    "MC0920": "a transition is refused between two commits: tests/cases/plan",
+    **{
+        code: "a history is needed: tests/attacks, tests/unit/test_ledger_verify.py"
+        for code in codes.ALL
+        if code[:4] == "MC07"
+    },
+}
 """Codes that one tree alone cannot give: where their case is."""
 
 
