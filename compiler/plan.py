@@ -149,7 +149,9 @@ def _refused(inputs: Inputs, effects: Effects, consent: Consent | None) -> tuple
             (item for item in effects.resources if problem.message.startswith(f"{item.kind} {item.name}: ")), None
         )
         message = problem.message.split(": ", 1)[1] if resource is not None else problem.message
-        label = Label(Span("policies/policy.wasm", 1, 1, 1, 1)) if resource is None else _place(inputs, resource)
+        label = (
+            Label(Span("policies/policy.wasm", 1, 1, 1, 1)) if resource is None else _place(inputs, resource, message)
+        )
         found.append(
             Diagnostic(
                 codes.TRANSITION_REFUSED,
@@ -161,12 +163,13 @@ def _refused(inputs: Inputs, effects: Effects, consent: Consent | None) -> tuple
     return tuple(found)
 
 
-def _place(inputs: Inputs, resource: ResourceChange) -> Label:
+def _place(inputs: Inputs, resource: ResourceChange, message: str) -> Label:
+    """Where in the YAML the refused step is: the field whose new value the message names, if there is one."""
     path = resource.path or next((effect.path for effect in resource.effects), "")
     if resource.operation is Operation.REMOVE:
         return Label(Span(path, 1, 1, 1, 1), "removed")
     for item in resource.differences:
-        if item.operation is not Operation.REMOVE and "[" not in item.field:
+        if item.operation is not Operation.REMOVE and "[" not in item.field and f"`{item.after}`" in message:
             return Label(_span(inputs, path, tuple(item.field.split("."))), "this is what changes")
     return Label(_span(inputs, path, ("metadata", "name")))
 

@@ -20,8 +20,7 @@ from runtime.contract.instant import text as moment
 
 _FIELDS = 8
 _MAX_CHARACTERS = 60_000
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+.!|<>~@&-])")
-_PLAIN = re.compile(r"[A-Za-z0-9 ,:;/='\"%]*")
+_SPECIAL = re.compile(r"([\\`*_\[\]#|<>~@&])")
 
 
 def as_markdown(plan: Plan) -> str:
@@ -107,8 +106,7 @@ def _seats(need: Need) -> str:
 
 def _cell(text: str) -> str:
     """Text that means only itself, also in a table."""
-    text = shown(text)
-    return text if _PLAIN.fullmatch(text) else _SPECIAL.sub(r"\\\1", text)
+    return _SPECIAL.sub(r"\\\1", shown(text))
 
 
 def _code(text: str) -> str:

@@ -28,7 +28,7 @@ _DONE = {Operation.ADD: "create", Operation.ALTER: "update", Operation.REMOVE: "
 
 def as_text(plan: Plan, *, colour: bool = False) -> str:
     """Return the plan as text."""
-    return "".join(f"{line}\n".replace(" \n", "\n") for line in _Text(plan, Paint(on=colour)).lines())
+    return "".join(f"{line.rstrip()}\n" for line in _Text(plan, Paint(on=colour)).lines())
 
 
 class Paint:
@@ -85,7 +85,8 @@ class _Text:
             yield from self.resource(item)
 
     def resource(self, item: ResourceChange) -> Iterator[str]:
-        where = self.paint(shown(item.path), _DIM) if item.path else ""
+        objects = sum(one.tenant == item.name for one in self.plan.effects.objects)
+        where = self.paint(shown(item.path) if item.path else _count(objects, "object"), _DIM)
         yield f"  {self.sign(item.operation)} {item.kind} {self.paint(shown(item.name), _BOLD)}  {where}"
         if item.operation is Operation.REMOVE:
             return

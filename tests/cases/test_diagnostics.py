@@ -12,6 +12,7 @@ from compiler.diagnostics.codes import ALL
 from compiler.diagnostics.full import full
 from compiler.source import from_worktree
 from tests.cases.golden import BASE, HERE, ROOT, Golden, Trees
+from tests.cases.steps import step_text
 
 CASES = sorted(path for path in (HERE / "diagnostics").iterdir() if path.is_dir())
 PAGES = ROOT / "docs" / "diagnostics"
@@ -20,7 +21,9 @@ BEGIN = "<!-- from tests/cases; written by `pytest tests/cases --update-goldens`
 END = "<!-- end of what is written -->\n"
 
 
-def text_of(tree: Path, today: date = TODAY) -> str:
+def text_of(tree: Path, today: date = TODAY, *, before: Path | None = None) -> str:
+    if before is not None:
+        return step_text(before, tree, today)
     source = from_worktree(tree)
     return full(findings(source, today), source.files)
 
@@ -29,12 +32,14 @@ def text_of(tree: Path, today: date = TODAY) -> str:
 def test_a_failing_example_gives_exactly_the_shown_text_and_its_mended_one_nothing(
     case: Path, trees: Trees, golden: Golden
 ) -> None:
-    today = trees.settings(case).get("today", TODAY)
-    text = text_of(trees.failing(case), today)
+    settings = trees.settings(case)
+    today = settings.get("today", TODAY)
+    before = trees.base("before") if settings.get("step") else None
+    text = text_of(trees.failing(case), today, before=before)
     golden.check(case / "expected.txt", text)
     code = case.name[:6]
     assert text.count("[MC") == text.count(f"[{code}]") >= 1, f"the case of {code} gives another code:\n{text}"
-    assert text_of(trees.mended(case), today) == ""
+    assert text_of(trees.mended(case), today, before=before) == ""
 
 
 @pytest.mark.parametrize("code", sorted(ALL))
@@ -61,6 +66,11 @@ def shown(case: Path, trees: Trees) -> str:
     said += [f"`{path}` does not exist." for path in settings.get("remove", ())]
     said += [f"`{path}` holds the bytes `{text!r}`." for path, text in settings.get("write", {}).items()]
     said += [f"`{settings['submodule']}` is a submodule."] if "submodule" in settings else []
+    said += (
+        ["The change adds it to a repository whose last verified commit knows nothing of it."]
+        if "step" in settings
+        else []
+    )
     if "today" in settings:
         said.append(f"The day is {settings['today']}.")
     return (
