@@ -26,7 +26,9 @@ FOLDER = "policies/"
 WASM = "policies/policy.wasm"
 LOCK = "policies/policy.lock.json"
 OPA_VERSION = "1.22.2"
+APPROVALS = "policies/approvals.yaml"
 BUILD = "conductor policy build"
+BEGIN = f"write Rego with the entry points {', '.join(ENTRYPOINTS)}, and say `{BUILD}`"
 
 
 def sources(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -92,10 +94,14 @@ class Lock:
 def check(files: Mapping[str, bytes], diagnostics: Diagnostics) -> bytes | None:
     """Add a finding for whatever keeps policy.wasm from being asked; the wasm if nothing does.
 
-    None without a finding: the tree has no policy at all.
+    None without a finding: the tree has no policy at all. Where people approve, it needs one: a verified commit without
+    a policy allows no change ever again, not even the one that would bring it.
     """
     rego, wasm, lock_data = sources(files), files.get(WASM), files.get(LOCK)
     if not rego and wasm is None and lock_data is None:
+        if APPROVALS in files:
+            at = Label(_first_line(files, APPROVALS), "without a policy no change of this tree could ever be taken")
+            diagnostics.add(codes.POLICY_NOT_BUILT, f"`{WASM}` is missing", at, help=BEGIN)
         return None
     if check_builtins(rego, diagnostics):
         return None

@@ -55,6 +55,12 @@ def test_tree_without_any_policy_has_none_and_no_finding() -> None:
     assert found({"tenants/acme.yaml": b""}) == []
 
 
+def test_tree_in_which_people_approve_needs_a_policy() -> None:
+    ((code, message, labels),) = found({"policies/approvals.yaml": b"apiVersion: conductor/v1\n"})
+    assert (code, message) == ("MC0911", f"`{WASM}` is missing")
+    assert labels == ["policies/approvals.yaml:1 without a policy no change of this tree could ever be taken"]
+
+
 def test_every_kind_of_staleness_is_one_finding_that_names_each_file() -> None:
     files = built()
     files["policies/a.rego"] = b"package a # changed\n"
