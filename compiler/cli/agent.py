@@ -25,7 +25,7 @@ from compiler.source import from_commit
 from runtime.agent.decide import Take, compile_once
 from runtime.agent.dry import Identity, Look, look
 from runtime.agent.loop import once as turn
-from runtime.agent.state import read
+from runtime.agent.state import State, read
 from runtime.agent.telling import action_line, entry_line
 from runtime.agent.world import Local, Remote, Upstream, World
 from runtime.contract.errors import UsageError
@@ -80,14 +80,14 @@ def once(
     repo: Repo = HERE,
 ) -> None:
     """Go on until there is nothing left to do, then end: 1 if an action failed or a person must look."""
-    with world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, dry=dry_run) as world:
+    with world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, dry=dry_run) as (world, known):
         if dry_run:
             with progress("looking"):
                 found = look(world)
             sys.stdout.write(dry_text(found))
             raise typer.Exit(0 if all(identity.fits for identity in found.identities) else 1)
         with progress("at work"):
-            outcome = turn(world)
+            outcome = turn(world, known=known)
     for entry in outcome.entries:
         sys.stdout.write(f"{entry_line(entry)}\n")
     for problem in (*outcome.problems, *outcome.away):
@@ -123,7 +123,7 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with (
-        world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root) as world,
+        world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root) as (world, _),
         serving(health, host=host, port=port) as listening,
     ):
         log.info("serving", host=host, port=listening, agent=world.writer.agent, release=VERSION)
@@ -162,8 +162,8 @@ def world_of(
     branch: str,
     trust_root: str | None,
     dry: bool = False,
-) -> Iterator[World]:
-    """Build what the loop is given. A dry run signs nothing, so it needs no key."""
+) -> Iterator[tuple[World, State | None]]:
+    """Build what the loop is given, and what was read on the way. A dry run signs nothing, so it needs no key."""
     if key is None and not dry:
         raise UsageError("the agent signs what it does", help="--key FILE, or CONDUCTOR_AGENT_KEY=FILE")
     private = PrivateKey.generate() if key is None else load_private(key)
@@ -180,18 +180,18 @@ def world_of(
             clock=lambda: datetime.now(tz=UTC),
             trust_root=None if trust_root is None else trust_root.removeprefix("sha256:"),
         )
-        if agent is None and not dry:
-            world = replace(world, writer=Writer(_name(world), private, release))
-        yield world
+        known = None if dry else read(world)
+        if agent is None and known is not None:
+            world = replace(world, writer=Writer(_name(known, private), private, release))
+        yield world, known
 
 
-def _name(world: World) -> str:
+def _name(known: State, key: PrivateKey) -> str:
     """The agent whose key this is, by the last verified commit."""
-    fingerprint = world.writer.key.fingerprint
-    name = read(world).history.governance.agent_of_key.get(fingerprint)
+    name = known.history.governance.agent_of_key.get(key.fingerprint)
     if name is None:
         raise UsageError(
-            f"the key {fingerprint} is no agent's at the last verified commit",
+            f"the key {key.fingerprint} is no agent's at the last verified commit",
             help="name the key of an agent of policies/agents/; for one that a pending change adds, --agent NAME",
         )
     return name

@@ -127,7 +127,8 @@ def decide(
         compiled = compile(commit)
         snapshot = compiled.snapshot
         if snapshot is None:
-            pending.append(Pending(commit, Reason.UNSOUND, errors=compiled.errors))
+            if not any(item.errors == compiled.errors for item in pending):
+                pending.append(Pending(commit, Reason.UNSOUND, errors=compiled.errors))
             continue
         seen.add(changed)
         change = between(verified.snapshot, snapshot, repository=verified.repository, branch=verified.branch)

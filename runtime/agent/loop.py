@@ -65,7 +65,7 @@ class Outcome:
 def once(world: World, *, known: State | None = None, patient: bool = False) -> Outcome:
     """Go on until there is nothing to do. `known` is what the last call found; `patient`: what failed is tried again
     only when its time has come, or when something has changed."""
-    state = read(world, known)
+    state = known if known is not None else read(world)
     config = state.desired.control
     outcome = Outcome(state)
     entries: tuple[Written, ...] = ()

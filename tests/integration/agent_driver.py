@@ -64,10 +64,11 @@ def act(job: dict[str, Any]) -> dict[str, Any]:
         Path(job["steps"]).open("a") as steps,
         world_of(
             Path(job["repo"]), Path(job["key"]), job.get("agent"), remote="origin", branch="main", trust_root=None
-        ) as world,
+        ) as (world, known),
     ):
         try:
-            outcome = once(replace(world, at=watcher(job, steps.write, steps.flush)), patient=job.get("patient", False))
+            watched = replace(world, at=watcher(job, steps.write, steps.flush))
+            outcome = once(watched, known=known, patient=job.get("patient", False))
         except ConductorError as error:
             return {"error": type(error).__name__, "message": error.message, "entries": []}
     return {

@@ -18,6 +18,7 @@ from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
 from tests.services.installation import Installation
 
+pytest_plugins = ("tests.services.fixtures_agents",)
 pytestmark = pytest.mark.service
 
 _LOGGED = {
@@ -38,13 +39,15 @@ STEPS: dict[str, Step] = {
 def test_killed_at_any_step_the_next_agent_finishes_and_tells_it_once(
     what: str, where: Installation, agents: Agents, postgres: EmbeddedPostgres
 ) -> None:
-    order(where, agents, what, "model")
+    begin(where, agents, what, "model")
+    STEPS[what](where, "model")
     undisturbed = agents.once(where)
     assert undisturbed.answer["error"] is None
     assert {step.split()[0] for step in undisturbed.steps} == {"locked", "before", "after"}
-    for number, step in enumerate(undisturbed.steps, start=1):
-        name = f"killed-at-{number}"
-        order(where, agents, what, name)
+    names = [f"killed-at-{number}" for number in range(1, len(undisturbed.steps) + 1)]
+    begin(where, agents, what, *names)
+    for number, (step, name) in enumerate(zip(undisturbed.steps, names, strict=True), start=1):
+        STEPS[what](where, name)
         since, logged = where.history().tip.sequence, done_in_log(postgres)
         killed = agents.once(where, kill_at=number)
         assert killed.state == "killed", step
@@ -60,12 +63,11 @@ def test_killed_at_any_step_the_next_agent_finishes_and_tells_it_once(
     assert_one_result_each(where)
 
 
-def order(where: Installation, agents: Agents, what: str, name: str) -> None:
-    """Merge and approve the step; what comes before it is done by an undisturbed agent."""
+def begin(where: Installation, agents: Agents, what: str, *names: str) -> None:
+    """What comes before the step is done by an undisturbed agent."""
     if what != "create":
-        where.tenant(name)
+        where.tenant(*names)
         assert agents.once(where).answer["error"] is None
-    STEPS[what](where, name)
 
 
 def done_in_ledger(where: Installation, since: int) -> Counter[tuple[str, str]]:

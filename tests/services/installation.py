@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,7 +69,10 @@ def tree(identity: str, release: str, drift: str) -> dict[str, bytes]:
     )
     return {
         **files,
-        **{f"policies/people/{who}.yaml": _keyed("Person", who, f"  title: Somebody\n  roles: {roles}\n") for who, roles in ROLES.items()},
+        **{
+            f"policies/people/{who}.yaml": _keyed("Person", who, f"  title: Somebody\n  roles: {roles}\n")
+            for who, roles in ROLES.items()
+        },
         f"policies/agents/{AGENT}.yaml": _keyed("Agent", AGENT, "  heartbeat_seconds: 86400\n  ledger_head: control\n"),
         "policies/approvals.yaml": resource("ApprovalPolicy", "approvals", rules),
         "policies/compiler.yaml": resource("Compiler", "compiler", f"  release: {VERSION}\n"),
@@ -98,7 +101,7 @@ class Installation:
     people: Repository
     environment: dict[str, str]
     dsn: str
-    tenants: dict[str, bytes] = field(default_factory=dict)
+    _known: History | None = None
 
     @classmethod
     def make(cls, folder: Path, dsn: str, *, drift: str = "heal") -> Installation:
@@ -148,7 +151,8 @@ class Installation:
 
     def history(self) -> History:
         """What main's evidence says."""
-        return replay(self.people, self.head())
+        self._known = replay(self.people, self.head(), after=self._known)
+        return self._known
 
     def entries(self, kind: str, *, since: int = 0) -> list[Entry]:
         """The entries of a kind after a number."""
@@ -162,12 +166,16 @@ class Installation:
         """Commit to main and push; returns the commit."""
         return self._commit(files, remove=remove, message=message)
 
-    def tenant(self, name: str, *, state: str = "active", connection_limit: int = 40) -> Change:
-        """Merge a tenant as it is to be, approved by both people; returns the change."""
-        self.password(name)
+    def tenant(self, *names: str, state: str = "active", connection_limit: int = 40) -> Change:
+        """Merge tenants as they are to be, approved by both people; returns the change."""
+        for name in names:
+            self.password(name)
         self.merge(
-            {f"tenants/{name}.yaml": tenant_yaml(name, state=state, connection_limit=connection_limit)},
-            message=f"Let {name} be {state} with {connection_limit} connections",
+            {
+                f"tenants/{name}.yaml": tenant_yaml(name, state=state, connection_limit=connection_limit)
+                for name in names
+            },
+            message=f"Let {', '.join(names)} be {state} with {connection_limit} connections",
         )
         change = self.change()
         self.approve(change, *ROLES)
