@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from compiler.rego import LOCK, OPA_VERSION, WASM, Lock, sources
+from compiler.rego import OPA_VERSION
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
 from runtime.policy.engine import ENTRYPOINTS
 
@@ -156,13 +156,3 @@ def _unreached(coverage: subprocess.CompletedProcess[bytes]) -> Iterator[str]:
         }
         for row in sorted(rows):
             yield f"{path}:{row}: no test reaches this line"
-
-
-def is_rebuilt(files: Mapping[str, bytes]) -> bool:
-    """Whether the pinned OPA makes, from the Rego among these files, exactly the policy.wasm and lock among them.
-
-    Asked before a change of policies is approved: the lock's word is its author's.
-    """
-    rego = sources(files)
-    wasm = Opa.find().build(rego)
-    return files.get(WASM) == wasm and files.get(LOCK) == Lock.of(rego, wasm).data

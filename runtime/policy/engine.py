@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
@@ -177,6 +178,8 @@ class _Module:
             self._policy: OpaWasmPolicy = OpaWasmPolicy.from_wasm_bytes(wasm, config)
         except OpaWasmError as error:
             raise PolicyError(f"policy.wasm cannot be loaded: {error}", help=_BUILD) from None
+        # closed with this module, and before the interpreter ends: wasmtime keeps a thread for the time limit
+        weakref.finalize(self, self._policy.close)
         if lacking := sorted(self._policy.builtins):
             names = ", ".join(f"`{name}`" for name in lacking)
             raise PolicyError(f"policy.wasm calls what wasm has not: {names}", help="write the rule without it")
