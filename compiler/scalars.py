@@ -1,12 +1,13 @@
 """Text of a plain YAML scalar -> its value; part of the stage `parse`.
 
-Rules kept: YAML 1.2 core schema; what YAML 1.1 and 1.2 read differently has no value but asks for quotes; integers that
+Rules kept: YAML 1.2 core schema; what YAML 1.1 and 1.2 read differently has no value but asks for quotes; numbers that
 JSON cannot carry exactly, infinities and NaN have none either.
 """
 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias
 
@@ -63,7 +64,8 @@ def resolve_plain(text: str) -> Value | Trouble:
         return _bounded(int(text, 16)) if len(text) < 20 else Trouble.RANGE
     if _FLOAT.fullmatch(text):
         value = float(text)
-        return Trouble.RANGE if value in (float("inf"), float("-inf")) else value
+        # `repr` is what the number will be read as; text that means another one cannot be carried exactly
+        return value if Decimal(repr(value)) == Decimal(text) else Trouble.RANGE
     if _SPECIAL.fullmatch(text):
         return Trouble.RANGE
     return Trouble.AMBIGUOUS if _OLD.fullmatch(text) else text
