@@ -112,19 +112,20 @@ def _any_of(kinds: Iterable[Kind]) -> dict[str, Any]:
     }
 
 
-def rows(model: type[BaseModel], above: str = "") -> Iterator[Row]:
-    """Every field of a model, depth first, in the order in which it is declared."""
+def rows(model: type[BaseModel], above: str = "", *, within: bool = False) -> Iterator[Row]:
+    """Every field of a model, depth first, in the order in which it is declared; `within` something optional."""
     for name, field in model.model_fields.items():
         yield Row(
             path=above + name,
             type=_type(_whole(field)),
-            default=_default(field),
+            default=_default(field, within=within),
             meaning=field.description or "",
             example=_example(field),
         )
         inner, suffix = _inner(field.annotation)
         if inner is not None:
-            yield from rows(inner, f"{above}{name}{suffix}.")
+            optional = within or not field.is_required()
+            yield from rows(inner, f"{above}{name}{suffix}.", within=optional)
 
 
 def example(kind: Kind) -> str:
@@ -260,9 +261,12 @@ def _dashed(name: str) -> Iterator[str]:
         yield f"-{letter.lower()}" if letter.isupper() and index else letter.lower()
 
 
-def _default(field: FieldInfo) -> str:
+def _default(field: FieldInfo, *, within: bool) -> str:
     if field.is_required():
-        return "*required*"
+        return "*required* in it" if within else "*required*"
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "x-default" in extra:
+        return str(extra["x-default"])
     value = field.get_default(call_default_factory=False)
     if value is None or value in ((), {}):
         return "—"

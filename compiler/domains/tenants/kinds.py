@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from compiler.domains.domain import Kind, RefersTo, Spec
 from compiler.domains.fields import (
@@ -34,6 +35,10 @@ AlertName: TypeAlias = Annotated[
 ]
 
 
+OF_BLUEPRINT: JsonDict = {"x-default": "the blueprint's"}
+"""What reference pages and schemas say of a field that may be left out."""
+
+
 class Budgets(Spec):
     """What a tenant may cost."""
 
@@ -54,11 +59,21 @@ class Quotas(Spec):
 class QuotasOfTenant(Spec):
     """The quotas that differ from the blueprint's."""
 
-    graph_nodes: int | None = Field(None, ge=1, description="Nodes of the tenant's graph.")
-    graph_edges: int | None = Field(None, ge=1, description="Edges of the tenant's graph.")
-    storage_gib: int | None = Field(None, ge=1, description="Storage over all systems, in GiB.")
-    queries_per_second: int | None = Field(None, ge=1, description="Graph queries a second, sustained.")
-    ingest_rows_per_day: int | None = Field(None, ge=1, description="Rows taken in a day over all streams.")
+    graph_nodes: int | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, ge=1, description="Nodes of the tenant's graph."
+    )
+    graph_edges: int | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, ge=1, description="Edges of the tenant's graph."
+    )
+    storage_gib: int | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, ge=1, description="Storage over all systems, in GiB."
+    )
+    queries_per_second: int | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, ge=1, description="Graph queries a second, sustained."
+    )
+    ingest_rows_per_day: int | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, ge=1, description="Rows taken in a day over all streams."
+    )
 
 
 class Contact(Spec):
@@ -85,13 +100,21 @@ class Database(Spec):
 class DatabaseOverrides(Spec):
     """Database settings that differ from the blueprint's."""
 
-    connection_limit: int | None = Field(None, ge=1, le=1000, description="Connections at a time.", examples=[60])
-    statement_timeout: Duration | None = Field(None, description="A statement that runs longer is cancelled.")
-    idle_in_transaction_session_timeout: Duration | None = Field(
-        None, description="A session that idles in a transaction for longer is ended."
+    connection_limit: int | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, ge=1, le=1000, description="Connections at a time.", examples=[60]
     )
-    lock_timeout: Duration | None = Field(None, description="A statement that waits longer for a lock is cancelled.")
-    work_mem: Memory | None = Field(None, description="Memory of one sort or hash before it spills to disk.")
+    statement_timeout: Duration | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="A statement that runs longer is cancelled."
+    )
+    idle_in_transaction_session_timeout: Duration | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="A session that idles in a transaction for longer is ended."
+    )
+    lock_timeout: Duration | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="A statement that waits longer for a lock is cancelled."
+    )
+    work_mem: Memory | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="Memory of one sort or hash before it spills to disk."
+    )
 
 
 class Privileges(Spec):
@@ -105,9 +128,15 @@ class Privileges(Spec):
 class PrivilegesOverrides(Spec):
     """Privileges that differ from the blueprint's."""
 
-    tables: tuple[TablePrivilege, ...] | None = Field(None, description="On tables and views.")
-    sequences: tuple[SequencePrivilege, ...] | None = Field(None, description="On sequences.")
-    functions: tuple[FunctionPrivilege, ...] | None = Field(None, description="On functions.")
+    tables: tuple[TablePrivilege, ...] | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="On tables and views."
+    )
+    sequences: tuple[SequencePrivilege, ...] | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="On sequences."
+    )
+    functions: tuple[FunctionPrivilege, ...] | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="On functions."
+    )
 
 
 class Policies(Spec):
@@ -151,10 +180,15 @@ class Alert(Spec):
 class Overrides(Spec):
     """What differs from the blueprint, where the blueprint's `overridable` allows it."""
 
-    database: DatabaseOverrides | None = Field(None, description="Database settings.")
-    privileges: PrivilegesOverrides | None = Field(None, description="Privileges in the tenant's schema.")
+    database: DatabaseOverrides | None = Field(None, json_schema_extra=OF_BLUEPRINT, description="Database settings.")
+    privileges: PrivilegesOverrides | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="Privileges in the tenant's schema."
+    )
     alerts: dict[str, DecimalText] | None = Field(
-        None, description="Alert name -> threshold.", examples=[{"TenantErrorRate": "0.02"}]
+        None,
+        json_schema_extra=OF_BLUEPRINT,
+        description="Alert name -> threshold.",
+        examples=[{"TenantErrorRate": "0.02"}],
     )
 
 
@@ -195,15 +229,25 @@ class TenantSpec(Spec):
     blueprint: Annotated[str, RefersTo("Blueprint")] = Field(
         description="The Blueprint whose values fill what is left out here.", examples=["standard"]
     )
-    region: Region | None = Field(None, description="Where the tenant's data lives.", examples=["us-east"])
+    region: Region | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="Where the tenant's data lives.", examples=["us-east"]
+    )
     state: State = Field("active", description="`suspended` takes the login away and keeps the data.")
-    budgets: Budgets | None = Field(None, description="What the tenant may cost.")
-    quotas: QuotasOfTenant | None = Field(None, description="The quotas that differ from the blueprint's.")
-    contacts: tuple[Contact, ...] | None = Field(None, description="Whom to write to.")
-    legal_hold: bool | None = Field(None, description="Whether deletion of any of its data is forbidden.")
-    retention_days: int | None = Field(None, ge=1, le=36_500, description="How long its data is kept.", examples=[365])
+    budgets: Budgets | None = Field(None, json_schema_extra=OF_BLUEPRINT, description="What the tenant may cost.")
+    quotas: QuotasOfTenant | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="The quotas that differ from the blueprint's."
+    )
+    contacts: tuple[Contact, ...] | None = Field(None, json_schema_extra=OF_BLUEPRINT, description="Whom to write to.")
+    legal_hold: bool | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="Whether deletion of any of its data is forbidden."
+    )
+    retention_days: int | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, ge=1, le=36_500, description="How long its data is kept.", examples=[365]
+    )
     database: DatabaseOfTenant | None = Field(None, description="What is the tenant's own about its database access.")
-    overrides: Overrides | None = Field(None, description="What differs from the blueprint, where it allows that.")
+    overrides: Overrides | None = Field(
+        None, json_schema_extra=OF_BLUEPRINT, description="What differs from the blueprint, where it allows that."
+    )
 
 
 TENANT = Kind("Tenant", "tenant", "tenants", TenantSpec)
