@@ -122,8 +122,8 @@ class EmbeddedPostgres:
                 self._process.send_signal(signal.SIGQUIT)  # immediate: children are told, nothing is flushed
                 self._process.wait(_STOP_SECONDS)
         if remove:
-            for path in (self._data.parent if self._data.parent != self.folder else self._data, self.folder):
-                shutil.rmtree(path, ignore_errors=True)
+            _remove(self.folder, self._data)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +152,8 @@ def start(
     data = _data_folder(folder, account)
     programs = _reachable(binaries or wheel_binaries(), data, account)
     password_file = folder / "superuser-password"
-    if not (data / "PG_VERSION").exists():
+    fresh = not (data / "PG_VERSION").exists()
+    if fresh:
         _write_private(password_file, secrets.token_urlsafe(24))
         _initialise(programs, data, password_file.read_text(), authentication, account)
     chosen = {
@@ -168,6 +169,8 @@ def start(
         _wait_until_ready(server, data)
     except BaseException:
         server.stop()
+        if fresh:
+            _remove(folder, data)
         raise
     return server
 
@@ -219,6 +222,13 @@ def _data_folder(folder: Path, account: _Account | None) -> Path:
     os.chown(elsewhere, account.uid, account.gid)
     data.symlink_to(elsewhere)
     return elsewhere
+
+
+def _remove(folder: Path, data: Path) -> None:
+    """Delete the data; where they lie elsewhere, what lies beside them and the link there too."""
+    shutil.rmtree(data if data.parent == folder else data.parent, ignore_errors=True)
+    if (folder / "data").is_symlink():
+        (folder / "data").unlink()
 
 
 def _reachable(binaries: Path, data: Path, account: _Account | None) -> Path:
