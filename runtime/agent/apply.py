@@ -46,7 +46,7 @@ def perform(
             if not held():
                 raise LockLostError(
                     "the lock in the control database was lost",
-                    help="nothing is to be done: whoever holds it closes the open intent by looking again",
+                    help="whoever holds it now closes the open intent by looking again",
                 )
             step = f"action {index} {action.operation} {action.id}"
             at(f"before {step}")

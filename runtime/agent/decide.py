@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -152,9 +153,10 @@ def landed(verified: Verified, approvals: Iterable[Signed]) -> tuple[str, ...]:
 def compile_once(compile: Compile, git: Git, *, keep: int = _TREES_KEPT) -> Compile:  # noqa: A002 -- see above
     """Return a `compile` that remembers the last trees: commits with the same files below the five folders are one."""
     cache: OrderedDict[bytes, Compiled] = OrderedDict()
+    tree_key = lru_cache(maxsize=4096)(lambda commit: _tree_key(git.files(commit, *INPUT_FOLDERS)))
 
     def once(commit: str) -> Compiled:
-        key = _tree_key(git.files(commit, *INPUT_FOLDERS))
+        key = tree_key(commit)
         if key not in cache:
             cache[key] = compile(commit)
         cache.move_to_end(key)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from runtime.agent.apply import perform
+from runtime.agent.apply import LockLostError, perform
 from runtime.agent.attest import BeatenError, Book
 from runtime.agent.closing import close
 from runtime.agent.decide import Refuse, Take
@@ -74,6 +74,8 @@ def once(world: World, *, known: State | None = None, patient: bool = False) -> 
             raise BusyError("another agent holds the lock of the control database", help="it is at work; wait for it")
         world.at("locked")
         for _ in range(ROUNDS):
+            if not control.held():
+                raise LockLostError("the lock in the control database was lost", help="whoever holds it goes on")
             state = read(world, state)
             if state.desired.control != config:
                 raise BusyError(

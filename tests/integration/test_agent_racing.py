@@ -1,0 +1,67 @@
+"""Two agents at once, one of them paused at every push and every action.
+
+The second agent of each pair has a clone of its own and the same key. While the first one holds the lock, the second
+does nothing. When the first one's session is lost, as after a network failure, the second finishes its work; and when
+the first wakes up after all, it does no harm.
+"""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from runtime.testing.embedded_postgres import EmbeddedPostgres
+from tests.services.agents import Agents
+from tests.services.assertions import assert_done_once, assert_sound, done_in_log
+from tests.services.installation import Installation
+
+pytest_plugins = ("tests.services.fixtures_agents",)
+pytestmark = pytest.mark.service
+
+
+def test_paused_at_any_step_an_agent_keeps_the_other_out_and_does_no_harm_when_it_wakes_up_late(
+    where: Installation, agents: Agents, postgres: EmbeddedPostgres
+) -> None:
+    other = where.second_clone()
+    where.tenant("model")
+    undisturbed = agents.once(where)
+    for number, step in enumerate(undisturbed.steps, start=1):
+        where.tenant(f"paused-at-{number}")
+        since, logged = where.history().tip.sequence, done_in_log(postgres)
+        sleeper = agents.once(where, stop_at=number)
+        assert sleeper.state == "stopped", step
+        assert agents.once(where, clone=other).answer["error"] == "BusyError", step
+
+        end_control_session(where)
+        finisher = agents.again(where, clone=other)
+        assert (finisher.answer["error"], finisher.answer["failed"]) == (None, False), step
+        head = where.head()
+
+        agents.resume(sleeper)
+        assert sleeper.answer["error"] in {"LockLostError", "BeatenError", "RetryableError"}, step
+        assert where.head() == head, "the late one has pushed nothing"
+        assert_done_once(where, postgres, since, logged)
+    assert_sound(where, agents)
+
+
+def test_the_second_agent_finds_nothing_left_to_do_when_the_first_has_finished(
+    where: Installation, agents: Agents, postgres: EmbeddedPostgres
+) -> None:
+    where.tenant("acme-retail")
+    since, logged = where.history().tip.sequence, done_in_log(postgres)
+    first = agents.once(where, stop_at=3)
+    assert agents.once(where, clone=where.second_clone()).answer["error"] == "BusyError"
+    assert agents.resume(first).answer["error"] is None
+    assert agents.again(where, clone=where.second_clone()).answer["entries"] == []
+    assert_done_once(where, postgres, since, logged)
+    assert_sound(where, agents)
+
+
+def end_control_session(where: Installation) -> None:
+    """Lose the session that holds the lock: the server forgets it, the agent does not know."""
+    with psycopg.connect(where.dsn, autocommit=True) as admin:
+        ended = admin.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE application_name LIKE 'conductor control%' AND datname = current_database()"
+        ).fetchall()
+    assert ended == [(True,)]

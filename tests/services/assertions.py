@@ -1,0 +1,63 @@
+"""What must hold of an installation whatever happened to its agents; what its ledger and its server say was done."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from runtime.contract.statement import Intent, Result
+from runtime.testing.embedded_postgres import EmbeddedPostgres
+from tests.services.agents import Agents
+from tests.services.installation import Installation
+
+_LOGGED = {
+    "role": re.compile(r'app=conductor intent \d+ .*statement: ALTER ROLE "(t_\w+)" (?:NO)?LOGIN'),
+    "schema": re.compile(r'app=conductor intent \d+ .*statement: CREATE SCHEMA "(t_\w+)"'),
+    "grants": re.compile(r'app=conductor intent \d+ .*statement: GRANT USAGE ON SCHEMA "(t_\w+)"'),
+}
+Done = Counter[tuple[str, str]]
+"""Type and name of an object -> how often an action on it was done."""
+
+
+def done_in_ledger(where: Installation, since: int = 0) -> Done:
+    """How often each object's action was reported done after an entry."""
+    done: Done = Counter()
+    intent: Intent | None = None
+    for entry in where.history().entries:
+        match entry.predicate:
+            case Intent() as intent:
+                pass
+            case Result() as result if intent is not None and entry.sequence > since:
+                done.update(
+                    (action.type, action.name)
+                    for action, outcome in zip(intent.actions, result.outcomes, strict=True)
+                    if outcome.outcome == "done"
+                )
+            case _:
+                pass
+    return done
+
+
+def done_in_log(postgres: EmbeddedPostgres) -> Done:
+    """How often the server carried out each object's action, by its own log."""
+    log = postgres.log.read_text()
+    return Counter((kind, name) for kind, pattern in _LOGGED.items() for name in pattern.findall(log))
+
+
+def assert_done_once(where: Installation, postgres: EmbeddedPostgres, since: int, logged: Done) -> None:
+    """Since entry `since` and the log as it was then, everything that was done was told once, and done once."""
+    told = done_in_ledger(where, since)
+    assert set(told.values()) == {1}
+    told.pop(("release", "current"), None)
+    assert told == done_in_log(postgres) - logged
+
+
+def assert_sound(where: Installation, agents: Agents) -> None:
+    """What is there is what is asked for, every intent has its one result, and verification finds nothing."""
+    assert agents.again(where).answer["entries"] == []
+    history = where.history()
+    intents = [entry.digest for entry in history.entries if isinstance(entry.predicate, Intent)]
+    results = [entry.predicate.intent for entry in history.entries if isinstance(entry.predicate, Result)]
+    assert intents == results
+    assert history.open_intent is None
+    assert history.findings == ()
