@@ -5,6 +5,7 @@ Rule kept: whatever lies in the cache is used only if it says that it is the pin
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -28,8 +29,12 @@ def opa() -> Opa:
 
 def _build() -> Path:
     goal = cached()
-    goal.parent.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=goal.parent.parent, prefix="opa-") as scratch:
+    tools = goal.parent.parent
+    tools.mkdir(parents=True, exist_ok=True)
+    with (tools / ".opa.lock").open("w") as lock, tempfile.TemporaryDirectory(dir=tools, prefix="opa-") as scratch:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker builds, the others wait and find it
+        if version_of(goal) == OPA_VERSION:
+            return goal
         subprocess.run(
             ["go", "install", MODULE],
             env=os.environ | {"CGO_ENABLED": "0", "GOBIN": scratch},
@@ -39,5 +44,5 @@ def _build() -> Path:
         built = Path(scratch) / "opa"
         assert version_of(built) == OPA_VERSION
         goal.parent.mkdir(exist_ok=True)
-        built.replace(goal)  # another worker's is as good as ours
+        built.replace(goal)
     return goal

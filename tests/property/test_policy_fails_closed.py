@@ -1,0 +1,127 @@
+"""Whatever is asked, the policy says yes only where a plain reading of its rules in Python does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runtime.policy.engine import ALLOW, DENY, TRANSITION, Policy
+
+WEEK = 604_800
+STATES = ("active", "suspended")
+PEOPLE: dict[str, dict[str, list[str]]] = {"mara": {"roles": ["admin", "mc"]}, "tomas": {"roles": ["sre"]}}
+POLICY = Policy.load((Path(__file__).parents[2] / "policies/policy.wasm").read_bytes()).with_data({"people": PEOPLE})
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**53) + 1, 2**53 - 1),
+    st.sampled_from(["admin", "mc", "mara", "tomas", "Flag", "Tenant", "set-flag", "active", "suspended", "604800"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
+)
+ANYTHING = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abk", max_size=3), inner, max_size=3)
+)
+
+
+def mostly(*usual: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(usual) | st.sampled_from(usual) | ANYTHING
+
+
+def record(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Each of the fields may be missing, or be anything."""
+    return st.fixed_dictionaries({}, optional=fields) | st.fixed_dictionaries(fields) | ANYTHING
+
+
+TTL = mostly(1, WEEK, WEEK + 1)
+ROLES = st.lists(mostly("admin", "mc", "sre"), max_size=3) | ANYTHING
+FLAG = record(kind=mostly("Flag"), name=mostly("f"), spec=record(ttl_seconds=TTL))
+APPROVER = record(name=mostly("mara"), roles=ROLES)
+TENANT = record(name=mostly("acme"), state=mostly(*STATES))
+STEP = record(kind=mostly("Tenant"), name=mostly("acme"), before=st.none() | TENANT, after=st.none() | TENANT)
+FLAG_STEP = record(kind=mostly("Flag"), name=mostly("f"), before=st.none(), after=st.none() | record(ttl_seconds=TTL))
+
+
+def at(value: Any, *keys: str) -> Any:
+    """What lies at a path of keys; an `object()` that equals nothing where that is missing."""
+    for key in keys:
+        if not isinstance(value, dict) or key not in value:
+            return object()
+        value = value[key]
+    return value
+
+
+def same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
+
+
+def members(value: Any) -> list[Any]:
+    """What Rego's `some … in` goes through."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def may(role: Any, flag: Any) -> bool:
+    ttl = at(flag, "ttl_seconds")
+    return same(role, "admin") and type(ttl) is int and ttl <= WEEK
+
+
+def rules(entrypoint: str, question: Any) -> set[str]:
+    results = POLICY.results(entrypoint, question)
+    return {item["rule"] for item in results[0]["result"]} if results else {"no answer"}
+
+
+@given(
+    record(
+        action=mostly("set-flag"),
+        requester=record(name=mostly("mara", "tomas"), role=mostly("admin", "mc")),
+        flag=record(ttl_seconds=TTL),
+    )
+)
+@settings(max_examples=400)
+def test_only_an_admin_may_set_a_flag_and_only_for_a_week(question: Any) -> None:
+    name, role = at(question, "requester", "name"), at(question, "requester", "role")
+    known = PEOPLE.get(name, {}).get("roles", []) if isinstance(name, str) else []
+    right = same(at(question, "action"), "set-flag") and role in known and may(role, at(question, "flag"))
+    assert POLICY.results(ALLOW, question) == [{"result": right}]
+    assert POLICY.allow(question) is right
+
+
+@given(FLAG, ROLES)
+@settings(max_examples=400)
+def test_flag_is_clean_only_where_somebody_may_set_it(flag: Any, roles: Any) -> None:
+    is_flag = same(at(flag, "kind"), "Flag")
+    clean = any(may(role, at(flag, "spec")) for role in members(roles))
+    denied = "flag-allowed" in rules(DENY, {"resources": [flag], "roles": roles})
+    assert denied is (is_flag and not clean)
+
+
+@given(FLAG_STEP, st.lists(APPROVER, max_size=3) | ANYTHING)
+@settings(max_examples=400)
+def test_flag_is_altered_only_where_an_approver_may_set_it(step: Any, approvers: Any) -> None:
+    is_flag, removed = same(at(step, "kind"), "Flag"), at(step, "after") is None
+    passes = any(
+        may(role, at(step, "after")) for approver in members(approvers) for role in members(at(approver, "roles"))
+    )
+    question = {"changes": [step], "approvers": approvers, "facts": {}, "time": "2026-11-24T08:00:00Z"}
+    assert ("flag-approver" in rules(TRANSITION, question)) is (is_flag and not removed and not passes)
+
+
+@given(STEP)
+@settings(max_examples=400)
+def test_tenant_takes_only_the_steps_there_are(step: Any) -> None:
+    before, after = at(step, "before"), at(step, "after")
+    right: set[str] = set()
+    if same(at(step, "kind"), "Tenant"):
+        if after is None:
+            right = {"tenant-removed"}
+        elif before is None:
+            right = set() if same(at(after, "state"), "active") else {"tenant-new"}
+        elif not all(any(same(at(side, "state"), state) for state in STATES) for side in (before, after)):
+            right = {"tenant-state"}
+    question = {"changes": [step], "approvers": [], "facts": {}, "time": "2026-11-24T08:00:00Z"}
+    assert rules(TRANSITION, question) & {"tenant-new", "tenant-state", "tenant-removed"} == right
