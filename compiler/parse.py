@@ -92,6 +92,7 @@ class _Builder:
         opened: Any = None
         stack: list[tuple[Any, ...]] = []
         root: Node | None = None
+        odd: list[Any] = []  # where mappings begin that have a key that is none: nothing is known of such a mapping
         documents = 0
         node: Node
         while True:
@@ -125,6 +126,8 @@ class _Builder:
                 end = event.end_mark
                 span = _new(Span, (path, opened.line + 1, opened.column + 1, end.line + 1, end.column + 1))
                 node = Sequence(tuple(items), span) if items is not None else Mapping(entries or {}, span)
+                if odd and opened in odd:
+                    self.doubtful.add(span)
                 entries, items, key, key_span, opened = stack.pop()
             elif kind is AliasEvent:
                 node = self.alias(event)
@@ -147,6 +150,7 @@ class _Builder:
                 root = node
             elif key is None:
                 key, key_span = self.odd_key(node), node.span
+                odd.append(opened)
             else:
                 self.entry(entries, key, key_span or node.span, node)
                 key = None
