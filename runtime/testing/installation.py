@@ -38,14 +38,14 @@ WASM = "policies/policy.wasm"
 
 
 class TinyPolicy:
-    """Stands where a policy.wasm would: a tenant's file cannot be removed."""
+    """Stands where a policy.wasm would: the tenant `globex` is under a legal hold and cannot be removed."""
 
     def transition(self, asked: TransitionInput) -> list[Refused]:
-        """Refuse the removal of a tenant."""
+        """Refuse the removal of a tenant that is held."""
         return [
-            Refused(change["kind"], change["name"], "no-removal", "a tenant cannot be removed")
+            Refused(change["kind"], change["name"], "legal-hold", "a tenant under a legal hold cannot be removed")
             for change in asked["changes"]
-            if change["kind"] == "Tenant" and change["after"] is None
+            if (change["kind"], change["name"]) == ("Tenant", "globex") and change["after"] is None
         ]
 
 
@@ -85,6 +85,13 @@ class Installation:
         writer = Writer(agent, key_of(agent), Release(version=VERSION, sha256=sha256(b"code").hexdigest()))
         return cls(git, compiled, genesis, writer)
 
+    def copy(self) -> Installation:
+        """Another installation with the same history, to see what would come of something."""
+        git = MemoryGit()
+        git.objects.update(self.git.objects)
+        git.refs.update(self.git.refs)
+        return Installation(git, compile_once(compile_commit(git), git), self.genesis, self.writer, self.now)
+
     @property
     def main(self) -> str:
         """Main's head."""
@@ -110,6 +117,7 @@ class Installation:
 
     def change(self, head: str, *, base: str | None = None) -> Change | None:
         """What a pull request would do: from its merge base with main, unless told; None if it does not compile."""
+        head = self.git.resolve(head) or head
         base = base or self.git.merge_base(self.main, head) or self.genesis.commit
         before, after = self.snapshot(base), self.snapshot(head)
         if before is None or after is None:

@@ -9,6 +9,7 @@ points at nothing does not compile.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from runtime.contract.canonical import JSON, decode, encode, sha256
 from runtime.contract.compiling import Compile, Compiled
@@ -36,6 +37,12 @@ def compile_commit(git: Git) -> Compile:
 
 def compile_files(files: Mapping[str, bytes]) -> Compiled:
     """Compile input files, path -> bytes."""
+    return _compiled(tuple(sorted(files.items())))
+
+
+@lru_cache(maxsize=2048)
+def _compiled(items: tuple[tuple[str, bytes], ...]) -> Compiled:
+    files = dict(items)
     inputs = {path: sha256(data) for path, data in files.items()}
     bundle: dict[str, bytes] = {}
     errors: list[str] = []

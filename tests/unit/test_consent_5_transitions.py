@@ -52,7 +52,7 @@ def test_step_that_the_policy_refuses_is_not_taken_and_the_rest_is() -> None:
     house.approve(head, "mara", "tomas", base=house.genesis.commit)
     decision = house.step()
     assert isinstance(decision, Refuse)
-    assert [problem.message for problem in decision.judgement.problems] == ["Tenant globex: a tenant cannot be removed"]
+    assert [problem.message for problem in decision.judgement.problems] == ["Tenant globex: a tenant under a legal hold cannot be removed"]
     house.git.revert(head)
     other = house.git.commit_files(NOTES)
     house.approve(other, "mara", "tomas", base=house.genesis.commit)

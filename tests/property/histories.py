@@ -1,0 +1,243 @@
+"""Random histories: an installation in memory, pull requests, and a plain model of who approved what when.
+
+The model knows nothing of the judge: it is a list of statements and of verdicts, and answers by looking through them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from runtime.agent.decide import Decision, Take
+from runtime.contract.change import Change
+from runtime.git.inputs import digests
+from runtime.governance.case import Signed
+from runtime.ledger.history import History
+from runtime.testing.court import RULES, document, installation, key_of, person, policy
+from runtime.testing.installation import Installation, withdrawal
+from runtime.testing.memory_git import ConflictError
+
+EVERYBODY = ("ines", "mara", "tomas")
+GROUPS = (EVERYBODY, EVERYBODY, EVERYBODY, ("mara", "tomas"), ("ines", "mara"), ("mara",), ("tomas",))
+Edits = Mapping[str, bytes | None]
+
+FILES = installation(**{"tenants/blueprints/extra.yaml": document(size="l")})
+FORBIDDEN = ("mixed", "remove-tenant")
+"""Kinds of edits that nothing but a refusal can come of."""
+KINDS = (
+    "tenant",
+    "new-tenant",
+    "blueprint",
+    "notes",
+    "flag",
+    "drop-extra",
+    "use-extra",
+    "days",
+    "people",
+    *FORBIDDEN,
+)
+
+
+def edits_of(kind: str, number: int) -> Edits:
+    """The edits of a pull request. Numbers are few, so that the same is made again, and meets."""
+    match kind:
+        case "tenant":
+            return {f"tenants/{('acme', 'globex')[number % 2]}.yaml": document(blueprint="basic", seats=number)}
+        case "new-tenant":
+            return {f"tenants/new-{number % 3}.yaml": document(blueprint=("basic", "extra")[number % 2])}
+        case "blueprint":
+            return {"tenants/blueprints/basic.yaml": document(size=f"size {number}")}
+        case "notes":
+            return {f"spec/notes-{number % 3}.yaml": document(text=f"text {number}")}
+        case "flag":
+            return {"flags/checkout.yaml": document(tenants=["acme"], share=number)}
+        case "drop-extra":
+            return {"tenants/blueprints/extra.yaml": None}
+        case "use-extra":
+            return {"tenants/globex.yaml": document(blueprint="extra", seats=number)}
+        case "days":
+            return {"policies/approvals.yaml": policy(approval_days=10 + number).data()}
+        case "people":
+            return {
+                f"policies/people/guest-{number % 2}.yaml": person(f"guest-{number % 2}", "qa", keys=number + 1).data()
+            }
+        case "mixed":
+            return {**edits_of("days", number), **edits_of("notes", number)}
+        case _:
+            return {"tenants/globex.yaml": None, "flags/checkout.yaml": document(tenants=[])}
+
+
+@dataclass(frozen=True)
+class Given:
+    """A statement, as the model remembers it. `known` is how many verdicts its maker knew of."""
+
+    person: str
+    change: str
+    known: int
+    at: datetime
+    until: datetime
+    withdrawal: bool
+
+
+@dataclass
+class Pull:
+    """A pull request: its branch, what it was made from, and what has become of it."""
+
+    branch: str
+    kind: str
+    stacked: bool = False
+    merged: str | None = None
+
+
+@dataclass
+class Model:
+    """Every statement by its SHA-256, and the paths of every verdict in order."""
+
+    given: dict[str, Given] = field(default_factory=dict)
+    verdicts: list[frozenset[str]] = field(default_factory=list)
+
+    def counts(self, sha256: str, change: Change, at: datetime, days: int) -> bool:
+        """Whether a statement speaks for a change at that time."""
+        one = self.given[sha256]
+        taken_back = any(
+            other.withdrawal and (other.person, other.change) == (one.person, one.change) and other.at >= one.at
+            for other in self.given.values()
+        )
+        spent = any(paths & change.paths for paths in self.verdicts[one.known :])
+        in_time = one.at <= at < min(one.until, one.at + timedelta(days=days))
+        return one.change == change.digest and in_time and not (one.withdrawal or taken_back or spent)
+
+    def copy(self) -> Model:
+        """Return another."""
+        return Model(dict(self.given), list(self.verdicts))
+
+
+class Story:
+    """One history, told and checked as it goes."""
+
+    def __init__(self, house: Installation | None = None, model: Model | None = None) -> None:
+        self.house = house or Installation.start(FILES)
+        self.model = model or Model()
+        self.pulls: list[Pull] = []
+        self.seen: Counter[str] = Counter()
+        self.late: set[str] = set()
+        """Changes that were approved when they lay on main already."""
+
+    def fork(self) -> Story:
+        """What would become of it from here; it sees on the same account."""
+        other = Story(self.house.copy(), self.model.copy())
+        other.pulls = list(self.pulls)
+        other.seen = self.seen
+        return other
+
+    # What people do.
+
+    def edit(self, branch: str, kind: str, number: int) -> str:
+        """Commit edits to a branch."""
+        edits = edits_of(kind, number)
+        present = self.house.git.files(self.house.git.refs[f"refs/heads/{branch}"])
+        add = {path: data for path, data in edits.items() if data is not None}
+        gone = [path for path, data in edits.items() if data is None and path in present]
+        return self.house.git.commit_files(add, branch=branch, remove=gone, message=f"{kind} {number}")
+
+    def open(self, kind: str, number: int, on: str = "main") -> Pull:
+        """Open a pull request."""
+        pull = Pull(f"pull-{len(self.pulls)}", kind, stacked=on != "main")
+        self.house.git.branch(pull.branch, on)
+        self.edit(pull.branch, kind, number)
+        self.pulls.append(pull)
+        return pull
+
+    def land(self, pull: Pull, how: str) -> str | None:
+        """Merge, squash or rebase a pull request; None where a person would have to resolve a conflict."""
+        git = self.house.git
+        try:
+            if how == "squash":
+                pull.merged = git.squash(pull.branch)
+            else:
+                if how == "rebase":
+                    git.rebase(pull.branch)
+                pull.merged = git.merge(pull.branch)
+        except ConflictError:
+            return None
+        return pull.merged
+
+    def approve(
+        self, head: str, names: Iterable[str], *, base: str | None = None, known: int | None = None
+    ) -> Change | None:
+        """These people approve what a commit does; None if that does not compile or is nothing."""
+        change = self.house.change(head, base=base)
+        if change is None or change.empty:
+            return None
+        for name in names:
+            self.say(change, name, known=known)
+        return change
+
+    def say(self, change: Change, name: str, *, known: int | None = None, withdraws: bool = False) -> Signed:
+        """A statement by a person who knew so many verdicts (all, unless told)."""
+        house = self.house
+        house.tick(seconds=1)
+        timeline = house.history().verified.timeline
+        position = len(self.model.verdicts) if known is None else min(known, len(self.model.verdicts))
+        after = timeline.last if position == len(self.model.verdicts) else timeline.later(position - 1)[0]
+        statement = house.statement(change, key_of(name), after=after.sha256, kind=withdrawal if withdraws else None)
+        house.file(change, statement)
+        approval = statement.approval
+        self.model.given[statement.sha256] = Given(
+            name, change.digest, position, approval.signed_at, approval.expires_at, withdraws
+        )
+        return statement
+
+    # What the agent does, and whether it was right.
+
+    def step(self) -> Decision:
+        """The agent looks once."""
+        before, main = self.house.history(), self.house.main
+        decision = self.house.step()
+        if isinstance(decision, Take):
+            self.check(before, main, decision)
+            if decision.change.digest in self.late:
+                self.seen["late approval taken"] += 1
+            if any(path.startswith("policies/") for path in decision.change.paths):
+                self.seen["policy change taken"] += 1
+            self.model.verdicts.append(decision.change.paths)
+        after = self.house.history()
+        assert after.findings == ()
+        compiled = self.house.compile(after.commit)
+        assert compiled.snapshot == after.snapshot, "genesis plus the changes taken is not what the compiler renders"
+        return decision
+
+    def run(self) -> Decision:
+        """The agent goes on until there is nothing that it may take."""
+        decision = self.step()
+        while isinstance(decision, Take):
+            decision = self.step()
+        return decision
+
+    def settle(self) -> bool:
+        """Everybody approves main as it is, and the agent takes it; whether main is verified then."""
+        self.run()
+        self.approve(self.house.main, EVERYBODY, base=self.house.history().commit)
+        self.run()
+        return not self.house.history().pending
+
+    def check(self, before: History, main: str, take: Take) -> None:
+        """The verdict is one that the model allows."""
+        change, at = take.change, self.house.now
+        days = before.governance.policy.approval_days
+        assert all(self.model.counts(one.sha256, change, at, days) for one in take.approvals)
+        people = [self.model.given[one.sha256].person for one in take.approvals]
+        assert len(set(people)) == len(people) >= 2
+        roles = {name: set(before.governance.people[name].roles) for name in people}
+        for folder, (one, other) in {name: rule[1] for name, rule in RULES.items()}.items():
+            if any(path.startswith((f"{folder}/", f"config/{folder}/")) for path in change.paths):
+                pairs = [(a, b) for a in people for b in people if a != b]
+                assert any(one in roles[a] and other in roles[b] for a, b in pairs), folder
+        inputs = [path for path, _, _ in change.inputs]
+        assert len({path.startswith("policies/") for path in inputs}) == 1, "policies with other inputs"
+        here = digests(self.house.git, main)
+        assert all(here.get(path) != old for path, old, _ in change.inputs), "main had taken it back"
+        assert take.commit in self.house.git.descendants(before.commit, main)
+        assert before.snapshot.manifest.inputs != take.snapshot.manifest.inputs

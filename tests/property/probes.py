@@ -1,0 +1,157 @@
+"""What would become of it: questions asked of a fork of a history, whatever has happened in it before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runtime.agent.decide import Nothing, Reason, Refuse, Take
+from runtime.ledger.entry import approval_path
+from runtime.testing.court import key_of
+from runtime.testing.installation import withdrawal
+from tests.property.acts import Act
+from tests.property.histories import EVERYBODY, FORBIDDEN, Pull, Story
+
+MEETING = (("tenant", "blueprint"), ("drop-extra", "use-extra"), ("flag", "flag"))
+
+
+def pair(story: Story, act: Act) -> None:
+    """Two pull requests, both approved before either is merged, are merged in either order."""
+    story = story.fork()
+    kinds = MEETING[act.index % 3] if act.number % 2 else (act.kind, act.other)
+    if set(kinds) & set(FORBIDDEN) or not story.settle():
+        return
+    one, other = (story.open(kind, act.number + more) for more, kind in enumerate(kinds))
+    if None in [story.approve(pull.branch, EVERYBODY) for pull in (one, other)]:
+        return
+    ends = [_landed(story.fork(), act, *order) for order in ((one, other), (other, one))]
+    assert ends[0] == ends[1], "the order of merging matters"
+
+
+def _landed(story: Story, act: Act, first: Pull, second: Pull) -> str | None:
+    """The manifest after both, if both are taken with the approvals given before; else None."""
+    changes = [story.house.change(pull.branch) for pull in (first, second)]
+    assert changes[0] is not None
+    assert changes[1] is not None
+    apart = not changes[0].paths & changes[1].paths
+    landed = story.land(first, "merge")
+    late = story.land(second, ("merge", "squash", "rebase")[act.index % 3])
+    if late is None:
+        assert not apart, "what is apart has no conflict"
+        story.seen.update(("conflict", "overlapping pair"))
+        return None
+    merged = story.house.change(late, base=landed)
+    last = story.run()
+    history = story.house.history(fresh=True)
+    if merged is None:
+        assert history.commit == landed
+        assert [item.reason for item in last.pending] == [Reason.UNSOUND]
+        story.seen["pair that does not compile together"] += 1
+    elif apart and merged == changes[1]:
+        assert (history.commit, last) == (late, Nothing())
+        story.seen["disjoint pair in either order"] += 1
+        return history.snapshot.manifest.digest
+    elif not merged.empty:
+        assert history.commit == landed
+        assert isinstance(last, Refuse), "the older approval still counts"
+        story.seen["overlapping pair"] += 1
+    return None
+
+
+def made_again(story: Story, act: Act) -> None:
+    """A change is taken and taken back, and made again; or another version goes live first, is taken back, and this
+    one comes. The approvals of the first time are still there, and have the right digest."""
+    story = story.fork()
+    if act.kind in FORBIDDEN or not story.settle():
+        return
+    superseded = act.index % 3 > 0
+    git, start = story.house.git, story.house.main
+    made = story.edit("main", act.kind, act.number)
+    change = story.approve(made, EVERYBODY, base=start)
+    if change is None:
+        return
+    if superseded:
+        git.refs["refs/heads/main"] = start
+        made = story.edit("main", act.kind, (act.number + 2) % 4)
+        other = story.approve(made, EVERYBODY, base=start)
+        if other is None or other.digest == change.digest or not other.paths & change.paths:
+            return
+    assert isinstance(story.step(), Take)
+    back = git.revert(made)
+    story.approve(back, EVERYBODY, base=made)
+    assert isinstance(story.step(), Take)
+    again = story.edit("main", act.kind, act.number)
+    assert story.house.change(again, base=back) == change
+    assert isinstance(story.step(), Refuse), "an approval outlived a change of what it speaks of"
+    story.approve(again, EVERYBODY, base=back)
+    assert isinstance(story.step(), Take)
+    story.seen["superseded version made again" if superseded else "made again after it was taken back"] += 1
+
+
+def taken_back(story: Story, act: Act) -> None:
+    """Main takes back what is pending, whole or in part, and then everybody approves what it was."""
+    story = story.fork()
+    if not story.settle():
+        return
+    verified, start = story.house.history().commit, story.house.main
+    made = start
+    for kind in (act.kind, "notes") if act.index % 2 else (act.kind,):
+        before, made = made, story.edit("main", kind, act.number)
+        change = story.house.change(made, base=before)
+        if change is None or change.empty:
+            return
+    story.house.git.revert(made)
+    story.approve(made, EVERYBODY, base=start)
+    last = story.run()
+    assert story.house.history().commit == verified
+    assert (made, Reason.TAKEN_BACK) in {(item.commit, item.reason) for item in last.pending}
+    story.seen["taken back while pending"] += 1
+
+
+def verified_later(story: Story, act: Act) -> None:
+    """Whoever verifies later has more approvals in hand, and withdrawals: it is the same history."""
+    story = story.fork()
+    story.settle()
+    history = story.house.history()
+    verdicts = [entry for entry in history.entries if entry.kind == "verdict"]
+    if not verdicts:
+        return
+    files: dict[str, bytes] = {}
+    for entry in verdicts:
+        change = history.change(entry.statement.digest_of("change.json") or "")
+        assert change is not None
+        for name in act.names:
+            for kind in (None, withdrawal):
+                late = story.house.statement(change, key_of(name), at=entry.position.time, kind=kind)
+                files[approval_path(change.digest, late.sha256)] = late.envelope.data
+    story.house.git.commit_files(files, message="more approvals in hand")
+    later = story.house.history(fresh=True)
+    assert (later.commit, later.entries, later.snapshot) == (history.commit, history.entries, history.snapshot)
+    assert later.findings == ()
+    story.seen["verified later with more approvals"] += 1
+
+
+def expired(story: Story, act: Act) -> None:
+    """Two people approve, and the agent comes after the days that P's rules let an approval hold."""
+    story = story.fork()
+    if act.kind in FORBIDDEN or not story.settle():
+        return
+    start, made = story.house.main, story.edit("main", act.kind, act.number)
+    if story.approve(made, EVERYBODY, base=start) is None:
+        return
+    waiting = story.fork()
+    days = waiting.house.history().governance.policy.approval_days
+    waiting.house.tick(days=days)
+    assert isinstance(waiting.step(), Refuse)
+    story.house.tick(days=days - 1)
+    assert isinstance(story.step(), Take)
+    story.seen["expired"] += 1
+
+
+PROBES: dict[str, Callable[[Story, Act], None]] = {
+    "pair": pair,
+    "another pair": pair,
+    "made again": made_again,
+    "taken back": taken_back,
+    "verified later": verified_later,
+    "expired": expired,
+}
