@@ -1,0 +1,253 @@
+"""`conductor plan` and `conductor approve` on real repositories: what they print, push, refuse and end with."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from compiler.cli.app import run
+from compiler.rego import Lock, sources
+from runtime.signing.keys import write_keypair
+from tests.services.opa import opa
+from tests.unit.plan_world import ADA, BEN, base_files, tenant
+
+PEOPLE = (ADA, BEN)
+DAY = ("--today", "2026-11-24")
+
+
+@dataclass
+class Desk:
+    """A clone with its remote and keys, and the command line."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    @property
+    def repo(self) -> Path:
+        return self.folder / "repo"
+
+    def git(self, *args: str, cwd: Path | None = None) -> str:
+        options = ["-c", "user.name=Engineer", "-c", "user.email=engineer@example.org"]
+        done = subprocess.run(
+            ["git", *options, *args], cwd=cwd or self.repo, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, message: str, **files: str) -> str:
+        for path, text in files.items():
+            (self.repo / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.repo / path).write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "-q", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def conductor(self, *args: str, repo: Path | None = None) -> tuple[int, str, str]:
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run([*args, "--repo", str(repo or self.repo)])
+        said = self.capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    def approve(self, person: str, *more: str, key: str | None = None) -> tuple[int, str, str]:
+        path = str(self.folder / "keys" / (key or person))
+        return self.conductor("approve", "--person", person, "--key", path, "--yes", *DAY, *more)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with keys, a repository whose genesis is signed, and its remote."""
+    folder = tmp_path_factory.mktemp("begun")
+    (folder / "keys").mkdir()
+    repo = folder / "repo"
+    for path, data in base_files().items():
+        (repo / path).parent.mkdir(parents=True, exist_ok=True)
+        (repo / path).write_bytes(data)
+    for name in (*PEOPLE, "stranger"):
+        key = write_keypair(folder / "keys" / name)
+        file = repo / "policies" / "people" / f"{name}.yaml"
+        if file.exists():
+            lines = file.read_text().splitlines()
+            kept = [f"    - {key.public_line}" if "ssh-ed25519" in line else line for line in lines]
+            file.write_text("\n".join(kept) + "\n")
+    options = ["-c", "user.name=Engineer", "-c", "user.email=engineer@example.org"]
+    for command in (
+        ["init", "-q", "-b", "main"],
+        ["add", "--all"],
+        ["commit", "-q", "-m", "Lay out the installation"],
+        ["init", "-q", "--bare", "-b", "main", str(folder / "remote.git")],
+        ["remote", "add", "origin", "../remote.git"],
+    ):
+        subprocess.run(["git", *options, *command], cwd=repo, check=True, timeout=60)
+    for name in PEOPLE:
+        with pytest.raises(SystemExit) as ended:
+            run(["genesis", "--repo", str(repo), "--person", name, "--key", str(folder / "keys" / name)])
+        assert not ended.value.code
+    subprocess.run(["git", "push", "-q", "origin", "main"], cwd=repo, check=True, timeout=60)
+    return folder
+
+
+@pytest.fixture
+def desk(begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    shutil.copytree(begun, tmp_path / "desk", symlinks=True)
+    made = Desk(tmp_path / "desk", capsys)
+    made.git("switch", "-q", "-c", "topic")
+    return made
+
+
+def test_a_change_is_planned_approved_by_two_and_pushed(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    code, out, _ = desk.conductor("plan", *DAY)
+    assert (code, "+ Tenant fjord" in out, "2 rules not met yet" in out) == (0, True, True)
+    assert desk.conductor("plan", "--require-approved", *DAY)[0] == 1
+    code, out, _ = desk.approve(ADA, "--push")
+    assert (code, "Still missing" in out, "branch `approvals` of `origin`" in out) == (0, True, True)
+    code, out, _ = desk.approve(BEN)
+    assert (code, "Approvals are complete" in out) == (0, True)
+    assert f"git -C {desk.repo} push origin approvals" in out
+    desk.git("push", "-q", "origin", "approvals")
+    assert desk.conductor("plan", "--require-approved", *DAY)[0] == 0
+    names = desk.git("ls-tree", "-r", "--name-only", "approvals", cwd=desk.folder / "remote.git").splitlines()
+    assert sorted(name.rsplit("/", 1)[-1][64:] for name in names) == ["", ".sigstore.json", ".sigstore.json"]
+
+
+def test_a_colleagues_fresh_clone_sees_the_approvals_and_adds_to_them(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    desk.git("push", "-q", "origin", "topic")
+    desk.approve(ADA, "--push")
+    clone = desk.folder / "clone"
+    desk.git("clone", "-q", str(desk.folder / "remote.git"), str(clone), cwd=desk.folder)
+    code, out, _ = desk.conductor("plan", "--head", "origin/topic", *DAY, repo=clone)
+    assert (code, f"✓ {ADA}" in out) == (0, True)
+    key = str(desk.folder / "keys" / BEN)
+    words = ("--person", BEN, "--key", key, "--yes", "--push", "--head", "origin/topic", *DAY)
+    code, out, _ = desk.conductor("approve", *words, repo=clone)
+    assert (code, "Approvals are complete" in out) == (0, True)
+
+
+def test_approving_twice_signs_once(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    desk.approve(ADA)
+    head = desk.git("rev-parse", "approvals")
+    code, out, _ = desk.approve(ADA)
+    assert (code, "approved this change already" in out) == (0, True)
+    assert desk.git("rev-parse", "approvals") == head
+
+
+def test_an_approval_can_be_taken_back(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    assert desk.approve(ADA, "--withdraw")[0] == 1
+    desk.approve(ADA)
+    assert desk.approve(ADA, "--withdraw")[0] == 0
+    out = desk.conductor("plan", *DAY)[1]
+    assert "withdrew it" in out
+
+
+def test_only_somebodys_own_key_signs_for_them(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    code, _, err = desk.approve(ADA, key=BEN)
+    assert (code, f"is {BEN}'s" in err) == (1, True)
+    code, _, err = desk.approve(ADA, key="stranger")
+    assert (code, "is nobody's" in err) == (1, True)
+    code, _, err = desk.approve("stranger")
+    assert (code, "knows no person `stranger`" in err) == (1, True)
+    assert desk.git("branch", "--list", "approvals") == ""
+
+
+def test_nothing_is_signed_that_cannot_be_taken(desk: Desk) -> None:
+    code, _, err = desk.approve(ADA)
+    assert (code, "nothing changes" in err) == (1, True)
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord", "state: suspended")})
+    code, out, err = desk.approve(ADA)
+    assert (code, "MC0920" in out, "whoever approves it" in err) == (1, True, True)
+    desk.commit("Break it", **{"tenants/fjord.yaml": tenant("fjord").replace("standard", "nothing")})
+    code, out, err = desk.approve(ADA)
+    assert (code, "MC0012" in out, "does not compile" in err) == (1, True, True)
+    assert desk.git("branch", "--list", "approvals") == ""
+
+
+def test_without_a_terminal_it_asks_for_yes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    key = str(desk.folder / "keys" / ADA)
+    code, _, err = desk.conductor("approve", "--person", ADA, "--key", key, *DAY)
+    assert (code, "say --yes" in err) == (2, True)
+
+
+def test_before_genesis_approve_refuses(desk: Desk) -> None:
+    desk.git("branch", "-f", "main", "main~1")
+    desk.git("update-ref", "-d", "refs/remotes/origin/main")
+    desk.git("reset", "-q", "--hard", "main")
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    code, _, err = desk.approve(ADA)
+    assert (code, "no genesis yet" in err) == (1, True)
+    code, out, _ = desk.conductor("plan", *DAY)
+    assert (code, "no genesis yet" in out) == (0, True)
+
+
+def test_what_is_not_committed_is_not_looked_at_and_said(desk: Desk) -> None:
+    (desk.repo / "tenants" / "fjord.yaml").write_text(tenant("fjord"))
+    code, out, err = desk.conductor("plan", *DAY)
+    assert (code, "Nothing changes" in out) == (0, True)
+    assert "not looked at, because not committed: tenants/fjord.yaml" in err
+
+
+def test_an_unsound_head_ends_with_one_in_every_format(desk: Desk) -> None:
+    desk.commit("Break it", **{"tenants/fjord.yaml": tenant("fjord").replace("standard", "nothing")})
+    code, out, _ = desk.conductor("plan", "--format", "json", *DAY)
+    value = json.loads(out)
+    assert (code, value["sound"], [item["code"] for item in value["problems"]]) == (1, False, ["MC0012"])
+    code, out, _ = desk.conductor("plan", "--format", "markdown", *DAY)
+    assert (code, "does not compile" in out, "MC0012" in out) == (1, True, True)
+    code, out, _ = desk.conductor("plan", *DAY)
+    assert (code, "error[MC0012]" in out) == (1, True)
+
+
+def _another_wasm(desk: Desk) -> None:
+    """A wasm that its lock names and that answers, but that nobody built from the Rego: with a section more."""
+    policies = desk.repo / "policies"
+    section = b"\x04more" + bytes(3)
+    wasm = (policies / "policy.wasm").read_bytes() + bytes([0, len(section)]) + section
+    (policies / "policy.wasm").write_bytes(wasm)
+    rego = {f"policies/{path.name}": path.read_bytes() for path in policies.glob("*.rego")}
+    (policies / "policy.lock.json").write_bytes(Lock.of(sources(rego), wasm).data)
+    desk.commit("Build the policy anew")
+
+
+def test_a_wasm_is_not_signed_where_opa_is_missing(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _another_wasm(desk)
+    monkeypatch.setattr("compiler.opa.shutil.which", lambda _: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    code, _, err = desk.approve(ADA)
+    assert (code, "OPA" in err, "go install" in err) == (3, True, True)
+    assert desk.conductor("plan", *DAY)[0] == 0
+
+
+@pytest.mark.service
+def test_a_wasm_that_opa_does_not_build_here_is_not_signed(desk: Desk) -> None:
+    opa()
+    _another_wasm(desk)
+    code, _, err = desk.approve(ADA)
+    assert (code, "is not what OPA" in err) == (1, True)
+
+
+@pytest.mark.service
+def test_a_wasm_that_opa_builds_here_is_signed(desk: Desk) -> None:
+    opa()
+    rego = desk.repo / "policies" / "text.rego"
+    rego.write_text(rego.read_text() + "\n# Nothing but a remark.\n")
+    assert desk.conductor("policy", "build")[0] == 0
+    desk.commit("Remark")
+    assert desk.approve(ADA)[0] == 0
+
+
+def test_a_remote_that_is_away_leaves_the_approval_here(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    (desk.folder / "remote.git").rename(desk.folder / "gone.git")
+    code, _, err = desk.approve(ADA, "--push")
+    assert (code, "did not answer" in err) == (3, True)

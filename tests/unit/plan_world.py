@@ -1,0 +1,158 @@
+"""A repository in memory with the golden cases' base tree, its genesis, people who approve and an agent that takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+
+from compiler.cli.approvals_branch import append
+from compiler.cli.approve import Signer, signed_by
+from compiler.cli.standpoint import Clone, stand
+from compiler.driver import compile_commit
+from compiler.plan import Plan, Standpoint, plan
+from runtime.contract.envelope import SUFFIX
+from runtime.contract.statement import GenesisApproval, Statement, subject
+from runtime.governance.case import Signed
+from runtime.ledger import append as ledger
+from runtime.ledger import genesis
+from runtime.ledger.append import Grounds, Writer
+from runtime.ledger.history import History
+from runtime.release import VERSION
+from runtime.signing.envelopes import sign
+from runtime.testing.chronicle import AUTHOR, RELEASE
+from runtime.testing.court import REPOSITORY, START, key_of
+from runtime.testing.memory_git import MemoryGit, MemoryRemote
+from tests.cases.golden import BASE, ROOT
+
+ADA, BEN, AGENT = "ada-berg", "ben-otieno", "agent-eu"
+TODAY = date(2026, 11, 24)
+TENANT = "apiVersion: conductor/v1\nkind: Tenant\nmetadata:\n  name: {name}\nspec:\n  blueprint: standard\n"
+
+
+@cache
+def base_files() -> Mapping[str, bytes]:
+    """The base tree with keys that tests have."""
+    policies = ROOT / "policies"
+    files = {path.relative_to(BASE).as_posix(): path.read_bytes() for path in BASE.rglob("*") if path.is_file()}
+    for path in (*policies.glob("*.rego"), policies / "policy.wasm", policies / "policy.lock.json"):
+        files[f"policies/{path.name}"] = path.read_bytes()
+    for folder, name in (("people", ADA), ("people", BEN), ("agents", AGENT)):
+        file = f"policies/{folder}/{name}.yaml"
+        files[file] = re.sub(rb"ssh-ed25519 .*", key_of(name).public_line.encode(), files[file])
+    return files
+
+
+def tenant(name: str, *more: str) -> str:
+    """A tenant's YAML; `more` are lines of its spec."""
+    return TENANT.format(name=name) + "".join(f"  {line}\n" for line in more)
+
+
+@dataclass
+class PlanWorld:
+    """The repository and the clock."""
+
+    git: MemoryGit
+    now: datetime = START
+
+    @classmethod
+    def bare(cls) -> PlanWorld:
+        """Before there is a genesis."""
+        git = MemoryGit({"origin": MemoryRemote()})
+        git.commit_files(base_files(), message="Lay out the installation")
+        return cls(git)
+
+    @classmethod
+    def begun(cls) -> PlanWorld:
+        """With a genesis that Ada and Ben have signed."""
+        world = cls.bare()
+        git, head = world.git, world.main
+        made = genesis.create(compile_commit(git), head, branch="main", repository=REPOSITORY, release=VERSION)
+        statements = tuple(
+            sign(
+                Statement(subject=subject(genesis=made.digest), predicate=GenesisApproval(signed_at=START)),
+                key_of(name),
+            )
+            for name in (ADA, BEN)
+        )
+        git.commit_files(genesis.Pending(made, statements).files, message="Start the history")
+        return world
+
+    @property
+    def main(self) -> str:
+        """Main's head."""
+        return self.git.refs["refs/heads/main"]
+
+    @property
+    def history(self) -> History:
+        """What main's evidence says."""
+        found = Clone.read(self.git).history
+        assert found is not None
+        return found
+
+    def commit(self, files: Mapping[str, str | bytes], *, branch: str = "topic", message: str = "Edit") -> str:
+        """Commit to a branch, made at main's head if it is not there."""
+        if f"refs/heads/{branch}" not in self.git.refs:
+            self.git.branch(branch)
+        return self.git.commit_files(files, branch=branch, message=message)
+
+    def stand(self, head: str = "topic", base: str | None = None, *, today: date = TODAY) -> Standpoint:
+        """What a plan is made from."""
+        return stand(Clone.read(self.git), base, head, at=self.now, today=today)
+
+    def plan(self, head: str = "topic", base: str | None = None, *, today: date = TODAY) -> Plan:
+        """The plan."""
+        return plan(self.stand(head, base, today=today))
+
+    def signer(self, person: str) -> Signer:
+        """Somebody with their key, a minute later."""
+        self.now += timedelta(minutes=1)
+        return Signer(person, key_of(person), self.now)
+
+    def approve(self, person: str, head: str = "topic", *, withdraw: bool = False) -> Signed:
+        """Approve on the branch `approvals` of this clone."""
+        signer, standpoint = self.signer(person), self.stand(head)
+        signed = signed_by(signer, self.history, standpoint, withdraw=withdraw)
+        change = standpoint.change
+        files = {
+            f"{change.digest}/change.json": change.data,
+            f"{change.digest}/{signed.sha256}{SUFFIX}": signed.envelope.data,
+        }
+        append(self.git, files, message="Approve", author=signer.author, at=self.now)
+        return signed
+
+    def take(self, commit: str) -> str:
+        """Write the verdict that takes a commit of main, with what is approved."""
+        history, standpoint = self.history, self.stand(commit, self.history.commit)
+        after = compile_commit(self.git)(commit).snapshot
+        assert after is not None
+        signed = Clone.read(self.git).statements(standpoint.change.digest)
+        timeline = history.verified.timeline
+        known = [timeline.position(item.approval.after) or 0 for item in signed]
+        grounds = Grounds(
+            base=history.commit,
+            head=commit,
+            before=history.snapshot.manifest.digest,
+            after=after.manifest.digest,
+            change=standpoint.change,
+            approvals={item.sha256: item.envelope.data for item in signed},
+            landed=tuple(item.sha256 for item in timeline.later(min(known))),
+        )
+        self.now += timedelta(minutes=1)
+        writer = Writer(AGENT, key_of(AGENT), RELEASE)
+        written = ledger.verdict(history.tip, writer, self.now, grounds)
+        made = ledger.record(self.git, self.main, [written], writer, author=AUTHOR, at=self.now)
+        assert self.git.set_ref("refs/heads/main", made, old=self.main)
+        assert self.history.commit == commit, self.history.findings
+        return made
+
+    def land(self, files: Mapping[str, str | bytes], *, branch: str = "other", message: str = "Land") -> str:
+        """Approve, merge and take a change of its own."""
+        self.commit(files, branch=branch, message=message)
+        for person in (ADA, BEN):
+            self.approve(person, branch)
+        merged = self.git.merge(branch)
+        self.take(merged)
+        return merged

@@ -1,0 +1,240 @@
+"""What a plan says, over a whole repository in memory with the real compiler, policy and judge."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+
+from compiler.cli.standpoint import UnsoundError
+from compiler.plan_differences import Operation
+from compiler.plan_json import as_json
+from compiler.plan_markdown import as_markdown
+from compiler.plan_text import as_text
+from runtime.contract.errors import EnvironmentFailedError, UsageError
+from tests.unit.plan_world import ADA, BEN, PlanWorld, base_files, tenant
+
+
+@pytest.fixture
+def world() -> PlanWorld:
+    return PlanWorld.begun()
+
+
+def test_a_new_tenant_is_one_resource_its_objects_and_the_consent_it_needs(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")}, message="Add fjord")
+    plan = world.plan()
+    assert [(item.operation, item.kind, item.name) for item in plan.effects.resources] == [
+        (Operation.ADD, "Tenant", "fjord")
+    ]
+    assert [(item.id.type, item.id.name) for item in plan.effects.objects] == [
+        ("role", "t_fjord_app"),
+        ("role", "t_fjord_owner"),
+        ("schema", "t_fjord"),
+        ("grants", "t_fjord"),
+    ]
+    assert plan.releases == ("release-eu",)
+    assert (plan.sound, plan.approved, plan.base.source) == (True, False, "ledger")
+    assert plan.consent is not None
+    assert {need.rule: need.could for need in plan.consent.missing} == {
+        "two-people": (ADA, BEN),
+        "tenants": (ADA, BEN),
+    }
+
+
+def test_approvals_are_counted_one_by_one_until_it_is_complete(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    world.approve(ADA)
+    half = world.plan().consent
+    assert half is not None
+    assert [item.person for item in half.given] == [ADA]
+    assert {need.rule: need.could for need in half.missing} == {"two-people": (BEN,), "tenants": (BEN,)}
+    world.approve(BEN)
+    plan = world.plan()
+    assert plan.approved
+    assert "Approvals  complete" in as_text(plan)
+
+
+def test_a_withdrawn_approval_is_shown_and_does_not_count(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    world.approve(ADA)
+    world.approve(ADA, withdraw=True)
+    plan = world.plan()
+    assert plan.consent is not None
+    assert plan.consent.given == ()
+    assert "withdrew it" in as_text(plan)
+
+
+def test_a_field_is_shown_as_it_was_and_as_it_will_be(world: PlanWorld) -> None:
+    world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", "retention_days: 400")})
+    text = as_text(world.plan())
+    assert "~ Tenant acme-retail  tenants/acme-retail.yaml" in text
+    assert "spec.retention_days  400" in text
+
+
+def test_a_blueprint_shows_the_tenants_that_it_alters(world: PlanWorld) -> None:
+    path = "tenants/blueprints/standard.yaml"
+    altered = base_files()[path].replace(b"connection_limit: ", b"connection_limit: 1", 1)
+    world.commit({path: altered})
+    plan = world.plan()
+    caused = [item.name for item in plan.effects.resources if item.path is None]
+    assert caused == ["acme-retail"]
+    assert [item.operation for item in plan.effects.objects] == [Operation.ALTER]
+    assert "Altered by what they refer to" in as_text(plan)
+
+
+def test_a_flag_asks_for_an_admin_and_names_who_is_one(world: PlanWorld) -> None:
+    flag = base_files()["flags/new-checkout.yaml"].replace(b"604800", b"86400")
+    world.commit({"flags/new-checkout.yaml": flag})
+    consent = world.plan().consent
+    assert consent is not None
+    assert [need.could for need in consent.missing if need.rule == "policy"] == [(ADA,)]
+    world.approve(ADA)
+    consent = world.plan().consent
+    assert consent is not None
+    assert [need.rule for need in consent.missing] == ["two-people"]
+
+
+def test_an_expired_flag_fails_only_where_the_change_alters_it(world: PlanWorld) -> None:
+    later = date(2027, 1, 1)
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    assert world.plan(today=later).sound
+    flag = base_files()["flags/new-checkout.yaml"].replace(b"604800", b"86400")
+    world.commit({"flags/new-checkout.yaml": flag}, branch="flag")
+    assert world.plan("flag").sound
+    plan = world.plan("flag", today=later)
+    assert [(item.code.id, item.severity, item.primary.span.line) for item in plan.problems] == [
+        ("MC0406", "error", 15)
+    ]
+    assert not plan.sound
+
+
+def test_a_step_that_the_policy_refuses_whoever_approves_is_a_finding(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord", "state: suspended")})
+    plan = world.plan()
+    assert [(item.code.id, item.primary.span) for item in plan.problems] == [
+        ("MC0920", ("tenants/fjord.yaml", 7, 10, 7, 19))
+    ]
+    assert not plan.sound
+    assert "Against it" in as_text(plan)
+
+
+def test_a_change_of_policies_with_another_input_is_against_the_rules(world: PlanWorld) -> None:
+    policy = base_files()["policies/approvals.yaml"].replace(b"14", b"7")
+    world.commit({"policies/approvals.yaml": policy, "tenants/fjord.yaml": tenant("fjord")})
+    plan = world.plan()
+    assert plan.consent is not None
+    assert [item.rule for item in plan.consent.against] == ["policies-alone"]
+    assert not plan.sound
+
+
+def test_what_does_not_compile_has_no_plan(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord").replace("standard", "standrad")})
+    with pytest.raises(UnsoundError) as caught:
+        world.plan()
+    assert [item.code.id for item in caught.value.diagnostics] == ["MC0012"]
+
+
+def test_another_release_than_the_head_pins_is_told_what_to_install(world: PlanWorld) -> None:
+    pin = base_files()["policies/compiler.yaml"].replace(b"release: ", b"release: 9")
+    world.commit({"policies/compiler.yaml": pin})
+    with pytest.raises(EnvironmentFailedError, match="pins release 9") as caught:
+        world.plan()
+    assert "install intelgraph-conductor 9" in str(caught.value.help)
+
+
+def test_nothing_to_change_is_said_and_needs_no_approval(world: PlanWorld) -> None:
+    world.commit({"docs/notes.md": "no input"})
+    plan = world.plan()
+    assert plan.change.empty
+    assert (plan.sound, plan.approved) == (True, True)
+    assert "Nothing changes" in as_text(plan)
+
+
+def test_on_main_the_base_is_the_last_verified_commit(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    before = world.history.commit
+    world.git.merge("topic")
+    world.commit({"docs/notes.md": "x"}, branch="main")
+    plan = world.plan("main")
+    assert (plan.base.commit, plan.base.source) == (before, "ledger")
+    assert [item.name for item in plan.effects.resources] == ["fjord"]
+
+
+def test_before_genesis_there_is_a_plan_and_nobody_can_approve() -> None:
+    world = PlanWorld.bare()
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    plan = world.plan()
+    assert (plan.consent, plan.sound, plan.approved, plan.base.source) == (None, True, False, "compiled")
+    assert "no genesis yet" in as_text(plan)
+
+
+def test_the_first_commit_is_planned_from_nothing() -> None:
+    world = PlanWorld.bare()
+    plan = world.plan("main")
+    assert (plan.base.commit, plan.base.source) == (None, "empty")
+    assert {item.operation for item in plan.effects.resources} == {Operation.ADD}
+
+
+def test_approvals_survive_what_lands_in_between_and_say_so(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    digest = world.plan().change.digest
+    for person in (ADA, BEN):
+        world.approve(person)
+    world.land({"tenants/harbour.yaml": tenant("harbour")}, message="Add harbour")
+    plan = world.plan()
+    assert plan.change.digest == digest
+    assert plan.approved
+    assert [(item.subject, item.taken, item.meets) for item in plan.landed] == [("Merge other", True, ())]
+    assert plan.forecast is not None
+    assert plan.forecast.same
+    assert "still be this very change" in as_text(plan)
+
+
+def test_where_another_change_meets_this_one_the_forecast_says_what_would_differ(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    path = "tenants/blueprints/standard.yaml"
+    world.land({path: base_files()[path].replace(b"connection_limit: ", b"connection_limit: 1", 1)})
+    plan = world.plan()
+    assert plan.forecast is not None
+    assert "objects/tenant/fjord.json" in plan.forecast.differs
+    assert "merge main into it" in as_text(plan)
+
+
+def test_a_commit_of_main_that_alters_the_same_file_is_named(world: PlanWorld) -> None:
+    world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", "retention_days: 400")})
+    world.land({"tenants/acme-retail.yaml": tenant("acme-retail", "legal_hold: true")})
+    plan = world.plan()
+    assert [item.meets for item in plan.landed] == [("tenants/acme-retail.yaml",)]
+    assert "meets this change at tenants/acme-retail.yaml" in as_text(plan)
+
+
+def test_an_unknown_revision_is_wrong_usage(world: PlanWorld) -> None:
+    with pytest.raises(UsageError, match="there is no revision `absent`"):
+        world.plan("absent")
+
+
+def test_text_json_and_markdown_tell_the_same_change(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")}, message="Add | fjord <b> *now*")
+    world.approve(ADA)
+    plan = world.plan()
+    value = json.loads(as_json(plan))
+    assert value["change"]["sha256"] == plan.change.digest
+    assert (value["sound"], value["approved"], value["problems"]) == (True, False, [])
+    assert [item["operation"] for item in value["objects"]] == ["create"] * 4
+    assert [item["person"] for item in value["approvals"]["given"]] == [ADA]
+    markdown = as_markdown(plan)
+    assert plan.change.digest in markdown
+    assert "Add \\| fjord \\<b\\> \\*now\\*" in markdown
+    assert f"✅ **{ADA}**" in markdown
+    assert plan.change.digest in as_text(plan)
+
+
+def test_a_file_cannot_draw_on_the_reviewers_terminal(world: PlanWorld) -> None:
+    text = as_text(world.plan(_with_escape(world)))
+    assert "\x1b" not in text
+    assert "\\x1b[2K" in text
+
+
+def _with_escape(world: PlanWorld) -> str:
+    return world.commit({"tenants/fjord.yaml": tenant("fjord")}, message="Add \x1b[2K nothing")
