@@ -1,13 +1,16 @@
 """Trees x files to add and remove -> new trees; trees x trees -> what differs. Reads objects through a `Reader` only.
 
 Rules kept: equal subtrees are never opened; a tree that only grew at its end is compared by its new entries alone, as
-the ledger's folders do; a path that turns from file to folder is a removal and additions.
+the ledger's folders do; of a large tree that changed in one place, only that place is read, as in the folder of all
+approvals; a path that turns from file to folder is a removal and additions.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from runtime.contract.errors import FormatError
@@ -15,6 +18,7 @@ from runtime.git.interface import FileChange
 from runtime.git.objects import TreeEntry, encode_tree, object_id, parse_tree
 
 _CACHE_BYTES = 64 * 1024 * 1024
+_LARGE = 4096
 
 
 class Reader(Protocol):
@@ -26,13 +30,14 @@ class Reader(Protocol):
 class _Tree:
     """A tree's bytes, read when asked. `last` is its last key once it is known to be well formed."""
 
-    __slots__ = ("_entries", "last", "raw", "width")
+    __slots__ = ("_ends", "_entries", "last", "raw", "width")
 
     def __init__(self, raw: bytes, width: int) -> None:
         self.raw = raw
         self.width = width
         self.last: bytes | None = None
         self._entries: list[TreeEntry] | None = None
+        self._ends: list[int] | None = None
 
     @property
     def entries(self) -> list[TreeEntry]:
@@ -52,6 +57,45 @@ class _Tree:
             return None
         after.last = new[-1].key if new else self.last
         return new
+
+    @property
+    def ends(self) -> list[int]:
+        """Where each entry's bytes end."""
+        if self._ends is None:
+            self._ends = list(accumulate(len(item.mode) + len(item.name) + self.width + 2 for item in self.entries))
+        return self._ends
+
+    def edited_to(self, after: _Tree) -> tuple[list[TreeEntry], list[TreeEntry]] | None:
+        """The entries of this tree and those of `after` where the two differ, if that is one place of a large tree.
+
+        What `after` shares at its beginning and end is not read again: it was judged here. The place between is read
+        and judged with its neighbours; whatever is unusual is left to who reads all of it (None).
+        """
+        if min(len(self.raw), len(after.raw)) < _LARGE or after._entries is not None:
+            return None
+        ends, size = self.ends, len(self.raw)
+        first = bisect_right(ends, _common(self.raw, after.raw))
+        start = ends[first - 1] if first else 0
+        shared = _common_tail(self.raw, after.raw, min(size, len(after.raw)) - start)
+        stop = bisect_left(ends, size - shared) + 1 if shared < size else 0
+        stop = max(stop, first)
+        cut = size - (ends[stop - 1] if stop else 0)
+        kept = self.entries[:first], self.entries[stop:]
+        try:
+            new = parse_tree(after.raw[start : len(after.raw) - cut], self.width, kept[0][-1].key if first else b"")
+        except FormatError:
+            return None
+        if new and kept[1] and new[-1].key >= kept[1][0].key:
+            return None
+        around = self.raw[:start], self.raw[size - cut :]
+        if any(b" %s\0" % item.name in part for item in new for part in around):
+            return None
+        moved = len(after.raw) - size
+        after._entries = [*kept[0], *new, *kept[1]]
+        after.last = after._entries[-1].key if after._entries else b""
+        new_ends = accumulate((len(item.mode) + len(item.name) + self.width + 2 for item in new), initial=start)
+        after._ends = [*ends[:first], *list(new_ends)[1:], *[end + moved for end in ends[stop:]]]
+        return self.entries[first:stop], new
 
 
 _EMPTY = _Tree(b"", 20)
@@ -102,7 +146,8 @@ class Trees:
         if new is not None:
             olds, news = {}, {entry.name: entry for entry in new}
         else:
-            one, other = before.entries, after.entries
+            place = before.edited_to(after)
+            one, other = (before.entries, after.entries) if place is None else place
             same = set(one) & set(other)
             olds = {entry.name: entry for entry in one if entry not in same}
             news = {entry.name: entry for entry in other if entry not in same}
@@ -184,6 +229,30 @@ class Trees:
         parse_tree(data, self._width)
         objects.append(("tree", data))
         return object_id("tree", data, self._algorithm)
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """How many bytes two texts have in common at their beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _common_tail(one: bytes, other: bytes, limit: int) -> int:
+    """How many bytes two texts have in common at their end, at most `limit`."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _encoded(path: str) -> bytes:
