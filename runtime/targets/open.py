@@ -30,18 +30,21 @@ def open_target(
     application_name: str = "conductor",
     secret: Resolve = resolve,
     new_id: Callable[[], str] = _random,
+    anyone: bool = False,
 ) -> Target:
     """Make the target that a configuration describes. Entering it connects, and refuses another identity.
 
     `repository` is the repository's id, which ownership marks carry; `files` gives the files of a release when one is
-    written; `new_id` the identity of a new release folder, and passwords that are meant to be wrong.
+    written; `new_id` the identity of a new release folder, and passwords that are meant to be wrong. `anyone`: only to
+    look, so that whoever answers may answer, and says its identity.
     """
+    expected = None if anyone else config.identity
     match config.type:
         case "postgres":
             return PostgresTarget(
                 config.name,
                 dsn=config.dsn,
-                expected=config.identity,
+                expected=expected,
                 repository=repository,
                 resolve=secret,
                 nonce=new_id,
@@ -51,7 +54,7 @@ def open_target(
             return ReleaseTarget(
                 config.name,
                 folder=config.dsn,
-                expected=config.identity,
+                expected=expected,
                 repository=repository,
                 files=files,
                 resolve=secret,

@@ -292,6 +292,40 @@ def test_another_system_is_refused_by_its_identity_before_anything_is_done(
     assert f"spec/targets/{TARGET}.yaml" in str(raised.value.help)
 
 
+LEAST = "CREATE ROLE {0} LOGIN CREATEROLE PASSWORD 'agent'; GRANT CREATE ON DATABASE {1} TO {0}"
+
+
+def test_an_agent_needs_no_superuser_since_postgresql_16(
+    postgres: EmbeddedPostgres, secret: Secrets, admin: psycopg.Connection
+) -> None:
+    name = admin.info.dbname
+    admin.execute(LEAST.format("t_agent", name))
+    least = Secrets({**secret.values, "env:DSN": postgres.dsn(name, user="t_agent", password="agent")})  # noqa: S106
+    if admin.info.server_version < 160_000:
+        with pytest.raises(TerminalError, match="no superuser") as raised, target(least):
+            raise AssertionError
+        assert "CREATEROLE" in str(raised.value.help)
+        return
+    with target(least) as running:
+        apply(running, (ACME, NORD), intent=2)
+        with psycopg.connect(postgres.dsn(name, user=ACME.app, password=secret(ACME.reference))):
+            (action,) = lines(running, (ACME.suspended, NORD))
+            assert running.perform(action, intent=3)["login"]["sessions_ended"] == 1
+        apply(running, (ACME, NORD), intent=4)
+        secret_of_nord = least.values[NORD.reference]
+        least.values[NORD.reference] = "changed"
+        (action,) = lines(running, (ACME, NORD))
+        assert action.before is not None
+        assert action.before["password"] is None
+        running.perform(action, intent=5)
+        least.values[NORD.reference] = secret_of_nord
+        apply(running, (ACME, NORD), intent=6)
+        assert lines(running, (ACME, NORD)) == ()
+        apply(running, (), intent=7, former=(ACME, NORD))
+        assert running.observe([]) == {}
+    admin.execute("DROP OWNED BY t_agent")
+
+
 def test_a_schema_where_everybody_may_create_makes_a_database_unfit(secret: Secrets, admin: psycopg.Connection) -> None:
     admin.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
     with pytest.raises(TerminalError, match="everybody may create") as raised, target(secret):

@@ -25,6 +25,7 @@ from runtime.targets.postgres.session import Connection, Session, connect
 from runtime.targets.secrets import Resolve
 
 OLDEST_VERSION = 150_000
+SELF_GRANT_VERSION = 160_000
 PROBE = "conductor_login_probe"
 """A role that nobody has: how would the server authenticate it?"""
 
@@ -64,6 +65,7 @@ class PostgresTarget:
                 identity = identity_of(connection)
                 refuse_other(self.name, expected=self._expected, found=identity)
                 _refuse_unfit(self.name, connection)
+                _become_able(self.name, connection)
             door = door_of(self.name, connection)
             door.refuse_unless_scram(PROBE)
         except BaseException:
@@ -247,6 +249,19 @@ def _refuse_unfit(name: str, connection: Connection) -> None:
             f"in target {name} everybody may create objects in the schema {row[0]}, which tenants would share",
             help=f"REVOKE CREATE ON SCHEMA {row[0]} FROM PUBLIC;",
         )
+
+
+def _become_able(name: str, connection: Connection) -> None:
+    """An agent that is no superuser makes itself a member of the roles that it makes: to own for them, and to end
+    their sessions. Before PostgreSQL 16 nobody but a superuser could."""
+    if connection.info.parameter_status("is_superuser") == "on":
+        return
+    if connection.info.server_version < SELF_GRANT_VERSION:
+        raise TerminalError(
+            f"the agent's role in target {name} is no superuser, which before PostgreSQL 16 it has to be",
+            help="let the DSN name a superuser, or use PostgreSQL 16 or later, where CREATEROLE is enough",
+        )
+    connection.execute("SET createrole_self_grant = 'set, inherit'")
 
 
 def _owner(item: ObjectId, attributes: Mapping[str, JSON]) -> str:
