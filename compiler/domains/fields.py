@@ -24,6 +24,7 @@ MEMORY = r"^[1-9][0-9]{0,6}(kB|MB|GB)$"
 PROMETHEUS_DURATION = r"^[1-9][0-9]{0,4}(s|m|h|d)$"
 EMAIL = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[a-z]{2,}$"
 DECIMAL = r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?$"
+PERCENT = r"^(100(\.0{1,7})?|(0|[1-9][0-9]?)(\.[0-9]{1,7})?)$"
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
@@ -107,20 +108,31 @@ def decimal_text(value: Any) -> Any:
     return value
 
 
-_DECIMAL_CHECK = _matching(DECIMAL, "decimal", "an exact decimal number is expected, like 0.05")
+def decimal(
+    pattern: str, title: str, sentence: str, *examples: str | float
+) -> tuple[BeforeValidator, AfterValidator, WithJsonSchema]:
+    """Annotate a text that is an exact decimal number and may be written as a number."""
+    number_or_text = [{"type": "number", "minimum": 0}, {"type": "string", "pattern": pattern}]
+    return (
+        BeforeValidator(decimal_text),
+        AfterValidator(_matching(pattern, title.replace(" ", "_"), sentence)),
+        WithJsonSchema({"title": title, "anyOf": number_or_text, "examples": list(examples)}),
+    )
+
+
 DecimalText: TypeAlias = Annotated[
     str,
-    BeforeValidator(decimal_text),
-    AfterValidator(_DECIMAL_CHECK),
-    WithJsonSchema(
-        {
-            "title": "exact decimal",
-            "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DECIMAL}],
-            "examples": ["0.05", 12.5],
-        }
-    ),
+    *decimal(DECIMAL, "exact decimal", "an exact decimal number is not negative, like 0.05", "0.05", 12.5),
 ]
 """An exact decimal number, not negative: a YAML number or quoted text; kept as text."""
+
+Percent: TypeAlias = Annotated[
+    str,
+    *decimal(
+        PERCENT, "percentage", "a percentage is an exact decimal from 0 to 100 with at most seven places", 12.5, "87.5"
+    ),
+]
+"""A share of a split. flagd adds weights up in 32 bits, which seven places after the point still fit."""
 
 
 def _date(value: str) -> str:

@@ -1,16 +1,30 @@
-"""The readable form of targeting and the JsonLogic it becomes decide alike, for any rules and any context."""
+"""flagd's own evaluator decides as the readable form says: for any rules and any context, and for the own flags."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openfeature.contrib.tools.flagd.core import FlagdCore
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.flag_evaluation import FlagResolutionDetails
 
+from compiler.diagnostics.model import Diagnostics
 from compiler.domains.flags.kinds import Condition, FlagSpec, TargetingRule
-from compiler.domains.flags.targeting import targeting, weights
+from compiler.domains.flags.render import config
+from compiler.domains.flags.targeting import weights
+from compiler.driver import compile_tree
+from compiler.source import from_worktree
+from runtime.flags.config import FOLDER, FlagConfig
+
+ROOT = Path(__file__).resolve().parents[2]
 
 ATTRIBUTES = ("region", "client", "user.plan", "uplink", "metered")
 TEXTS = ("eu-central", "us-east", "batch-eu", "pro")
@@ -59,46 +73,38 @@ def holds(condition: Condition, context: dict[str, Any]) -> bool:
     raise AssertionError(condition)
 
 
-# --- JsonLogic, as far as the compiler writes it --------------------------------------------------------------------
+# --- flagd ----------------------------------------------------------------------------------------------------------
 
 
-def logic(rule: Any, context: dict[str, Any]) -> Any:
-    if not isinstance(rule, dict):
-        return [logic(item, context) for item in rule] if isinstance(rule, list) else rule
-    ((operator, arguments),) = rule.items()
-    match operator:
-        case "var":
-            return value_of(arguments, context)
-        case "fractional":
-            by = arguments[0]["cat"][1]["var"] if isinstance(arguments[0], dict) else None
-            return ("split", by)
-        case "if":
-            assert len(arguments) == 3, "flagd nests conditions and takes no longer chains"
-            condition, then, otherwise = arguments
-            return logic(then if logic(condition, context) else otherwise, context)
-        case "and":
-            return all(logic(item, context) for item in arguments)
-    values = [logic(item, context) for item in arguments]
-    match operator:
-        case "===":
-            return type(values[0]) is type(values[1]) and values[0] == values[1]
-        case "!==":
-            return type(values[0]) is not type(values[1]) or values[0] != values[1]
-        case "in":
-            return values[0] in values[1]
-        case "!":
-            return not values[0]
-        case "!!":
-            return bool(values[0])
-        case "starts_with":
-            return isinstance(values[0], str) and values[0].startswith(values[1])
-        case "ends_with":
-            return isinstance(values[0], str) and values[0].endswith(values[1])
-        case ">=":
-            return (values[0] or 0) >= values[1]
-        case "<":
-            return (values[0] or 0) < values[1]
-    raise AssertionError(operator)
+class Server:
+    """flagd's own evaluator with flags as the bundle has them, put together as a server of flags does."""
+
+    def __init__(self, flags: Iterable[FlagConfig]) -> None:
+        self._core = FlagdCore()
+        self._types = {flag.name: flag.type for flag in flags}
+        self._core.set_flags({"flags": {flag.name: flag.flagd for flag in flags}})
+
+    def details(self, flag: str, context: dict[str, Any], key: str | None = None) -> FlagResolutionDetails[Any]:
+        asked = EvaluationContext(key, context)
+        match self._types[flag]:
+            case "boolean":
+                return self._core.resolve_boolean_value(flag, default_value=False, ctx=asked)
+            case "string":
+                return self._core.resolve_string_value(flag, "", asked)
+            case "number":
+                return self._core.resolve_float_value(flag, 0.0, asked)
+            case _:
+                return self._core.resolve_object_value(flag, {}, asked)
+
+    def variant(self, flag: str, context: dict[str, Any], key: str | None = None) -> str | None:
+        return self.details(flag, context, key).variant
+
+
+@pytest.fixture(scope="module")
+def own() -> Server:
+    bundle = compile_tree(from_worktree(ROOT), Diagnostics())
+    assert bundle is not None
+    return Server([FlagConfig.from_bytes(data) for path, data in bundle.items() if path.startswith(FOLDER)])
 
 
 def conditions() -> st.SearchStrategy[Condition]:
@@ -153,12 +159,62 @@ CONTEXTS = st.fixed_dictionaries(
 )
 
 
-@given(flags(), CONTEXTS)
-def test_both_forms_decide_alike(flag: FlagSpec, context: dict[str, Any]) -> None:
-    wanted = decided(flag, context)
-    if wanted == ("split", "client") and context.get("client") is None:
-        wanted = None  # whoever lacks what a split goes by gets the default
-    assert logic(targeting(flag), context) == wanted
+@given(flags(), CONTEXTS, st.sampled_from([None, "analyst-7"]))
+def test_flagd_decides_as_the_readable_form_says(flag: FlagSpec, context: dict[str, Any], key: str | None) -> None:
+    made = config("any", flag)
+    got = Server([FlagConfig.from_bytes(made.data())]).variant("any", context, key)
+    match decided(flag, context):
+        case "split", by:
+            # whoever lacks what a split goes by gets the default
+            known = context.get(by) if by else key
+            assert got in (("on", "off") if known else (flag.default,))
+        case None:
+            assert got == flag.default
+        case variant:
+            assert got == variant
+
+
+@pytest.mark.parametrize(
+    ("flag", "context", "variant"),
+    [
+        ("pattern-search-v2", {"tenant": "velora-retail"}, "enabled"),
+        ("pattern-search-v2", {"tenant": "banco-ribeira", "app": {"version": "2.4.0"}}, "disabled"),
+        ("pattern-search-v2", {"tenant": "orrin", "region": "eu-central", "app": {"version": "2.3.9"}}, "disabled"),
+        ("ingest-batch-rows", {"uplink_mbit": 500}, "large"),
+        ("ingest-batch-rows", {"uplink_mbit": 499.9}, "usual"),
+        ("ingest-batch-rows", {"uplink_mbit": 19.5}, "small"),
+        ("ingest-batch-rows", {}, "usual"),
+        ("query-cache-policy", {"surface": "report"}, "long"),
+        ("query-cache-policy", {"surface": "notebook"}, "short"),
+        ("console-graph-layout", {"user": {"email": "mara@intelgraph.example"}}, "layered"),
+        ("cdc-dedupe-strict", {"tenant": "prairie-telecom"}, "disabled"),
+        ("cdc-dedupe-strict", {}, "enabled"),
+        ("planner-hints", {"graph_nodes": 60_000_000, "plan_pinned": True}, "pinned"),
+        ("planner-hints", {"graph_nodes": 60_000_000, "plan_pinned": "true"}, "advisory"),
+        ("login-step-up", {"network": "cafe"}, "enabled"),
+        ("login-step-up", {"network": "vpn"}, "disabled"),
+        ("audit-log-verbosity", {"user": {"role": "admin"}, "surface": "console"}, "full"),
+        ("audit-log-verbosity", {"user": {"role": "admin"}, "surface": "api"}, "brief"),
+    ],
+)
+def test_flagd_reads_the_own_flags_and_serves_what_their_yaml_says(
+    own: Server, flag: str, context: dict[str, Any], variant: str
+) -> None:
+    assert own.variant(flag, context, "analyst-7") == variant
+
+
+def test_a_split_keeps_a_tenant_on_one_side_and_gives_each_side_its_share(own: Server) -> None:
+    context = {"region": "eu-central", "app": {"version": "2.4.1"}}
+    served = {
+        own.variant("pattern-search-v2", context | {"tenant": tenant}, key)
+        for tenant in ("calder-freight",)
+        for key in ("one", "two", "three")
+    }
+    assert len(served) == 1
+    counts = Counter(own.variant("pattern-search-v2", context | {"tenant": f"t-{n}"}) for n in range(4000))
+    assert 0.105 < counts["enabled"] / 4000 < 0.145
+    layouts = Counter(own.variant("console-graph-layout", {}, f"analyst-{n}") for n in range(4000))
+    assert [round(layouts[name] / 4000, 1) for name in ("force", "layered")] == [0.8, pytest.approx(0.15, abs=0.06)]
 
 
 @given(st.lists(st.decimals(0, 100, places=4), min_size=1, max_size=6).filter(any))

@@ -160,9 +160,16 @@ def test_a_split_is_summed_exactly_and_not_as_floats(find: Find) -> None:
     assert find(*edits) == []
 
 
-def test_a_split_that_misses_a_hundred_by_less_than_a_float_can_say_is_found(find: Find) -> None:
-    found = find(targeting(rule("all", then='split: {enabled: "99.999999999", disabled: 0.0000000011}')))
-    assert [item.code.id for item in found] in (["MC0403"], ["MC0114"])
+def test_a_split_that_misses_a_hundred_by_the_smallest_share_there_is_is_found(find: Find) -> None:
+    found = find(targeting(rule("all", then='split: {enabled: "99.9999999", disabled: 0.0000002}')))
+    assert ids(found) == [f"MC0403 {FLAG}"]
+    assert "100.0000001" in found[0].message
+
+
+@pytest.mark.parametrize("share", ["-1", "101", '"12,5"', "0.00000001", "1e-9", '"100.00000000000000000001"'])
+def test_a_share_that_no_server_of_flags_can_carry_is_found(find: Find, share: str) -> None:
+    found = find(targeting(rule("all", then=f"split: {{enabled: {share}, disabled: 50}}")))
+    assert ids(found) == [f"MC0114 {FLAG}"]
 
 
 def test_a_rule_behind_one_with_fewer_of_its_conditions_is_unreachable(find: Find) -> None:

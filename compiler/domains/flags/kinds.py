@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, WithJsonSchema
 
 from compiler.domains.domain import Kind, RefersTo, Spec
-from compiler.domains.fields import DateText, DecimalText, RuleName, text
+from compiler.domains.fields import DateText, Percent, RuleName, text
 
 FlagType: TypeAlias = Literal["boolean", "string", "number", "object"]
 VariantName: TypeAlias = Annotated[
@@ -79,7 +79,7 @@ class TargetingRule(Spec):
     name: RuleName = Field(description="What the rule is called in findings.")
     when: tuple[Condition, ...] = Field((), description="All must hold; none at all: always.")
     serve: VariantName | None = Field(None, description="The variant that is served.")
-    split: dict[VariantName, DecimalText] | None = Field(
+    split: dict[VariantName, Percent] | None = Field(
         None,
         min_length=2,
         description="Variant -> percent; exact decimals that sum to 100.",
