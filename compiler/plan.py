@@ -65,6 +65,8 @@ class Standpoint:
     contents: Mapping[str, str]
     """Contents of the head's snapshot."""
     case: Case | None
+    merged: bool
+    """Whether the head is on main already."""
     landed: tuple[Landed, ...]
     forecast: Forecast | None
     today: date

@@ -20,6 +20,7 @@ from runtime.contract.canonical import JSON
 from runtime.contract.instant import text as moment
 
 _FIELDS, _RENDERED, _VALUE, _LANDED, _PEOPLE = 12, 6, 72, 5, 4
+TWO_PEOPLE = "two-people"
 _SIGNS = {Operation.ADD: "+", Operation.ALTER: "~", Operation.REMOVE: "-"}
 _RED, _GREEN, _YELLOW, _CYAN, _BOLD, _DIM = "31", "32", "33", "36", "1", "2"
 _TINTS = {Operation.ADD: _GREEN, Operation.ALTER: _YELLOW, Operation.REMOVE: _RED}
@@ -92,9 +93,12 @@ class _Text:
             return
         yield from self.fields(item.differences)
         for effect in item.effects:
-            if told := _told(effect, item.operation):
+            told = _told(effect)
+            if told:
                 yield self.paint(f"      so {shown(effect.path)}", _DIM)
                 yield from self.fields(told, _RENDERED, indent=8)
+            elif effect.operation is Operation.ALTER and effect.differences and not effect.path.startswith("policy/"):
+                yield self.paint(f"      so {shown(effect.path)}  {_count(len(effect.differences), 'field')}", _DIM)
 
     def objects(self) -> Iterator[str]:
         objects, releases = self.plan.effects.objects, self.plan.releases
@@ -154,21 +158,24 @@ class _Text:
             yield f"  {self.paint('✓', _GREEN)} {item.person:<{width}}  {roles}  {until}"
         longest = max((len(need.rule) for need in consent.needs), default=0)
         for need in consent.needs:
-            yield from self.need(need, longest)
+            # whoever fills a role is one of the two people as well
+            yield from self.need(need, longest, could=need.rule != TWO_PEOPLE or len(consent.missing) == 1)
         for problem in consent.rejected:
             yield f"  {self.paint('!', _YELLOW)} {shown(problem.message)}"
 
-    def need(self, need: Need, width: int) -> Iterator[str]:
+    def need(self, need: Need, width: int, *, could: bool) -> Iterator[str]:
         mark = self.paint("✓", _GREEN) if need.met else self.paint("·", _YELLOW)
         seats = ", ".join(
             f"{place.role} ({place.person})" if place.person else self.paint(f"{place.role} missing", _YELLOW)
             for place in need.places
         )
+        if need.rule == TWO_PEOPLE:
+            seats = two_people(need)
         yield f"  {mark} {need.rule:<{width}}  {seats}"
         if need.reason:
             yield f"    {'':<{width}}  {shown(need.reason)}"
-        if not need.met:
-            yield f"    {'':<{width}}  {self.paint('could: ', _DIM)}{_names(need.could)}"
+        if not need.met and could:
+            yield f"    {'':<{width}}  {self.paint('could: ', _DIM)}{names_of(need.could)}"
 
     def standing(self, consent: Consent) -> str:
         if consent.allowed:
@@ -208,6 +215,26 @@ class _Text:
         return self.paint(_SIGNS[operation], _TINTS[operation])
 
 
+def two_people(need: Need) -> str:
+    """Say who the two people are, and how many are missing."""
+    there = [place.person for place in need.places if place.person]
+    lacking = len(need.places) - len(there)
+    more = ["nobody yet, two are needed" if not there else "one more is needed"] if lacking else []
+    return ", ".join([*there, *more])
+
+
+def missing_text(consent: Consent) -> str:
+    """Say what is still missing, a line each."""
+    lines: list[str] = []
+    for need in consent.missing:
+        if need.rule == TWO_PEOPLE and len(consent.missing) > 1:
+            continue
+        roles = ", ".join(place.role for place in need.places if place.person is None)
+        what = two_people(need) if need.rule == TWO_PEOPLE else roles
+        lines.append(f"  {need.rule}: {what}; could: {names_of(need.could)}\n")
+    return "".join(lines)
+
+
 def previous_text(before: Previous, person: str, paint: Paint) -> str:
     """Say what differs from what a person approved before."""
     lines = [
@@ -245,18 +272,15 @@ def value_of(value: JSON) -> str:
     return text if len(text) <= _VALUE else f"{text[: _VALUE - 1]}…"
 
 
-def _told(effect: Effect, operation: Operation) -> tuple[Difference, ...]:
-    """What of a rendered file is worth a line: dashboards and alerts follow from the rest and would drown it."""
+def _told(effect: Effect) -> tuple[Difference, ...]:
+    """What of a rendered file is shown field by field: dashboards and alerts follow, and would drown it."""
     parts = effect.path.split("/")
     own = len(parts) == 4 and parts[0] == "config" and parts[2] not in {"dashboard", "alerts"}
-    if own:
-        return tuple(item for item in effect.differences if item.field != "name")
-    if operation is Operation.ALTER and parts[-1] != "data.json":
-        return (Difference(Operation.ALTER, effect.path, "as it was", _count(len(effect.differences), "field")),)
-    return ()
+    return tuple(item for item in effect.differences if item.field != "name") if own else ()
 
 
-def _names(names: tuple[str, ...]) -> str:
+def names_of(names: tuple[str, ...]) -> str:
+    """Return names in a line, the first few of many."""
     if not names:
         return "nobody"
     more = f" and {len(names) - _PEOPLE} more" if len(names) > _PEOPLE else ""

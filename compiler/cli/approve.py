@@ -27,7 +27,7 @@ from compiler.opa import Opa
 from compiler.plan import Plan, Standpoint, plan
 from compiler.plan_consent import Consent, consent_of
 from compiler.plan_previous import Previous, previous
-from compiler.plan_text import Paint, as_text, previous_text
+from compiler.plan_text import Paint, as_text, missing_text, previous_text
 from compiler.source import from_commit
 from runtime.contract.change import Change
 from runtime.contract.envelope import SUFFIX
@@ -107,7 +107,7 @@ def approve(
             )
             verb = "withdrew the approval of" if withdraw else "approved"
             sys.stdout.write(f"\n{signer.person} {verb} change sha256:{standpoint.change.digest}\n")
-            sys.stdout.write(_standing(after))
+            sys.stdout.write(_standing(after, merged=standpoint.merged))
         else:
             sys.stdout.write(f"\n{signer.person} approved this change already: sha256:{given}\n")
         _publish(git, signer, made, repo, push_it=push_it)
@@ -282,16 +282,11 @@ def _publish(git: Git, signer: Signer, made: Plan, repo: Path, *, push_it: bool)
     sys.stdout.write(f"It lies on the branch `approvals` of `{REMOTE}`.\n")
 
 
-def _standing(case: Case | None) -> str:
+def _standing(case: Case | None, *, merged: bool) -> str:
     consent = None if case is None else consent_of(case)
     if consent is None or consent.allowed:
-        return "Approvals are complete: the agent takes it once it is on main.\n"
-    lines = [
-        f"  {need.rule}: {', '.join(place.role for place in need.places if place.person is None)}; "
-        f"could: {', '.join(need.could) or 'nobody'}\n"
-        for need in consent.missing
-    ]
-    return "Still missing:\n" + "".join(lines)
+        return f"Approvals are complete: the agent takes it{'' if merged else ' once it is on main'}.\n"
+    return "Still missing:\n" + missing_text(consent)
 
 
 def _warn(git: Repository, made: Plan, head: str | None) -> None:

@@ -7,7 +7,7 @@ ledger, never from a compiler; once there is a genesis, only the release that th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from compiler.diagnostics.model import Diagnostics
@@ -110,11 +110,12 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
     return Standpoint(
         branch=clone.branch,
         base=_point(git, base_oid, base, source),
-        head=_point(git, head_oid, head, "compiled"),
+        head=replace(_point(git, head_oid, head, "compiled"), subject=_subject(git, head_oid, base_oid)),
         change=change,
         inputs=_inputs(git, base_oid, change, tree),
         contents=after.contents,
         case=None if history is None else _case(clone, history, change, at, merged=merged),
+        merged=merged,
         landed=landed,
         forecast=forecast,
         today=today,
@@ -264,6 +265,12 @@ def _point(git: Git, oid: str | None, name: str | None, source: str) -> Point:
         return Point(None, "nothing", "", source)
     shown = name if name is not None and not oid.startswith(name) and name != "HEAD" else oid[:12]
     return Point(oid, shown, git.commit(oid).subject, source)
+
+
+def _subject(git: Git, head: str, base: str | None) -> str:
+    """What the change calls itself: the last commit that alters inputs, not the evidence that follows it on main."""
+    steps = [step for step in git.first_parents(head, *INPUT_FOLDERS, since=base) if step.changes]
+    return (steps[-1].commit if steps else git.commit(head)).subject
 
 
 def _commit(git: Git, rev: str) -> str:

@@ -39,6 +39,7 @@ def step_text(before: Path, after: Path, today: date) -> str:
         inputs=Inputs(old.files, new.files),
         contents=snapshot.contents,
         case=Case(verified, change, (), at, new.digests(), VERSION, asked),
+        merged=True,
         landed=(),
         forecast=None,
         today=today,
