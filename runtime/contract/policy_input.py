@@ -4,8 +4,8 @@
 No floats and no numbers beyond 2^53-1 (`runtime.contract.canonical`), so that wasm and OPA read the same value.
 
 What a rule needs and YAML may leave out stands in `derived`, with the blueprint's defaults filled in:
-- Tenant: `regulated` (its blueprint is), `region`, `state`, `retention_days`, `legal_hold`;
-- every other kind: whatever its domain finds useful, `{}` if nothing.
+- Tenant: `blueprint`, `region`, `state`, `legal_hold`, `retention_days`, and the `policies` of its blueprint;
+- every other kind says everything itself, and has `{}`.
 """
 
 from __future__ import annotations

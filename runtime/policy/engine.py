@@ -11,14 +11,15 @@ Rules kept here:
 
 One compiled module serves every `Policy` of the same bytes. `deny` asks in batches of `BATCH` resources.
 Measured on two loaded cores: load 0.06 s, and 0.12 s for importing wasmtime when it is first needed; `deny` in batches
-of 1,000, encoding included, 9 us for a tenant of 40 values and 6 us for a flag; a transition 0.13 ms, 0.21 ms when the
-data differs from the question before (4 ms with the data of 1,000 tenants).
+of 1,000, encoding included, 9 us for a tenant of 40 values and 6 us for a flag; a transition 0.12 ms, and 0.3 ms when
+the data differs from the question before (0.6 ms with the data of 100 tenants, 4 ms with 1,000).
 """
 
 from __future__ import annotations
 
 import json
 import re
+import string
 import threading
 import weakref
 from collections import OrderedDict
@@ -138,6 +139,8 @@ class Policy:
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False)
 _NUMBER_TO_JUDGE = re.compile(rb"[:\[,]-?\d+(?:[.eE]|\d{15})")
+_LETTERS = bytes(set(string.ascii_letters.encode()) - set(b"eE"))
+"""Of no number; without them the search takes two thirds of the time."""
 
 
 def _strict(asked: Any, *, floats: bool) -> bytes:
@@ -147,7 +150,7 @@ def _strict(asked: Any, *, floats: bool) -> bytes:
         data = _JSON.encode(asked).encode()
     except (TypeError, ValueError, RecursionError):
         return encode(asked, floats=floats)
-    return encode(asked, floats=floats) if _NUMBER_TO_JUDGE.search(data) else data
+    return encode(asked, floats=floats) if _NUMBER_TO_JUDGE.search(data.translate(None, _LETTERS)) else data
 
 
 _CHECK = "say `conductor policy test`: the rules of policies/ must answer whatever they are asked"
