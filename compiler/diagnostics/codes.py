@@ -75,6 +75,7 @@ THRESHOLD = Code("MC0305", "threshold", "an alert's threshold and its expression
 DUPLICATE_ALERT = Code("MC0306", "duplicate-alert", "a blueprint has two alerts of one name")
 TENANT_NAME = Code("MC0307", "tenant-name", "a tenant's name is too short or too long for what is named after it")
 SHARED_PASSWORD = Code("MC0308", "shared-password", "two tenants have one password")
+UNBALANCED_EXPRESSION = Code("MC0309", "unbalanced-expression", "brackets or quotes of an expression do not match")
 
 # --- 04xx: flags -------------------------------------------------------------------------------------------------
 

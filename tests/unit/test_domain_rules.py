@@ -18,6 +18,7 @@ from compiler.domains.tenants.kinds import (
     Quotas,
     QuotasOfTenant,
 )
+from compiler.domains.tenants.promql import unbalanced
 from compiler.driver import check_tree
 from compiler.source import from_files, from_worktree
 
@@ -145,6 +146,24 @@ def test_a_password_that_is_no_reference_is_found_and_never_repeated(find: Find)
     found = find((TENANT, "standard\n", "standard\n  database: {password: tr0ub4dor-and-3}\n"))
     assert ids(found) == [f"MC0118 {TENANT}"]
     assert "tr0ub4dor" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("expression", "problem"),
+    [
+        ("sum(rate(x[5m]))", None),
+        ('x{a="(",b=~"\\"[",c=`\\`} > 1', None),
+        ("x # (a comment, isn't it\n > 1", None),
+        ("sum(x", "`(` is never closed"),
+        ("sum(x))", "`)` closes nothing that is open"),
+        ("x[5m)", "`)` closes nothing that is open"),
+        ("x{a='b}", "a text that ' opens is never closed"),
+    ],
+)
+def test_brackets_and_quotes_of_an_expression_match_outside_texts_and_comments(
+    expression: str, problem: str | None
+) -> None:
+    assert unbalanced(expression) == problem
 
 
 # --- flags ---------------------------------------------------------------------------------------------------------

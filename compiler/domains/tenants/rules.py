@@ -20,6 +20,7 @@ from compiler.domains.tenants.kinds import (
     PrivilegesOverrides,
     TenantSpec,
 )
+from compiler.domains.tenants.promql import unbalanced
 from compiler.domains.tenants.templates import PLACEHOLDER, PLACEHOLDERS, password_of
 from compiler.nodes import Pointer
 
@@ -34,6 +35,7 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
         _overridable(blueprint, diagnostics)
         _alerts(blueprint, diagnostics)
         _placeholders(blueprint, diagnostics)
+        _balanced(blueprint, diagnostics)
     tenants = model.all(TenantSpec)
     for tenant in tenants.values():
         _name(tenant, diagnostics)
@@ -181,6 +183,18 @@ def _placeholders(blueprint: Resource[BlueprintSpec], diagnostics: Diagnostics) 
                     blueprint.span(*place),
                     help=did_you_mean(name, known, f"one of {one_of(known)}"),
                 )
+
+
+def _balanced(blueprint: Resource[BlueprintSpec], diagnostics: Diagnostics) -> None:
+    for place, text, _ in _texts(blueprint.spec):
+        problem = unbalanced(PLACEHOLDER.sub("0", text)) if place[-1] == "expr" else None
+        if problem is not None:
+            diagnostics.add(
+                codes.UNBALANCED_EXPRESSION,
+                f"an expression is not whole: {problem}",
+                blueprint.span(*place),
+                help="Prometheus would refuse it, and with it every rule of the file",
+            )
 
 
 def _texts(blueprint: BlueprintSpec) -> Iterator[tuple[Pointer, str, tuple[str, ...]]]:
