@@ -7,7 +7,7 @@ Rules kept:
   so `tenants/**` matches all files in `tenants/` and not `tenants` itself; inside a part it crosses too.
 
 Home-made, because each library has another idea of a leading dot, of `**`, of a trailing slash and of brackets, and
-who must approve may not hang on that (ADR 0074).
+who must approve may not hang on that.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from runtime.testing.installation import Installation, withdrawal
 from runtime.testing.memory_git import ConflictError
 
 EVERYBODY = ("ines", "mara", "tomas")
-GROUPS = (EVERYBODY, EVERYBODY, EVERYBODY, ("mara", "tomas"), ("ines", "mara"), ("mara",), ("tomas",))
+GROUPS = (EVERYBODY, EVERYBODY, EVERYBODY, ("mara", "tomas"), ("ines", "mara"), ("mara",), ("guest-0", "ines"))
 Edits = Mapping[str, bytes | None]
 
 FILES = installation(**{"tenants/blueprints/extra.yaml": document(size="l")})
@@ -60,9 +60,8 @@ def edits_of(kind: str, number: int) -> Edits:
         case "days":
             return {"policies/approvals.yaml": policy(approval_days=10 + number).data()}
         case "people":
-            return {
-                f"policies/people/guest-{number % 2}.yaml": person(f"guest-{number % 2}", "qa", keys=number + 1).data()
-            }
+            guest = person(f"guest-{number % 2}", "mc", "sec-tl", keys=number + 1)
+            return {f"policies/people/{guest.name}.yaml": guest.data()}
         case "mixed":
             return {**edits_of("days", number), **edits_of("notes", number)}
         case _:
@@ -165,24 +164,28 @@ class Story:
         return pull.merged
 
     def approve(
-        self, head: str, names: Iterable[str], *, base: str | None = None, known: int | None = None
+        self, head: str, names: Iterable[str], *, base: str | None = None, known: int | None = None, days: int = 30
     ) -> Change | None:
         """These people approve what a commit does; None if that does not compile or is nothing."""
         change = self.house.change(head, base=base)
         if change is None or change.empty:
             return None
         for name in names:
-            self.say(change, name, known=known)
+            self.say(change, name, known=known, days=days)
         return change
 
-    def say(self, change: Change, name: str, *, known: int | None = None, withdraws: bool = False) -> Signed:
+    def say(
+        self, change: Change, name: str, *, known: int | None = None, days: int = 30, withdraws: bool = False
+    ) -> Signed:
         """A statement by a person who knew so many verdicts (all, unless told)."""
         house = self.house
         house.tick(seconds=1)
         timeline = house.history().verified.timeline
         position = len(self.model.verdicts) if known is None else min(known, len(self.model.verdicts))
         after = timeline.last if position == len(self.model.verdicts) else timeline.later(position - 1)[0]
-        statement = house.statement(change, key_of(name), after=after.sha256, kind=withdrawal if withdraws else None)
+        statement = house.statement(
+            change, key_of(name), after=after.sha256, days=days, kind=withdrawal if withdraws else None
+        )
         house.file(change, statement)
         approval = statement.approval
         self.model.given[statement.sha256] = Given(
@@ -237,6 +240,7 @@ class Story:
                 assert any(one in roles[a] and other in roles[b] for a, b in pairs), folder
         inputs = [path for path, _, _ in change.inputs]
         assert len({path.startswith("policies/") for path in inputs}) == 1, "policies with other inputs"
+        assert ("tenants/globex.yaml", None) not in {(path, after) for path, _, after in change.inputs}, "legal hold"
         here = digests(self.house.git, main)
         assert all(here.get(path) != old for path, old, _ in change.inputs), "main had taken it back"
         assert take.commit in self.house.git.descendants(before.commit, main)
