@@ -6,16 +6,19 @@ resource is a finding at the YAML that its JSON pointer names; a policy that giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler import rego
+from compiler.aside import Deny
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostic, Diagnostics, Label, Span
 from compiler.domains.domain import Domain, Model, Resource, Spec
 from compiler.domains.governance.kinds import ROLES
 from compiler.nodes import Mapping as MappingNode
 from compiler.nodes import Pointer
+from runtime.contract.policy_input import DenyInput
+from runtime.policy.engine import BATCH, PolicyError
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,22 @@ class CheckedModel:
 
 
 def check(
-    model: Model, files: Mapping[str, bytes], domains: Iterable[Domain], diagnostics: Diagnostics
+    model: Model, files: Mapping[str, bytes], domains: Iterable[Domain], deny: Deny, diagnostics: Diagnostics
 ) -> CheckedModel:
-    """Ask every rule."""
+    """Ask every rule; `deny` asks policy.wasm."""
     domains = tuple(domains)
     found = Diagnostics()
     for domain in domains:
         domain.check(model, found)
     spoken_of = model.doubtful | {item.primary.span.path for item in found}
-    _ask_policy(model, files, domains, spoken_of, found)
+    asked = [
+        (domain, resource)
+        for domain in domains
+        for kind in domain.kinds
+        for _, resource in sorted(model.resources.get(kind.name, {}).items())
+        if resource.document.path not in spoken_of
+    ]
+    _ask_policy(model, files, asked, deny, found)
     diagnostics.extend(item for item in found if model.doubtful.isdisjoint(span.path for span in _spans(item)))
     return CheckedModel(model, sound=not diagnostics.failed)
 
@@ -47,29 +57,25 @@ def _spans(item: Diagnostic) -> Iterable[Span]:
 def _ask_policy(
     model: Model,
     files: Mapping[str, bytes],
-    domains: Iterable[Domain],
-    spoken_of: frozenset[str],
+    resources: Sequence[tuple[Domain, Resource[Spec]]],
+    deny: Deny,
     diagnostics: Diagnostics,
 ) -> None:
     wasm = rego.check(files, diagnostics)
     if wasm is None:
         return  # a repository without a policy, or the finding says what keeps it from being asked
-    from runtime.policy.engine import Policy, PolicyError  # noqa: PLC0415 -- wasmtime is dear, and not always needed
-
-    resources = [
-        (domain, resource)
-        for domain in domains
-        for kind in domain.kinds
-        for _, resource in sorted(model.resources.get(kind.name, {}).items())
-        if resource.document.path not in spoken_of
-    ]
+    roles = sorted(_roles(model))
+    batches: Iterator[DenyInput] = (
+        {
+            "resources": [
+                domain.policy_input(resource, model) for domain, resource in resources[start : start + BATCH]
+            ],
+            "roles": roles,
+        }
+        for start in range(0, len(resources), BATCH)
+    )
     try:
-        denials = Policy.load(wasm).deny(
-            {
-                "resources": [domain.policy_input(resource, model) for domain, resource in resources],
-                "roles": sorted(_roles(model)),
-            }
-        )
+        denials = deny(wasm, batches)
     except PolicyError as error:
         at = Label(Span(rego.LOCK, 1, 1, 1, 1))
         diagnostics.add(codes.POLICY_UNUSABLE, error.message, at, help=error.help)

@@ -9,6 +9,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from compiler.aside import Deny, deny_here
 from compiler.check import CheckedModel, check
 from compiler.decode import decode
 from compiler.diagnostics.concise import line
@@ -22,19 +23,19 @@ from runtime.contract.compiling import Compile, Compiled
 from runtime.git.interface import Git
 
 
-def check_tree(tree: SourceTree, diagnostics: Diagnostics) -> CheckedModel:
-    """Find every mistake of a tree."""
+def check_tree(tree: SourceTree, diagnostics: Diagnostics, *, deny: Deny = deny_here) -> CheckedModel:
+    """Find every mistake of a tree. `deny` asks policy.wasm."""
     with _without_collector():
         diagnostics.extend(tree.findings)
         documents = parse(tree.files, diagnostics)
         resources = decode(documents, tree.refused, KINDS, diagnostics)
         model = resolve(resources, diagnostics)
-        return check(model, tree.files, ALL, diagnostics)
+        return check(model, tree.files, ALL, deny, diagnostics)
 
 
-def compile_tree(tree: SourceTree, diagnostics: Diagnostics) -> Bundle | None:
+def compile_tree(tree: SourceTree, diagnostics: Diagnostics, *, deny: Deny = deny_here) -> Bundle | None:
     """Return the bundle of a tree; None if there is an error in it."""
-    checked = check_tree(tree, diagnostics)
+    checked = check_tree(tree, diagnostics, deny=deny)
     with _without_collector():
         return render(checked, tree.files, ALL) if checked.sound else None
 

@@ -29,7 +29,7 @@ from runtime.git.interface import Git
 MAX_BYTES = 1024 * 1024
 MAX_WASM_BYTES = 16 * 1024 * 1024
 READ_JSON = frozenset({"policies/policy.lock.json"})
-READ_WASM = frozenset({"policies/policy.wasm"})
+WASM = "policies/policy.wasm"
 LFS = b"version https://git-lfs.github.com/spec/"
 GIT_SECONDS = 60
 
@@ -166,7 +166,7 @@ def _is_read(path: str) -> bool:
         return path.startswith("policies/")
     if path.endswith(".json"):
         return path in READ_JSON
-    return not path.endswith(".wasm") or path in READ_WASM
+    return not path.endswith(".wasm") or path == WASM
 
 
 def _unread_help(path: str) -> str:

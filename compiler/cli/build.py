@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
+from compiler.aside import Aside
 from compiler.cli.options import HERE, Format, FormatOption, Repo, Rev, read_tree, written
 from compiler.cli.progress import progress
 from compiler.diagnostics.model import Diagnostics
-from compiler.driver import compile_tree
+from compiler.source import WASM
 from runtime.contract.canonical import sha256
 from runtime.contract.errors import UsageError
 from runtime.contract.manifest import Manifest
@@ -35,9 +36,13 @@ def build(
     """Write the bundle to a folder of its own and print the manifest's digest. Findings go to stderr."""
     with progress("building"):
         refuse_foreign(output)
-        diagnostics = Diagnostics()
         tree = read_tree(repo, rev)
-        bundle = compile_tree(tree, diagnostics)
+        with Aside(tree.files.get(WASM)) as aside:
+            # the compiler is imported while the other process loads the policy
+            from compiler.driver import compile_tree  # noqa: PLC0415 -- see above
+
+            diagnostics = Diagnostics()
+            bundle = compile_tree(tree, diagnostics, deny=aside.deny)
         sys.stderr.write(written(diagnostics, tree, form, sys.stderr) if len(diagnostics) else "")
         if bundle is None:
             raise typer.Exit(1)

@@ -7,12 +7,11 @@ from datetime import date
 
 import typer
 
+from compiler.aside import Aside, Deny, deny_here
 from compiler.cli.options import HERE, Format, FormatOption, Repo, Rev, Today, read_tree, today_or, written
 from compiler.cli.progress import progress
 from compiler.diagnostics.model import Diagnostics
-from compiler.domains.flags.expiry import expired
-from compiler.driver import check_tree
-from compiler.source import SourceTree
+from compiler.source import WASM, SourceTree
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +23,8 @@ def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatO
     """Find every mistake of the tree, with file, line and column. Warnings end with 0, errors with 1."""
     with progress("checking"):
         tree = read_tree(repo, rev)
-        diagnostics = findings(tree, today_or(today))
+        with Aside(tree.files.get(WASM)) as aside:
+            diagnostics = findings(tree, today_or(today), deny=aside.deny)
     sys.stdout.write(written(diagnostics, tree, form))
     if form is Format.FULL:
         errors = sum(item.severity.value == "error" for item in diagnostics)
@@ -36,10 +36,14 @@ def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatO
     raise typer.Exit(1 if diagnostics.failed else 0)
 
 
-def findings(tree: SourceTree, today: date) -> Diagnostics:
+def findings(tree: SourceTree, today: date, *, deny: Deny = deny_here) -> Diagnostics:
     """Return every mistake of a tree, and what has expired by a day."""
+    # the compiler is imported while the other process loads the policy
+    from compiler.domains.flags.expiry import expired  # noqa: PLC0415 -- see above
+    from compiler.driver import check_tree  # noqa: PLC0415 -- see above
+
     diagnostics = Diagnostics()
-    checked = check_tree(tree, diagnostics)
+    checked = check_tree(tree, diagnostics, deny=deny)
     expired(checked.model, today, diagnostics)
     return diagnostics
 

@@ -17,7 +17,6 @@ from compiler.diagnostics.full import full
 from compiler.diagnostics.model import Diagnostics
 from compiler.source import SourceTree, from_commit, from_worktree
 from runtime.contract.errors import UsageError
-from runtime.git.repository import Repository
 
 Repo: TypeAlias = Annotated[
     Path, typer.Option("--repo", metavar="DIR", help="The repository, or any folder with the five folders.")
@@ -64,6 +63,7 @@ def read_tree(repo: Path, rev: str | None) -> SourceTree:
     """Read the work tree, or a commit."""
     if rev is None:
         return from_worktree(repo)
+    from runtime.git.repository import Repository  # noqa: PLC0415 -- only for a commit
 
     with Repository(repo) as git:
         commit = git.resolve(rev)

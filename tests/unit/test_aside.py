@@ -1,0 +1,71 @@
+"""The policy in a process of its own answers as it does in this one, and is not needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from compiler.aside import Aside, deny_here
+from runtime.contract.policy_input import DenyInput
+from runtime.policy.engine import Denial, PolicyError
+
+WASM = (Path(__file__).resolve().parents[2] / "policies" / "policy.wasm").read_bytes()
+
+
+def batch(*ttl_seconds: int) -> DenyInput:
+    resources = [
+        {
+            "kind": "Flag",
+            "name": f"flag-{index}",
+            "path": f"flags/flag-{index}.yaml",
+            "spec": {"ttl_seconds": seconds},
+            "derived": {},
+        }
+        for index, seconds in enumerate(ttl_seconds)
+    ]
+    return {"resources": resources, "roles": ["admin"]}  # type: ignore[typeddict-item]  # built from literals
+
+
+def test_the_other_process_answers_as_this_one() -> None:
+    batches = [batch(60, 604_801), batch(1, 2), batch(9_999_999)]
+    expected = deny_here(WASM, batches)
+    assert {(denial.name, denial.pointer) for denial in expected} == {
+        ("flag-0", "/spec/ttl_seconds"),
+        ("flag-1", "/spec/ttl_seconds"),
+    }
+    with Aside(WASM) as aside:
+        assert aside.deny(WASM, iter(batches)) == expected
+
+
+def test_a_policy_that_cannot_be_loaded_is_the_same_error() -> None:
+    with pytest.raises(PolicyError) as here:
+        deny_here(b"\0asm", [batch(1)])
+    with Aside(b"\0asm") as aside, pytest.raises(PolicyError) as there:
+        aside.deny(b"\0asm", [batch(1)])
+    assert (there.value.message, there.value.help) == (here.value.message, here.value.help)
+
+
+def test_this_process_answers_where_the_other_has_died_or_loaded_something_else() -> None:
+    expected = deny_here(WASM, [batch(604_801)])
+    assert expected
+    with Aside(b"\0asm") as aside:
+        assert aside.deny(WASM, iter([batch(604_801)])) == expected
+    with Aside(None) as aside:
+        assert aside.deny(WASM, iter([batch(604_801)])) == expected
+    with Aside(WASM) as aside:
+        aside.stop()
+        assert aside.deny(WASM, iter([batch(604_801)])) == expected
+
+
+def test_nothing_is_left_running_when_nobody_asks() -> None:
+    with Aside(WASM) as aside:
+        process = aside.process
+        assert process is not None
+        assert process.poll() is None
+    assert process.poll() is not None
+
+
+def test_answers_are_denials() -> None:
+    with Aside(WASM) as aside:
+        assert all(isinstance(item, Denial) for item in aside.deny(WASM, [batch(604_801)]))
