@@ -52,7 +52,7 @@ def _name(tenant: Resource[TenantSpec], diagnostics: Diagnostics) -> None:
             codes.TENANT_NAME,
             f"a tenant's name has 2 to {MAX_NAME} characters, this one {len(tenant.name)}",
             tenant.name_span,
-            help="shorten it: its schema, roles, dashboard and group of alerts are named after it",
+            help="choose one of that length: its schema, roles, dashboard and alerts are named after it",
         )
 
 
