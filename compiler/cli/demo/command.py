@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -67,23 +69,27 @@ def _run(arguments: list[str]) -> int:
 def _epilogue(folder: Path, stage: Stage, seconds: float) -> None:
     stage.scene(
         "Where everything lies",
-        f"repo/        the engineers' clone: its history is the story you just read        {folder}",
-        "remote.git/  what everybody pushes to; branch `approvals` holds what people signed",
-        "keys/        three people's and the agent's private keys, public ones beside",
-        "trust-root   what the auditor was told",
-        "secrets/     DSNs and passwords of this demo's two databases, which have been stopped",
-        "release/     what flag servers, dashboards and alerting read, swapped whole by a symlink",
+        f"In {folder}:",
+        "  repo/        the engineers' clone: its history is the story you just read",
+        "  remote.git/  what everybody pushes to; its branch `approvals` holds what people signed",
+        "  auditor/     the auditor's clone",
+        "  keys/        three people's and the agent's private keys, the public ones beside",
+        "  trust-root   what the auditor was told",
+        "  secrets/     DSNs and passwords of this demo's two PostgreSQL servers, which end with it",
+        "  release/     what flag servers, dashboards and alerting read, swapped whole by a symlink",
         "",
-        "Next:",
+        "What to type next:",
     )
+    program = "conductor" if shutil.which("conductor") else sys.argv[0]
     for line in (
         f"git -C {folder}/repo log --stat evidence/",
-        f"conductor verify --repo {folder}/repo --trust-root $(cat {folder}/trust-root)",
-        f"conductor evidence show 1 --repo {folder}/repo",
-        "conductor demo --serve          the same, and everything goes on running",
+        f"{program} verify --repo {folder}/repo --trust-root $(cat {folder}/trust-root)",
+        f"{program} evidence show 8 --repo {folder}/repo",
+        f"{program} plan --repo {folder}/repo --base HEAD~1",
+        f"{program} demo --serve",
     ):
         stage.show(line, style="bold cyan")
-    stage.say(f"That took {seconds:.0f} seconds.")
+    stage.say(f"\nThat took {seconds:.0f} seconds.")
 
 
 def _source(repo: Path) -> Path:

@@ -140,8 +140,8 @@ def related(world: World, stage: Stage) -> None:
     _approve(world, stage, MARA, "velora-hold", quiet=True)
     _branch(world, stage, "blueprint")
     path = world.repo / "tenants" / "blueprints" / "standard.yaml"
-    path.write_text(re.sub(r"(?m)^(\s+statement_timeout: )\S+", r"\g<1>20s", path.read_text(), count=1))
-    _commit(world, stage, "Cancel statements after 20 seconds on standard")
+    path.write_text(re.sub(r"(?m)^(\s+queries_per_second: )\S+", r"\g<1>250", path.read_text(), count=1))
+    _commit(world, stage, "Allow 250 queries a second on standard")
     _approve(world, stage, TOMAS, "blueprint", quiet=True)
     _approve(world, stage, MARA, "blueprint", quiet=True)
     _merge(world, stage, "blueprint")
@@ -150,7 +150,7 @@ def related(world: World, stage: Stage) -> None:
     stage.say("What was approved is not what would be done now; the agent does not take it:")
     _agent(world, stage)
     stage.say("Whoever approves again is told what differs from what they approved before:")
-    _approve(world, stage, TOMAS, "main")
+    _approve(world, stage, TOMAS, "main", whole=True)
     _approve(world, stage, MARA, "main", quiet=True)
     _agent(world, stage, quiet=True)
 
@@ -203,9 +203,9 @@ def _agent(world: World, stage: Stage, *, quiet: bool = False) -> None:
     stage.git("pull", "-q", "--ff-only", "origin", "main", cwd=world.repo, shown=False)
 
 
-def _approve(world: World, stage: Stage, person: str, head: str, *, quiet: bool = False) -> None:
+def _approve(world: World, stage: Stage, person: str, head: str, *, quiet: bool = False, whole: bool = False) -> None:
     words = ["--repo", str(world.repo), "--person", person, "--key", world.key(person), "--head", head]
-    stage.conductor("approve", *words, "--yes", "--push", quiet=quiet)
+    stage.conductor("approve", *words, "--yes", "--push", quiet=quiet, after="" if whole else f"{person} approved")
 
 
 def _branch(world: World, stage: Stage, name: str) -> None:

@@ -55,10 +55,13 @@ class Stage:
         """Show a line of detail."""
         self._print(Text(f"  {line}", style=style))
 
-    def conductor(self, *arguments: str, expect: int = 0, quiet: bool = False, live: bool = False) -> str:
+    def conductor(
+        self, *arguments: str, expect: int = 0, quiet: bool = False, after: str = "", live: bool = False
+    ) -> str:
         """Type a `conductor` command; returns what it printed. Raises DemoError if it ends with another code.
 
-        `quiet`: its output is not shown; `live`: it is not caught either, for a command that goes on.
+        `quiet`: its output is not shown; `after`: only from the line that begins so; `live`: it is not caught either,
+        for a command that goes on.
         """
         self._typed(["conductor", *arguments])
         if live:
@@ -67,14 +70,14 @@ class Stage:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             code = self.run(list(arguments))
-        self._printed(printed.getvalue(), quiet=quiet)
         if code != expect:
-            if quiet:
-                self._printed(printed.getvalue(), quiet=False)
+            self._printed(printed.getvalue(), "")
             raise DemoError(
                 f"`conductor {arguments[0]}` ended with {code}; the story expects {expect}",
                 help=f"everything is still in {self.folder}: repeat the command there",
             )
+        if not quiet:
+            self._printed(printed.getvalue(), after)
         return printed.getvalue()
 
     def git(self, *arguments: str, cwd: Path, shown: bool = True) -> str:
@@ -96,8 +99,10 @@ class Stage:
         line = shlex.join(words).replace(str(self.folder), "$DEMO")
         self._print(Text(f"$ {line}", style="bold cyan"))
 
-    def _printed(self, text: str, *, quiet: bool) -> None:
-        if quiet:
-            return
-        for line in text.rstrip("\n").splitlines():
+    def _printed(self, text: str, after: str) -> None:
+        lines = text.rstrip("\n").splitlines()
+        start = next((i for i, line in enumerate(lines) if after and line.startswith(after)), 0)
+        if start:
+            self._print(Text("  … the plan, as `conductor plan` prints it", style="dim"))
+        for line in lines[start:]:
             self._print(Text("  ") + Text.from_ansi(line.replace(str(self.folder), "$DEMO")))

@@ -1,0 +1,161 @@
+"""`python -m tests.benchmarks [--tenants 1000 10000] [--runs 5] [--write]`: the table of what has to hold.
+
+Peers and ours run interleaved on the same generated tenants, with equal rules (`trees.py`). `--write` replaces the
+table in `docs/benchmarks.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.release import VERSION
+from tests.benchmarks import peers, trees
+from tests.benchmarks.inside import figures
+from tests.benchmarks.timing import Contender, Measured, interleave, machine
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "benchmarks.md"
+CONDUCTOR = str(Path(sys.executable).parent / "conductor")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table."""
+
+    work: str
+    ours: str
+    peer: str
+    hold: str
+    held: bool | None
+
+    def __str__(self) -> str:
+        verdict = {True: "yes", False: "**no**", None: "printed only"}[self.held]
+        return f"| {self.work} | {self.ours} | {self.peer} | {self.hold} | {verdict} |"
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--tenants", type=int, nargs="+", default=[1000], help="sizes of the generated tree")
+    parser.add_argument("--runs", type=int, default=5, help="counted runs of each command")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    options = parser.parse_args()
+    begun = machine()
+    lines: list[Line] = []
+    for count in options.tenants:
+        lines += compare(count, options.runs)
+    lines += inside()
+    head = "| work | ours | peer | hold | held |\n|---|---|---|---|---|"
+    table = "\n".join([head, *map(str, lines)])
+    command = "python -m tests.benchmarks " + " ".join(sys.argv[1:])
+    versions = (
+        f"conductor {VERSION}, Python {sys.version.split()[0]}, cue {peers.CUE[1]}, conftest {peers.CONFTEST[1]}, "
+        f"kapitan {peers.KAPITAN}"
+    )
+    text = (
+        f"{table}\n\nMade by `{command}`. {versions}. {begun}; at the end: {machine()}. "
+        "Median (least-most), peak memory.\n"
+    )
+    sys.stdout.write(text)
+    if options.write:
+        before, mark, _ = PAGE.read_text().partition("<!-- table -->\n")
+        PAGE.write_text(f"{before}{mark}{text}")
+
+
+def compare(count: int, runs: int) -> list[Line]:
+    """Whole processes beside their peers, interleaved, at `count` tenants."""
+    folder = Path(tempfile.mkdtemp(prefix="conductor-bench-"))
+    try:
+        ours, plain, kapitan = folder / "ours", folder / "plain", folder / "kapitan"
+        trees.conductor(ROOT, ours, count)
+        trees.plain(plain, count)
+        trees.kapitan(kapitan, count)
+        out = folder / "bundle"
+        cue, conftest = str(peers.go_tool(peers.CUE)), str(peers.go_tool(peers.CONFTEST))
+        files = [f"tenants/{trees.name(i)}.yaml" for i in range(count)]
+        cue_input = ["-d", "#Tenant", "tenant.cue", *files]
+        edited = ours / "tenants" / f"{trees.name(7)}.yaml"
+        edits = iter(range(10_000))
+
+        def edit() -> None:
+            edited.write_text(trees.tenant(7).replace("Generated tenant", f"Edited tenant, {next(edits)} times, once"))
+
+        contenders = [
+            Contender("check", [CONDUCTOR, "check", "--repo", str(ours)], ours),
+            Contender("cue vet", [cue, "vet", "-c", *cue_input], plain),
+            Contender("conftest", [conftest, "test", "-p", "policy", "tenants"], plain),
+            Contender(
+                "build",
+                [CONDUCTOR, "build", "--repo", str(ours), "-o", str(out)],
+                ours,
+                prepare=lambda: shutil.rmtree(out, ignore_errors=True),
+            ),
+            Contender(
+                "cue export",
+                [cue, "export", *cue_input, "-o", str(folder / "export.json")],
+                plain,
+                prepare=lambda: (folder / "export.json").unlink(missing_ok=True),
+            ),
+            Contender("check, one file changed", [CONDUCTOR, "check", "--repo", str(ours)], ours, prepare=edit),
+        ]
+        if count <= 1000:
+            kapitan_path = str(peers.kapitan())
+            contenders.append(Contender("kapitan", [kapitan_path, "compile"], kapitan))
+        found = {item.name: item for item in interleave(contenders, runs=runs)}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return list(_lines(count, found))
+
+
+def _lines(count: int, found: dict[str, Measured]) -> list[Line]:
+    large = count > 1000
+    check, vet, build, export = (found[name] for name in ("check", "cue vet", "build", "cue export"))
+    changed = found["check, one file changed"]
+
+    def ratio(ours: Measured, theirs: Measured, limit: float) -> tuple[str, bool]:
+        value = ours.median / theirs.median
+        return f"≤ {limit} × ({value:.2f} ×)", value <= limit
+
+    check_hold = ratio(check, vet, 0.7 if large else 1.3)
+    build_hold = ratio(build, export, 0.9 if large else 1.8)
+    memory = check.mebibytes / vet.mebibytes
+    lines = [
+        Line(f"`check`, cold, {count:,} tenants", str(check), f"cue vet {vet}", *check_hold),
+        Line(f"`check`, memory, {count:,}", f"{check.mebibytes:.0f} MiB", f"cue vet {vet.mebibytes:.0f} MiB",
+             f"≤ 0.5 × ({memory:.2f} ×)", memory <= 0.5),
+        Line(f"`check` beside conftest, {count:,}", str(check), f"conftest {found['conftest']}", "–", None),
+        Line(f"`build`, cold, {count:,}", str(build), f"cue export {export}", *build_hold),
+        Line(f"`check` after one file changed, {count:,}", str(changed), "–", f"≤ {2 if large else 0.6} s (later)",
+             None),
+    ]  # fmt: skip
+    if "kapitan" in found:
+        times = found["kapitan"].median / build.median
+        lines.append(
+            Line(f"`build` beside kapitan, {count:,}", str(build), f"kapitan {found['kapitan']}",
+                 f"≥ 8 times faster ({times:.1f})", times >= 8)
+        )  # fmt: skip
+    return lines
+
+
+def inside() -> list[Line]:
+    """Measure what has no peer."""
+    found = figures(tenants=1000, entries=1000)
+    return [
+        Line("`plan` for a one-file change, 1,000 tenants", f"{found.plan:.2f} s beyond compiling", "–", "≤ 0.3 s",
+             found.plan <= 0.3),
+        Line("policy decision in process, in batches", f"{found.decision:.1f} µs", "–", "≤ 10 µs",
+             found.decision <= 10),
+        Line("`verify`, 1,000 entries, not re-rendered, start-up included", f"{found.verify:.2f} s", "–",
+             "≤ 0.6 s (a tenth of 6 s)", found.verify <= 0.6),
+        Line("agent no-op turn, 1,000 tenants, start-up included", f"{found.noop:.2f} s", "–",
+             "≤ 1 s (second coat)", None),
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""What has no peer: plan beyond compiling, decisions in process, verify, the agent's turn that finds nothing to do.
+
+Each runs on the real thing: a repository with a genesis, PostgreSQL from the wheel, the committed policy.wasm.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from compiler.cli.demo import copy, world
+from runtime.policy.engine import Policy
+from tests.benchmarks import ledgers, trees
+from tests.benchmarks.timing import Contender, interleave
+
+CONDUCTOR = str(Path(sys.executable).parent / "conductor")
+ROOT = Path(__file__).resolve().parents[2]
+TODAY = date(2026, 11, 24)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Seconds, but `decision` in microseconds."""
+
+    plan: float
+    decision: float
+    verify: float
+    noop: float
+
+
+def figures(tenants: int, entries: int) -> Figures:
+    """Measure all four."""
+    with _running(tenants) as here:
+        plan, noop = _plan_beyond_compiling(here), _noop(here)
+    return Figures(plan, _decision(1000), _verify(entries), noop)
+
+
+def _conductor(*arguments: str) -> None:
+    subprocess.run([CONDUCTOR, *arguments], check=True, capture_output=True, timeout=600)
+
+
+def _git(here: Path, *arguments: str) -> None:
+    subprocess.run(
+        ["git", "-c", "user.name=Bench", "-c", "user.email=bench@bench.invalid", "-C", str(here), *arguments],
+        check=True, capture_output=True, timeout=600,
+    )  # fmt: skip
+
+
+@contextmanager
+def _running(tenants: int) -> Iterator[world.World]:
+    """An installation of this many tenants that an agent has made real."""
+    folder = Path(tempfile.mkdtemp(prefix="conductor-bench-"))
+    folder.chmod(0o755)
+    try:
+        keys = world.keys(folder)
+        own = [path.stem for path in (ROOT / "tenants").glob("*.yaml")]
+        names = [*own, *(trees.name(i) for i in range(tenants))]
+        with world.opened(folder, names, TODAY) as made:
+            made.repo.mkdir()
+            trees.conductor(ROOT, made.repo, tenants)
+            list(copy.replace(made.repo, keys=keys, targets=made.places(), created=TODAY.isoformat()))
+            _git(made.repo, "init", "-q", "-b", "main")
+            _git(made.repo, "add", "--all")
+            _git(made.repo, "commit", "-q", "-m", "All tenants")
+            for person in ("mara-lindqvist", "ines-carvalho"):
+                _conductor("genesis", "--repo", str(made.repo), "--person", person, "--key", made.key(person))
+            _conductor("agent", "once", "--repo", str(made.repo), "--key", made.key("agent"))
+            _git(made.repo, "reset", "-q", "--hard")
+            yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plan_beyond_compiling(here: world.World) -> float:
+    """Median of `plan` less median of `check`, both of the same commit, run in turn."""
+    _git(here.repo, "switch", "-q", "-c", "one-file")
+    edited = here.repo / "tenants" / f"{trees.name(7)}.yaml"
+    edited.write_text(edited.read_text().replace("legal_hold: false", "legal_hold: true"))
+    _git(here.repo, "commit", "-q", "-am", "Edit one file")
+    check, plan = interleave(
+        [
+            Contender("check", [CONDUCTOR, "check", "--rev", "HEAD", "--repo", str(here.repo)], here.repo),
+            Contender("plan", [CONDUCTOR, "plan", "--repo", str(here.repo)], here.repo),
+        ]
+    )
+    _git(here.repo, "switch", "-q", "main")
+    return plan.median - check.median
+
+
+def _noop(here: world.World) -> float:
+    """Median of a whole `agent once` that finds nothing to do, start-up included."""
+    once = [CONDUCTOR, "agent", "once", "--repo", str(here.repo), "--key", here.key("agent")]
+    (measured,) = interleave([Contender("noop", once, here.repo)])
+    return measured.median
+
+
+def _decision(batch: int) -> float:
+    """Microseconds a decision, asked for a batch of flags."""
+    policy = Policy.load((ROOT / "policies" / "policy.wasm").read_bytes())
+    asked = {
+        "resources": [
+            {
+                "kind": "Flag",
+                "name": f"flag-{i}",
+                "path": f"flags/flag-{i}.yaml",
+                "spec": {"type": "boolean", "ttl_seconds": 604_800 + i % 2, "owner": "mara-lindqvist"},
+                "derived": {},
+            }
+            for i in range(batch)
+        ],
+        "roles": ["admin", "pm"],
+    }
+    taken = []
+    for _ in range(9):
+        start = time.perf_counter()
+        policy.deny(asked)  # type: ignore[arg-type]  # JSON of the input's form
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken) / batch * 1e6
+
+
+def _verify(entries: int) -> float:
+    """Median of a whole `verify` over a ledger of this many entries, every commit signed."""
+    folder = Path(tempfile.mkdtemp(prefix="conductor-bench-"))
+    try:
+        root = ledgers.build(folder / "repo", entries)
+        command = [CONDUCTOR, "verify", "--repo", str(folder / "repo"), "--trust-root", f"sha256:{root}"]
+        # the ledger's clock ends in its own year: freshness is a finding of its own, and costs nothing
+        (measured,) = interleave([Contender("verify", command, folder, expect=frozenset({0, 1}))])
+        return measured.median
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    print(figures(int(sys.argv[1]), int(sys.argv[2])))  # noqa: T201 -- a command
