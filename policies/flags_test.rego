@@ -142,3 +142,7 @@ test_a_change_of_a_flag_that_says_too_little_is_refused if {
 	count(flags.refuse) == 1 with input as {"changes": added}
 	count(flags.refuse) == 1 with input as {"changes": added, "approvers": [{"name": "x"}]}
 }
+
+test_a_change_of_another_kind_is_none_of_its_business if {
+	count(flags.refuse) == 0 with input as {"changes": [{"kind": "Tenant", "before": null, "after": {}}], "approvers": []}
+}

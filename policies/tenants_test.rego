@@ -207,5 +207,9 @@ test_a_change_that_says_too_little_is_refused if {
 }
 
 test_a_change_of_another_kind_is_none_of_its_business if {
-	count(refused({"kind": "Flag", "name": "x", "before": null, "after": null})) == 0
+	every before in [null, {}] {
+		every after in [null, {}] {
+			count(refused({"kind": "Flag", "name": "x", "before": before, "after": after})) == 0
+		}
+	}
 }
