@@ -1,4 +1,4 @@
-"""Fixtures: a driver of agents, and an installation whose genesis has been made real."""
+"""Fixtures: a driver of agents, and installations whose genesis has been made real."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
+from tests.services.fixtures_postgres import Servers
 from tests.services.installation import Installation
 
 
@@ -20,8 +22,24 @@ def agents() -> Iterator[Agents]:
 
 @pytest.fixture
 def where(tmp_path: Path, dsn: str, agents: Agents) -> Iterator[Installation]:
-    """An installation with one tenant, `keeper`, made from the genesis."""
-    made = Installation.make(tmp_path / "installation", dsn)
+    """An installation with one tenant, `keeper`, made from the genesis: on each version of PostgreSQL."""
+    yield from _made(tmp_path, dsn, agents)
+
+
+@pytest.fixture
+def where18(tmp_path: Path, dsn18: str, agents: Agents) -> Iterator[Installation]:
+    """The same on PostgreSQL 18 alone, for tests that are not about the database."""
+    yield from _made(tmp_path, dsn18, agents)
+
+
+@pytest.fixture
+def postgres18(postgres_servers: Servers) -> EmbeddedPostgres:
+    """The server of `where18`."""
+    return postgres_servers(18)
+
+
+def _made(folder: Path, dsn: str, agents: Agents) -> Iterator[Installation]:
+    made = Installation.make(folder / "installation", dsn)
     assert agents.once(made).answer["error"] is None
     yield made
     made.close()
