@@ -149,6 +149,13 @@ def test_files_that_are_not_those_of_the_manifest_are_refused(opened: Open) -> N
         assert target.observe([ID]) == {}
 
 
+def test_a_release_of_many_files_goes_out_too(opened: Open) -> None:
+    files = {f"config/tenants/tenant/{number}.json": str(number).encode() for number in range(release.ONE_BY_ONE + 1)}
+    with opened(files) as target:
+        target.perform(publish(files), intent=3)
+        assert target.observe([ID]) == {ID: wanted(files)}
+
+
 @pytest.mark.parametrize("path", ["../escape.json", "/etc/escape.json", ".release.json", "config/../../escape.json"])
 def test_no_file_lands_outside_its_release(opened: Open, tmp_path: Path, path: str) -> None:
     files = {path: b"x"}
@@ -199,7 +206,7 @@ def test_two_agents_never_write_at_once(opened: Open, tmp_path: Path) -> None:
         target.perform(publish(ONE), intent=3)
 
 
-@pytest.mark.parametrize("step", ["_write_file", "_sync", "_point"])
+@pytest.mark.parametrize("step", ["_write_all", "_sync", "_point"])
 def test_a_failure_in_the_middle_leaves_the_release_that_was_there(
     opened: Open, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
