@@ -109,7 +109,9 @@ class _Builder:
                     if value.__class__ is Trouble:
                         value = self.trouble(value, text, span)
                 if entries is not None and key is None:
-                    key, key_span = self.key(text, value, event.style, span), span
+                    key, key_span = text, span
+                    if value.__class__ is not str:
+                        self.odd_scalar(text, span)
                     continue
                 node = _new(Scalar, (value, text, span))
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
@@ -152,34 +154,33 @@ class _Builder:
                 key, key_span = self.odd_key(node), node.span
                 odd.append(opened)
             else:
-                self.entry(entries, key, key_span or node.span, node)
+                if key in entries or key == "<<":
+                    self.odd_entry(entries, key, key_span or node.span, node)
+                else:
+                    entries[key] = _new(Entry, (key, key_span, node))
                 key = None
 
-    def entry(self, entries: dict[str, Entry], key: str, key_span: Span, node: Node) -> None:
-        """Put a key's value into the open mapping."""
-        first = entries.setdefault(key, Entry(key, key_span, node))
+    def odd_entry(self, entries: dict[str, Entry], key: str, key_span: Span, node: Node) -> None:
+        """Say that a key stands twice, or merges; its value is not taken."""
         if key == "<<":
             self.diagnostics.add(
                 codes.MERGE_KEY, "a merge key is not allowed", key_span, help="write the keys out where they are needed"
             )
-            del entries[key]
             self.doubtful.add(node.span)
-        elif first.key_span is not key_span:
+        else:
             self.diagnostics.add(
                 codes.DUPLICATE_KEY,
                 f"key `{key}` stands twice",
                 Label(key_span, "again here"),
-                Label(first.key_span, "first here"),
+                Label(entries[key].key_span, "first here"),
                 help="delete one of the two",
             )
 
-    def key(self, text: str, value: object, style: str, span: Span) -> str:
-        """Return the key a scalar stands for."""
-        if style == "" and not isinstance(value, str) and span not in self.doubtful:
-            what = "an empty key" if not text else f"key `{text}`"
-            self.diagnostics.add(codes.KEY_TYPE, f"{what} is not text", span, help=f'"{text}":')
-            self.doubtful.add(span)
-        return text
+    def odd_scalar(self, text: str, span: Span) -> None:
+        """Say that a scalar is no key."""
+        what = "an empty key" if not text else f"key `{text}`"
+        self.diagnostics.add(codes.KEY_TYPE, f"{what} is not text", span, help=f'"{text}":')
+        self.doubtful.add(span)
 
     def odd_key(self, node: Node) -> str:
         """Say that a collection or an alias is no key."""
