@@ -14,7 +14,7 @@ from runtime.contract.errors import EnvironmentFailedError, UsageError
 
 PAGES = (
     Path(__file__).resolve().parents[2] / "docs" / "diagnostics",
-    Path(__file__).resolve().parents[1] / "diagnostics" / "pages",
+    Path(sys.prefix) / "share" / "intelgraph-conductor" / "diagnostics",
 )
 """In a checkout, and in an installed package."""
 
