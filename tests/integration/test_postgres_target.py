@@ -326,11 +326,15 @@ def test_an_agent_needs_no_superuser_since_postgresql_16(
     admin.execute("DROP OWNED BY t_agent")
 
 
-def test_a_schema_where_everybody_may_create_makes_a_database_unfit(secret: Secrets, admin: psycopg.Connection) -> None:
-    admin.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+@pytest.mark.parametrize("what", ["SCHEMA public", "DATABASE {0}"])
+def test_a_place_where_everybody_may_create_makes_a_database_unfit(
+    secret: Secrets, admin: psycopg.Connection, what: str
+) -> None:
+    place = what.format(admin.info.dbname)
+    admin.execute(f"GRANT CREATE ON {place} TO PUBLIC")
     with pytest.raises(TerminalError, match="everybody may create") as raised, target(secret):
         raise AssertionError
-    assert raised.value.help == "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
+    assert raised.value.help == f"REVOKE CREATE ON {place} FROM PUBLIC;"
 
 
 def test_a_server_that_is_away_may_come_back(secret: Secrets) -> None:

@@ -14,6 +14,7 @@ import ssl
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from runtime.targets.interface import RetryableError, TerminalError
@@ -28,6 +29,9 @@ _SSL_REQUEST = 80_877_103
 _MAX_MESSAGE = 1_000_000
 _METHODS = {0: "nothing at all (trust)", 3: "a clear-text password", 5: "an MD5 password", 7: "GSSAPI", 9: "SSPI"}
 _SASL, _SASL_CONTINUE, _SASL_FINAL, _OK = 10, 11, 12, 0
+
+_ROOTS = Path.home() / ".postgresql" / "root.crt"
+"""Where libpq looks for certificates that a DSN does not name."""
 
 Nonce = Callable[[], str]
 
@@ -74,6 +78,11 @@ class Door:
             plain.sendall(struct.pack("!ii", 8, _SSL_REQUEST))
             if plain.recv(1) == b"S":
                 return self._context(mode).wrap_socket(plain, server_hostname=self.host)
+        except ssl.SSLCertVerificationError as error:
+            raise TerminalError(
+                f"the certificate of {self.host}:{self.port} does not verify: {error.verify_message}",
+                help="let the DSN's sslrootcert name the certificate that signed it, and its host be the one it names",
+            ) from None
         except OSError as error:
             raise RetryableError(f"TLS with {self.host}:{self.port} failed: {error}") from None
         if mode == "prefer":
@@ -81,7 +90,10 @@ class Door:
         raise TerminalError(f"{self.host}:{self.port} speaks no TLS, and the DSN says sslmode={mode}")
 
     def _context(self, mode: str) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.tls.get("sslrootcert"))
+        roots = self.tls.get("sslrootcert")
+        if roots is None and _ROOTS.exists():
+            roots = str(_ROOTS)
+        context = ssl.create_default_context(cafile=None if roots == "system" else roots)
         context.check_hostname = mode == "verify-full"
         if mode in ("prefer", "require"):
             context.verify_mode = ssl.CERT_NONE  # as libpq: encrypted, the other side unproven

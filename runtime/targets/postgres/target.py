@@ -241,13 +241,16 @@ def _refuse_unfit(name: str, connection: Connection) -> None:
     if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
         raise RetryableError(f"target {name} is a standby and takes no changes", after=30)
     row = connection.execute(
-        "SELECT n.nspname FROM pg_namespace n, aclexplode(n.nspacl) a"
-        " WHERE a.grantee = 0 AND a.privilege_type = 'CREATE' ORDER BY 1"
+        "SELECT 'SCHEMA ' || quote_ident(n.nspname) FROM pg_namespace n, aclexplode(n.nspacl) a"
+        " WHERE a.grantee = 0 AND a.privilege_type = 'CREATE'"
+        " UNION ALL"
+        " SELECT 'DATABASE ' || quote_ident(d.datname) FROM pg_database d, aclexplode(d.datacl) a"
+        " WHERE a.grantee = 0 AND a.privilege_type = 'CREATE' AND d.datname = current_database() LIMIT 1"
     ).fetchone()
     if row is not None:
         raise TerminalError(
-            f"in target {name} everybody may create objects in the schema {row[0]}, which tenants would share",
-            help=f"REVOKE CREATE ON SCHEMA {row[0]} FROM PUBLIC;",
+            f"in target {name} everybody may create objects ({row[0]}), which tenants would share",
+            help=f"REVOKE CREATE ON {row[0]} FROM PUBLIC;",
         )
 
 
