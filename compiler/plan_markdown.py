@@ -15,7 +15,7 @@ from compiler.plan import Plan
 from compiler.plan_consent import Need
 from compiler.plan_differences import Difference, Operation
 from compiler.plan_resources import ObjectChange, ResourceChange
-from compiler.plan_text import shown, value_of
+from compiler.plan_text import TWO_PEOPLE, shown, two_people, value_of
 from runtime.contract.instant import text as moment
 
 _FIELDS = 8
@@ -75,25 +75,25 @@ def _objects(plan: Plan) -> str:
 
 
 def _fields(item: ResourceChange) -> str:
-    return "" if item.operation is Operation.REMOVE else _told(item.differences)
+    return "" if item.operation is Operation.REMOVE else _told(item.operation, item.differences)
 
 
 def _attributes(item: ObjectChange) -> str:
-    return "" if item.operation is Operation.REMOVE else _told(item.differences)
+    return "" if item.operation is Operation.REMOVE else _told(item.operation, item.differences)
 
 
-def _told(differences: tuple[Difference, ...]) -> str:
-    lines = [_difference(item) for item in differences[:_FIELDS]]
+def _told(operation: Operation, differences: tuple[Difference, ...]) -> str:
+    lines = [_difference(operation, item) for item in differences[:_FIELDS]]
     if len(differences) > _FIELDS:
         lines.append(f"… {len(differences) - _FIELDS} more")
     return "<br>".join(lines)
 
 
-def _difference(item: Difference) -> str:
+def _difference(operation: Operation, item: Difference) -> str:
     field, before, after = (f"`{_code(text)}`" for text in (item.field, value_of(item.before), value_of(item.after)))
     match item.operation:
         case Operation.ADD:
-            return f"{field} {after}"
+            return f"{field} {after}" if operation is Operation.ADD else f"{field} left out → {after}"
         case Operation.REMOVE:
             return f"{field} {before} → left out"
         case Operation.ALTER:
@@ -101,6 +101,8 @@ def _difference(item: Difference) -> str:
 
 
 def _seats(need: Need) -> str:
+    if need.rule == TWO_PEOPLE:
+        return _cell(two_people(need))
     return _cell(", ".join(f"{place.role} ({place.person or 'missing'})" for place in need.places))
 
 

@@ -91,12 +91,12 @@ class _Text:
         yield f"  {self.sign(item.operation)} {item.kind} {self.paint(shown(item.name), _BOLD)}  {where}"
         if item.operation is Operation.REMOVE:
             return
-        yield from self.fields(item.differences)
+        yield from self.fields(item.operation, item.differences)
         for effect in item.effects:
             told = _told(effect)
             if told:
                 yield self.paint(f"      so {shown(effect.path)}", _DIM)
-                yield from self.fields(told, _RENDERED, indent=8)
+                yield from self.fields(effect.operation, told, _RENDERED, indent=8)
             elif effect.operation is Operation.ALTER and effect.differences and not effect.path.startswith("policy/"):
                 yield self.paint(f"      so {shown(effect.path)}  {_count(len(effect.differences), 'field')}", _DIM)
 
@@ -111,7 +111,8 @@ class _Text:
         widths = [max((len(row[index]) for row in rows), default=0) for index in range(2)]
         for item in objects:
             yield self.object_line(item.operation, item.id, widths)
-            yield from self.fields(item.differences if item.operation is not Operation.REMOVE else ())
+            if item.operation is not Operation.REMOVE:
+                yield from self.fields(item.operation, item.differences)
         for name in releases:
             line = self.object_line(Operation.ALTER, (name, "release", "current"), widths)
             yield line + self.paint(f"  {_count(len(self.plan.effects.files), 'file')} of config/ and policy/", _DIM)
@@ -120,13 +121,16 @@ class _Text:
         target, kind, name = row
         return f"  {self.sign(operation)} {target:<{widths[0]}}  {kind:<{widths[1]}}  {name}"
 
-    def fields(self, differences: tuple[Difference, ...], most: int = _FIELDS, *, indent: int = 6) -> Iterator[str]:
+    def fields(
+        self, operation: Operation, differences: tuple[Difference, ...], most: int = _FIELDS, *, indent: int = 6
+    ) -> Iterator[str]:
+        """Fields of something that is added (its values) or altered (from what to what)."""
         told = differences if len(differences) <= most + 1 else differences[:most]
         width = min(44, max((len(item.field) for item in told), default=0))
         for item in told:
             old, new = self.paint(value_of(item.before), _RED), self.paint(value_of(item.after), _GREEN)
             value = {
-                Operation.ADD: new,
+                Operation.ADD: new if operation is Operation.ADD else f"left out → {new}",
                 Operation.REMOVE: f"{old} → left out",
                 Operation.ALTER: f"{old} → {new}",
             }[item.operation]

@@ -21,7 +21,7 @@ from compiler.cli.approvals_branch import append, push
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.plan import Base, Head
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, stand, taken_changes, uncommitted_warning
+from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, catch_up, stand, taken_changes, warnings_of
 from compiler.diagnostics.full import full
 from compiler.opa import Opa
 from compiler.plan import Plan, Standpoint, plan
@@ -85,7 +85,7 @@ def approve(
         signer = Signer(person, load_private(key), datetime.now(tz=UTC).replace(microsecond=0))
         with progress("planning"):
             if push_it:
-                _catch_up(git)
+                catch_up(git)
             clone = Clone.read(git)
             history = _history(clone)
             _may_sign(history, signer)
@@ -95,7 +95,7 @@ def approve(
         sys.stdout.write(as_text(made, colour=paint.on))
         for one in earlier(clone, history, signer, standpoint.change):
             sys.stdout.write(previous_text(one, signer.person, paint))
-        _warn(git, made, head)
+        _warn(clone, made, git.uncommitted(*INPUT_FOLDERS) if head is None else ())
         given = _given(made.consent, signer.person)
         if withdraw or given is None:
             _signable(git, made, withdraw=withdraw, given=given)
@@ -157,12 +157,6 @@ def earlier(clone: Clone, history: History, signer: Signer, change: Change) -> I
 
 def _case_of(history: History, change: Change, at: datetime) -> Case:
     return Case(history.verified, change, (), at, {}, "")
-
-
-def _catch_up(git: Repository) -> None:
-    """Know what the remote knows: main's verdicts, and others' approvals."""
-    clone = Clone.read(git)
-    git.fetch(REMOTE, clone.branch, "approvals")
 
 
 def _history(clone: Clone) -> History:
@@ -289,12 +283,12 @@ def _standing(case: Case | None, *, merged: bool) -> str:
     return "Still missing:\n" + missing_text(consent)
 
 
-def _warn(git: Repository, made: Plan, head: str | None) -> None:
-    warnings = [uncommitted_warning(git.uncommitted(*INPUT_FOLDERS)) if head is None else None]
+def _warn(clone: Clone, made: Plan, uncommitted: tuple[str, ...]) -> None:
+    warnings = list(warnings_of(clone, uncommitted))
     if made.forecast is not None and not made.forecast.same:
         warnings.append(f"{made.branch} has moved: merged now, this would be another change, and need new approvals")
     warnings += [
         f"{item.commit[:12]} on {made.branch} altered {item.meets[0]} too" for item in made.landed if item.meets
     ]
-    for warning in filter(None, warnings):
+    for warning in warnings:
         typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)

@@ -11,7 +11,7 @@ import typer
 
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import Clone, UnsoundError, stand, uncommitted_warning
+from compiler.cli.standpoint import Clone, UnsoundError, catch_up, stand, warnings_of
 from compiler.diagnostics.as_json import as_json as diagnostics_as_json
 from compiler.diagnostics.full import full
 from compiler.plan import Plan, plan
@@ -56,6 +56,9 @@ def show(
     require_approved: Annotated[
         bool, typer.Option("--require-approved", help="End with 1 while approvals are missing.")
     ] = False,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Ask the remote first for main and the branch `approvals`.")
+    ] = False,
     today: Today = None,
     form: Annotated[PlanFormat, typer.Option("--format", help="How the plan is written.")] = PlanFormat.TEXT,
 ) -> None:
@@ -65,10 +68,13 @@ def show(
     """
     with Repository(repo) as git:
         with progress("planning"):
-            made = _plan(git, base, head, today_or(today), form)
-        warning = uncommitted_warning(git.uncommitted(*INPUT_FOLDERS)) if head is None else None
+            if fetch:
+                catch_up(git)
+            clone = Clone.read(git)
+            made = _plan(clone, base, head, today_or(today), form)
+        warnings = tuple(warnings_of(clone, git.uncommitted(*INPUT_FOLDERS) if head is None else ()))
     sys.stdout.write(written(made, form))
-    if warning:
+    for warning in warnings:
         typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
     if not made.sound or (require_approved and not made.approved):
         raise typer.Exit(1)
@@ -86,9 +92,9 @@ def written(made: Plan, form: PlanFormat) -> str:
     return as_text(made, colour=colourful(sys.stdout))
 
 
-def _plan(git: Repository, base: str | None, head: str | None, today: date, form: PlanFormat) -> Plan:
+def _plan(clone: Clone, base: str | None, head: str | None, today: date, form: PlanFormat) -> Plan:
     try:
-        return plan(stand(Clone.read(git), base, head, at=datetime.now(tz=UTC), today=today))
+        return plan(stand(clone, base, head, at=datetime.now(tz=UTC), today=today))
     except UnsoundError as error:
         if form is PlanFormat.JSON:
             sys.stdout.write(f'{{"sound": false, "problems": {diagnostics_as_json(error.diagnostics).rstrip()}}}\n')

@@ -74,6 +74,11 @@ class Clone:
         return tuple({one.sha256: one for source in self.approvals for one in source.of(change)}.values())
 
 
+def catch_up(git: Git) -> None:
+    """Ask the remote for main's verdicts and others' approvals; no branch of this clone moves."""
+    git.fetch(REMOTE, Clone.read(git).branch, APPROVALS)
+
+
 def heads_of(git: Git, branch: str, remote: str = REMOTE) -> tuple[str, ...]:
     """Commits at which this clone has a branch: its own, the remote's as last fetched by git or by us."""
     names = (f"refs/heads/{branch}", f"refs/remotes/{remote}/{branch}", tracking(remote, branch))
@@ -280,10 +285,12 @@ def _commit(git: Git, rev: str) -> str:
     return oid
 
 
-def uncommitted_warning(paths: Iterable[str]) -> str | None:
-    """Say that the work tree has more than the commits that were looked at."""
-    found = tuple(paths)
-    if not found:
-        return None
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return f"not looked at, because not committed: {', '.join(found[:3])}{more}"
+def warnings_of(clone: Clone, uncommitted: Iterable[str]) -> Iterator[str]:
+    """What a reader of the plan should know about this clone."""
+    found = tuple(uncommitted)
+    if found:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        yield f"not looked at, because not committed: {', '.join(found[:3])}{more}"
+    if clone.history is not None and clone.history.findings:
+        count = len(clone.history.findings)
+        yield f"the ledger has {count} finding{'' if count == 1 else 's'}: `conductor verify` names them"

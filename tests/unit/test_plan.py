@@ -69,7 +69,7 @@ def test_a_field_is_shown_as_it_was_and_as_it_will_be(world: PlanWorld) -> None:
     world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", "retention_days: 400")})
     text = as_text(world.plan())
     assert "~ Tenant acme-retail  tenants/acme-retail.yaml" in text
-    assert "spec.retention_days  400" in text
+    assert "spec.retention_days  left out → 400" in text
 
 
 def test_a_blueprint_shows_the_tenants_that_it_alters(world: PlanWorld) -> None:
