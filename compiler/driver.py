@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from compiler.aside import Deny, deny_here
 from compiler.check import CheckedModel, check
@@ -21,6 +22,8 @@ from compiler.resolve import resolve
 from compiler.source import SourceTree, from_commit
 from runtime.contract.compiling import Compile, Compiled
 from runtime.git.interface import Git
+
+KEPT = 16
 
 
 def check_tree(tree: SourceTree, diagnostics: Diagnostics, *, deny: Deny = deny_here) -> CheckedModel:
@@ -41,13 +44,11 @@ def compile_tree(tree: SourceTree, diagnostics: Diagnostics, *, deny: Deny = den
 
 
 def compile_commit(git: Git) -> Compile:
-    """Return what the runtime compiles commits with. A commit is compiled once."""
-    known: dict[str, Compiled] = {}
+    """Return what the runtime compiles commits with. The last few commits are compiled once."""
 
+    @lru_cache(maxsize=KEPT)
     def compile_(commit: str) -> Compiled:
-        if commit not in known:
-            known[commit] = compiled(from_commit(git, commit))
-        return known[commit]
+        return compiled(from_commit(git, commit))
 
     return compile_
 
@@ -64,12 +65,14 @@ def compiled(tree: SourceTree) -> Compiled:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Keep Python's garbage collector away while many small values are made that all stay: it costs a third."""
+    """Keep Python's garbage collector away while many small values are made that all stay: it costs a third.
+
+    A command that ends soon also freezes them (`gc.freeze`); an agent that lives on must not.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
-            gc.freeze()
             gc.enable()

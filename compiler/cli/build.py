@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ def build(
 
             diagnostics = Diagnostics()
             bundle = compile_tree(tree, diagnostics, deny=aside.deny)
+        gc.freeze()  # what is left to do is to write and to end
         sys.stderr.write(written(diagnostics, tree, form, sys.stderr) if len(diagnostics) else "")
         if bundle is None:
             raise typer.Exit(1)

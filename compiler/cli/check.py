@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from datetime import date
 
@@ -25,6 +26,7 @@ def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatO
         tree = read_tree(repo, rev)
         with Aside(tree.files.get(WASM)) as aside:
             diagnostics = findings(tree, today_or(today), deny=aside.deny)
+    gc.freeze()  # what is left to do is to print and to end
     sys.stdout.write(written(diagnostics, tree, form))
     if form is Format.FULL:
         errors = sum(item.severity.value == "error" for item in diagnostics)
