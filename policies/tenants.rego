@@ -116,6 +116,24 @@ no_step(change) := concat("", [
 	$"to `{shown(change.after.state)}`",
 ])
 
+# Its data stays where it is: nothing moves it yet, and making the objects anew elsewhere would leave it behind.
+refuse contains {
+	"kind": "Tenant",
+	"name": object.get(change, "name", ""),
+	"rule": "tenant-region",
+	"message": no_move(change),
+} if {
+	some change in input.changes
+	change.kind == "Tenant"
+	known_states(change)
+	not stays(change)
+}
+
+no_move(change) := concat("", [
+	$"tenant `{shown(change.name)}` cannot move from region `{shown(object.get(change.before, "region", ""))}` ",
+	$"to `{shown(object.get(change.after, "region", ""))}` yet: its data would be left behind",
+])
+
 # Its file stays: there is no deprovisioning yet whose record could allow this.
 refuse contains {
 	"kind": "Tenant",
@@ -138,3 +156,5 @@ known_states(change) if {
 	change.before.state in {"active", "suspended"}
 	change.after.state in {"active", "suspended"}
 }
+
+stays(change) if object.get(change.before, "region", null) == object.get(change.after, "region", null)

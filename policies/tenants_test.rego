@@ -189,6 +189,24 @@ test_no_other_state_follows if {
 	}
 }
 
+test_a_tenant_stays_in_its_region if {
+	here := object.union(active, {"region": "eu-central"})
+	there := object.union(suspended, {"region": "us-east"})
+	count(refused(change(here, object.union(suspended, {"region": "eu-central"})))) == 0
+	refused(change(here, there)) == {{
+		"kind": "Tenant",
+		"name": "acme-retail",
+		"rule": "tenant-region",
+		"message": concat("", [
+			"tenant `acme-retail` cannot move from region `eu-central` to `us-east` yet: ",
+			"its data would be left behind",
+		]),
+	}}
+	rules(refused(change(here, active))) == {"tenant-region"}
+	rules(refused(change(active, there))) == {"tenant-region"}
+	rules(refused(change(here, object.union(active, {"region": null})))) == {"tenant-region"}
+}
+
 test_the_file_of_a_tenant_cannot_be_removed_yet if {
 	refused(change(suspended, null)) == {{
 		"kind": "Tenant",

@@ -39,6 +39,7 @@ RULES = {
         "flag-approver": "Flag",
         "tenant-new": "Tenant",
         "tenant-state": "Tenant",
+        "tenant-region": "Tenant",
         "tenant-removed": "Tenant",
     },
     ALLOW: {"allow": ""},
@@ -162,7 +163,7 @@ QUESTIONS: dict[str, Make] = {
         changes=some(
             any_of(
                 changed("Flag", record(name=NAME, ttl_seconds=TTL)),
-                changed("Tenant", record(name=NAME, state=STATE)),
+                changed("Tenant", record(name=NAME, state=STATE, region=REGION)),
                 changed("Person", record(name=NAME)),
             ),
             3,
