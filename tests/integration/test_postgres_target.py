@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psycopg
@@ -156,6 +157,45 @@ def test_a_late_agent_that_waits_for_a_newer_one_is_refused_when_it_gets_its_tur
         with pytest.raises(TerminalError, match="newer"):
             late.perform(create(item), intent=6)
         assert not newer.closed
+
+
+def test_two_agents_that_do_the_same_at_once_do_it_one_after_the_other(secret: Secrets) -> None:
+    def act() -> None:
+        with target(secret) as running:
+            for item in ACME.objects:
+                running.perform(create(item), intent=4)
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(act) for _ in range(3)]:
+            done.result()
+    with target(secret) as running:
+        assert lines(running, (ACME,)) == ()
+
+
+def test_a_connection_that_is_lost_may_be_made_again(
+    running: PostgresTarget, secret: Secrets, admin: psycopg.Connection
+) -> None:
+    admin.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    for lost in (
+        lambda: running.perform(create(ACME.object("owner")), intent=2),
+        lambda: running.observe([]),
+        running.identity,
+    ):
+        with pytest.raises(RetryableError):
+            lost()
+    with target(secret) as again:
+        again.perform(create(ACME.object("owner")), intent=2)
+        assert set(again.observe([])) == {ACME.object("owner").id}
+
+
+def test_a_target_that_was_left_is_not_connected(secret: Secrets) -> None:
+    with target(secret) as running:
+        assert running.identity()
+    with pytest.raises(RetryableError, match="not connected"):
+        running.identity()
 
 
 DRIFT = {

@@ -10,12 +10,15 @@ import psycopg
 import pytest
 
 from runtime.agent.diff import diff
+from runtime.agent.world import Control
 from runtime.contract.canonical import encode, sha256
 from runtime.contract.objects import Action, Object, ObjectId, Operation
+from runtime.ledger.head import Head
 from runtime.targets.interface import Target, TerminalError
+from runtime.targets.postgres.control import ControlDatabase
 from runtime.targets.release import ReleaseTarget
-from runtime.testing.memory_target import MemoryObject, MemorySystem, MemoryTarget
-from tests.services.tenant import TARGET, Secrets, Tenant, create, delete, target
+from runtime.testing.memory_target import MemoryControl, MemoryDatabase, MemoryObject, MemorySystem, MemoryTarget
+from tests.services.tenant import REPOSITORY, TARGET, Secrets, Tenant, create, delete, target
 
 pytestmark = pytest.mark.service
 
@@ -183,6 +186,57 @@ def test_another_identity_is_refused_by_entering(case: Case) -> None:
         assert running.identity() == identity
     with pytest.raises(TerminalError, match="another-one"), case.open("another-one"):
         raise AssertionError
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Opens sessions in one control database."""
+
+    open: Callable[[], Control]
+
+
+@pytest.fixture
+def memory_control() -> Sessions:
+    database = MemoryDatabase()
+    return Sessions(lambda: MemoryControl(database))
+
+
+@pytest.fixture
+def real_control(dsn18: str) -> Sessions:
+    return Sessions(lambda: ControlDatabase("control", dsn="env:DSN", expected=None, resolve=lambda _: dsn18))
+
+
+@pytest.fixture(params=["memory_control", "real_control"])
+def sessions(request: pytest.FixtureRequest) -> Sessions:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Sessions)
+    return found
+
+
+def test_one_session_holds_the_lock_until_it_ends(sessions: Sessions) -> None:
+    with sessions.open() as one, sessions.open() as other:
+        assert not one.held()
+        assert one.lock(REPOSITORY)
+        assert one.lock(REPOSITORY)
+        assert one.held()
+        assert not other.lock(REPOSITORY)
+        assert not other.held()
+    with sessions.open() as other:
+        assert other.lock(REPOSITORY)
+
+
+def test_a_ledgers_head_is_kept_and_never_goes_back(sessions: Sessions) -> None:
+    heads = [Head(number, f"{number}" * 64, f"{number}" * 40) for number in range(3)]
+    with sessions.open() as one:
+        assert one.head(REPOSITORY) is None
+        for head in (*heads, heads[-1]):
+            one.record(REPOSITORY, head)
+        for late in (heads[0], heads[1], Head(2, "f" * 64, "f" * 40)):
+            with pytest.raises(TerminalError, match="further"):
+                one.record(REPOSITORY, late)
+    with sessions.open() as again:
+        assert again.head(REPOSITORY) == heads[-1]
+        assert again.head("6" * 32) is None
 
 
 def test_facts_and_attributes_are_json_without_floats(case: Case) -> None:
