@@ -1,13 +1,13 @@
 """Trees x files to add and remove -> new trees; trees x trees -> what differs. Reads objects through a `Reader` only.
 
 Rules kept: equal subtrees are never opened; a tree that only grew at its end is compared by its new entries alone, as
-the ledger's folders do; of a large tree that changed in one place, only that place is read, as in the folder of all
+the ledger's folders do; of a large tree in which few entries differ, only those are read, as in the folder of all
 approvals; a path that turns from file to folder is a removal and additions.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -19,6 +19,7 @@ from runtime.git.objects import TreeEntry, encode_tree, object_id, parse_tree
 
 _CACHE_BYTES = 64 * 1024 * 1024
 _LARGE = 4096
+_FEW = 16
 
 
 class Reader(Protocol):
@@ -66,36 +67,62 @@ class _Tree:
         return self._ends
 
     def edited_to(self, after: _Tree) -> tuple[list[TreeEntry], list[TreeEntry]] | None:
-        """The entries of this tree and those of `after` where the two differ, if that is one place of a large tree.
+        """The entries of this tree that `after` has not, and the other way round, if few of a large tree differ.
 
-        What `after` shares at its beginning and end is not read again: it was judged here. The place between is read
-        and judged with its neighbours; whatever is unusual is left to who reads all of it (None).
+        What both share was read and judged here and is not read again: the two are gone through together, from one
+        differing entry to the next. Whatever is unusual is left to who reads all of `after` (None).
         """
         if min(len(self.raw), len(after.raw)) < _LARGE or after._entries is not None:
             return None
-        ends, size = self.ends, len(self.raw)
-        first = bisect_right(ends, _common(self.raw, after.raw))
-        start = ends[first - 1] if first else 0
-        shared = _common_tail(self.raw, after.raw, min(size, len(after.raw)) - start)
-        stop = bisect_left(ends, size - shared) + 1 if shared < size else 0
-        stop = max(stop, first)
-        cut = size - (ends[stop - 1] if stop else 0)
-        kept = self.entries[:first], self.entries[stop:]
-        try:
-            new = parse_tree(after.raw[start : len(after.raw) - cut], self.width, kept[0][-1].key if first else b"")
-        except FormatError:
-            return None
-        if new and kept[1] and new[-1].key >= kept[1][0].key:
-            return None
-        around = self.raw[:start], self.raw[size - cut :]
-        if any(b" %s\0" % item.name in part for item in new for part in around):
-            return None
-        moved = len(after.raw) - size
-        after._entries = [*kept[0], *new, *kept[1]]
-        after.last = after._entries[-1].key if after._entries else b""
-        new_ends = accumulate((len(item.mode) + len(item.name) + self.width + 2 for item in new), initial=start)
-        after._ends = [*ends[:first], *list(new_ends)[1:], *[end + moved for end in ends[stop:]]]
-        return self.entries[first:stop], new
+        olds: list[TreeEntry] = []
+        news: list[TreeEntry] = []
+        entries: list[TreeEntry] = []
+        ends: list[int] = []
+        index = here = there = 0
+        last = b""
+        while True:
+            stop = bisect_right(self.ends, here + _common(self.raw, here, after.raw, there), lo=index)
+            if stop > index:
+                if self.entries[index].key <= last:
+                    return None
+                moved = there - here
+                entries += self.entries[index:stop]
+                ends += [end + moved for end in self.ends[index:stop]] if moved else self.ends[index:stop]
+                index, here = stop, self.ends[stop - 1]
+                there = here + moved
+                last = entries[-1].key
+            if there == len(after.raw):
+                olds += self.entries[index:]
+                break
+            if len(olds) + len(news) >= _FEW:
+                return None
+            new = _one(after.raw, there, self.width, last)
+            old = self.entries[index] if index < len(self.entries) else None
+            if old is not None and (new is None or old.key <= new.key):
+                olds.append(old)
+                index, here = index + 1, self.ends[index]
+            if new is not None and (old is None or new.key <= old.key):
+                if after.raw.count(b" %s\0" % new.name) != 1:
+                    return None
+                there += len(new.mode) + len(new.name) + self.width + 2
+                news.append(new)
+                entries.append(new)
+                ends.append(there)
+                last = new.key
+            elif new is None and old is None:
+                return None
+        after._entries, after._ends, after.last = entries, ends, last
+        return olds, news
+
+
+def _one(raw: bytes, start: int, width: int, last: bytes) -> TreeEntry | None:
+    """The entry that begins at `start`, if it is well formed and follows `last`."""
+    try:
+        end = raw.index(b"\0", start) + 1 + width
+        (entry,) = parse_tree(raw[start:end], width, last)
+    except (ValueError, FormatError):
+        return None
+    return entry
 
 
 _EMPTY = _Tree(b"", 20)
@@ -231,24 +258,12 @@ class Trees:
         return object_id("tree", data, self._algorithm)
 
 
-def _common(one: bytes, other: bytes) -> int:
-    """How many bytes two texts have in common at their beginning."""
-    low, high = 0, min(len(one), len(other))
+def _common(one: bytes, begin: int, other: bytes, start: int) -> int:
+    """How many bytes are the same in both, from these places on."""
+    low, high = 0, min(len(one) - begin, len(other) - start)
     while low < high:
         middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _common_tail(one: bytes, other: bytes, limit: int) -> int:
-    """How many bytes two texts have in common at their end, at most `limit`."""
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+        if one[begin + low : begin + middle] == other[start + low : start + middle]:
             low = middle
         else:
             high = middle - 1
