@@ -8,6 +8,7 @@ change adds or alters it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,6 +19,7 @@ from compiler.plan_consent import Consent, consent_of
 from compiler.plan_differences import Operation
 from compiler.plan_resources import Effects, Inputs, ResourceChange, effects_of
 from runtime.contract.change import Change
+from runtime.contract.objects import decode_objects
 from runtime.flags.config import FOLDER as FLAGS
 from runtime.flags.config import FlagConfig, last_day
 from runtime.governance.case import Case
@@ -62,7 +64,9 @@ class Standpoint:
     head: Point
     change: Change
     inputs: Inputs
-    contents: Mapping[str, str]
+    before: Mapping[str, str]
+    """Contents of the base's snapshot."""
+    after: Mapping[str, str]
     """Contents of the head's snapshot."""
     case: Case | None
     merged: bool
@@ -81,8 +85,10 @@ class Plan:
     head: Point
     change: Change
     effects: Effects
-    releases: tuple[str, ...]
-    """Targets that get the files of `config/` and `policy/` anew."""
+    releases: tuple[tuple[Operation, str], ...]
+    """What happens to each release: a target of that type gets `config/` and `policy/` anew with every change."""
+    held: tuple[str, ...]
+    """What the agent will hold back: more deletions on a target than it may do at once."""
     consent: Consent | None
     problems: tuple[Diagnostic, ...]
     landed: tuple[Landed, ...]
@@ -106,19 +112,46 @@ def plan(standpoint: Standpoint) -> Plan:
     change = standpoint.change
     effects = effects_of(change, standpoint.inputs)
     consent = None if standpoint.case is None or change.empty else consent_of(standpoint.case)
-    targets = targets_of(standpoint.contents).values()
     return Plan(
         branch=standpoint.branch,
         base=standpoint.base,
         head=standpoint.head,
         change=change,
         effects=effects,
-        releases=tuple(target.name for target in targets if target.type == "release") if effects.files else (),
+        releases=() if change.empty else _releases(standpoint),
+        held=_held(standpoint, effects),
         consent=consent,
         problems=(*_expired(standpoint), *_refused(standpoint.inputs, effects, consent)),
         landed=standpoint.landed,
         forecast=standpoint.forecast,
         sources=standpoint.inputs.after,
+    )
+
+
+def _releases(standpoint: Standpoint) -> tuple[tuple[Operation, str], ...]:
+    olds, news = (
+        {name for name, target in targets_of(contents).items() if target.type == "release"}
+        for contents in (standpoint.before, standpoint.after)
+    )
+    return tuple(
+        (Operation.REMOVE if name not in news else Operation.ADD if name not in olds else Operation.ALTER, name)
+        for name in sorted(olds | news)
+    )
+
+
+def _held(standpoint: Standpoint, effects: Effects) -> tuple[str, ...]:
+    there = Counter(
+        item.id.target
+        for path, text in standpoint.before.items()
+        if path.startswith("objects/")
+        for item in decode_objects(text.encode())
+    )
+    going = Counter(item.id.target for item in effects.objects if item.operation is Operation.REMOVE)
+    limits = {name: target.max_delete_percent for name, target in targets_of(standpoint.after).items()}
+    return tuple(
+        f"{count} of the {there[name]} objects of {name} would go, and at most {limits.get(name, 100)} % may at once"
+        for name, count in sorted(going.items())
+        if count * 100 > limits.get(name, 100) * there[name]
     )
 
 

@@ -9,6 +9,8 @@ from compiler.plan import Plan, Point
 from compiler.plan_resources import Effect
 from runtime.contract.canonical import JSON
 
+_DONE = {"add": "create", "alter": "update", "remove": "delete"}
+
 
 def as_json(plan: Plan) -> str:
     """Return the plan as JSON text."""
@@ -44,7 +46,7 @@ def value_of(plan: Plan) -> JSON:
         "inputs": [{"operation": item.operation.value, "path": item.path} for item in effects.inputs],
         "objects": [
             {
-                "operation": {"add": "create", "alter": "update", "remove": "delete"}[item.operation.value],
+                "operation": _DONE[item.operation.value],
                 "target": item.id.target,
                 "type": item.id.type,
                 "name": item.id.name,
@@ -54,7 +56,8 @@ def value_of(plan: Plan) -> JSON:
             }
             for item in effects.objects
         ],
-        "releases": list(plan.releases),
+        "releases": [{"operation": _DONE[operation.value], "target": name} for operation, name in plan.releases],
+        "held": list(plan.held),
         "problems": [
             *json.loads(diagnostics_as_json(plan.problems)),
             *(

@@ -68,7 +68,7 @@ def _verdict(plan: Plan) -> str:
 
 def _objects(plan: Plan) -> str:
     words = {Operation.ADD: "create", Operation.ALTER: "update", Operation.REMOVE: "delete"}
-    operations = [item.operation for item in plan.effects.objects] + [Operation.ALTER] * len(plan.releases)
+    operations = [item.operation for item in plan.effects.objects] + [operation for operation, _ in plan.releases]
     return "Objects: " + ", ".join(
         f"{operations.count(key)} to {word}" for key, word in words.items() if key in operations
     )

@@ -103,19 +103,22 @@ class _Text:
     def objects(self) -> Iterator[str]:
         objects, releases = self.plan.effects.objects, self.plan.releases
         operations = Counter(item.operation for item in objects)
-        operations[Operation.ALTER] += len(releases)
+        operations.update(operation for operation, _ in releases)
         summary = ", ".join(f"{operations[key]} to {word}" for key, word in _DONE.items() if operations[key])
         yield from self.heading("Objects", summary or "none")
         rows = [(item.id.target, item.id.type, item.id.name) for item in objects]
-        rows += [(name, "release", "current") for name in releases]
+        rows += [(name, "release", "current") for _, name in releases]
         widths = [max((len(row[index]) for row in rows), default=0) for index in range(2)]
         for item in objects:
             yield self.object_line(item.operation, item.id, widths)
             if item.operation is not Operation.REMOVE:
                 yield from self.fields(item.operation, item.differences)
-        for name in releases:
-            line = self.object_line(Operation.ALTER, (name, "release", "current"), widths)
+        for operation, name in releases:
+            line = self.object_line(operation, (name, "release", "current"), widths)
             yield line + self.paint(f"  {_count(len(self.plan.effects.files), 'file')} of config/ and policy/", _DIM)
+
+        for sentence in self.plan.held:
+            yield f"  {self.paint('!', _YELLOW)} the agent will hold this back: {shown(sentence)}"
 
     def object_line(self, operation: Operation, row: Iterable[str], widths: list[int]) -> str:
         target, kind, name = row

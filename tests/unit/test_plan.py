@@ -8,12 +8,18 @@ from datetime import date
 import pytest
 
 from compiler.cli.standpoint import UnsoundError
+from compiler.driver import compile_commit
 from compiler.plan_differences import Operation
 from compiler.plan_json import as_json
 from compiler.plan_markdown import as_markdown
 from compiler.plan_text import as_text
+from runtime.agent.desired import Desired
+from runtime.agent.diff import diff
 from runtime.contract.errors import EnvironmentFailedError, UsageError
+from runtime.contract.objects import ObjectId
 from tests.unit.plan_world import ADA, BEN, PlanWorld, base_files, tenant
+
+BLUEPRINT = "tenants/blueprints/standard.yaml"
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def test_a_new_tenant_is_one_resource_its_objects_and_the_consent_it_needs(world
         ("schema", "t_fjord"),
         ("grants", "t_fjord"),
     ]
-    assert plan.releases == ("release-eu",)
+    assert plan.releases == ((Operation.ALTER, "release-eu"),)
     assert (plan.sound, plan.approved, plan.base.source) == (True, False, "ledger")
     assert plan.consent is not None
     assert {need.rule: need.could for need in plan.consent.missing} == {
@@ -81,6 +87,52 @@ def test_a_blueprint_shows_the_tenants_that_it_alters(world: PlanWorld) -> None:
     assert caused == ["acme-retail"]
     assert [item.operation for item in plan.effects.objects] == [Operation.ALTER]
     assert "Altered by what they refer to" in as_text(plan)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"tenants/fjord.yaml": tenant("fjord")},
+        {"tenants/acme-retail.yaml": tenant("acme-retail", "state: suspended", "region: us-east")},
+        {BLUEPRINT: base_files()[BLUEPRINT].replace(b"30s", b"20s")},
+    ],
+    ids=["create", "move", "update"],
+)
+def test_the_objects_are_the_actions_of_an_agent_whose_systems_are_as_the_base_says(
+    world: PlanWorld, files: dict[str, str | bytes]
+) -> None:
+    world.commit({"spec/targets/pg-us.yaml": _second_target()}, branch="main")
+    world.commit(files)
+    plan = world.plan(base="main")
+    before, after = (_desired(world, rev) for rev in ("main", "topic"))
+    observed = {key: item.attributes for key, item in before.objects.items()}
+    actions = diff(after.objects.values(), observed, because=lambda _: "", former=before.objects).actions
+    words = {Operation.ADD: "create", Operation.ALTER: "update", Operation.REMOVE: "delete"}
+    planned = {(words[item.operation], item.id) for item in plan.effects.objects}
+    planned |= {(words[operation], ObjectId(name, "release", "current")) for operation, name in plan.releases}
+    assert planned == {(action.operation.value, action.id) for action in actions}
+
+
+def _second_target() -> bytes:
+    path = "spec/targets/pg-eu.yaml"
+    target = (
+        base_files()[path].replace(b"pg-eu", b"pg-us").replace(b"eu-central", b"us-east").replace(b"PG_EU", b"PG_US")
+    )
+    return target.replace(b"7561840233917260418", b"7561840233917260419").replace(b"  control: true\n", b"")
+
+
+def _desired(world: PlanWorld, rev: str) -> Desired:
+    snapshot = compile_commit(world.git)(world.git.resolve(rev) or "").snapshot
+    assert snapshot is not None
+    return Desired(snapshot)
+
+
+def test_more_deletions_than_a_target_allows_are_said_to_be_held_back(world: PlanWorld) -> None:
+    world.commit({"spec/targets/pg-us.yaml": _second_target()}, branch="main")
+    world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", "region: us-east")})
+    plan = world.plan(base="main")
+    assert plan.held == ("4 of the 4 objects of pg-eu would go, and at most 10 % may at once",)
+    assert "the agent will hold this back" in as_text(plan)
 
 
 def test_a_flag_asks_for_an_admin_and_names_who_is_one(world: PlanWorld) -> None:
