@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,7 @@ from runtime.contract.canonical import sha256
 from runtime.contract.errors import UsageError
 from runtime.contract.manifest import Manifest
 
+WRITERS = 4
 TOP = frozenset({"config", "objects", "policy"})
 
 
@@ -72,9 +75,16 @@ def write(output: Path, bundle: Mapping[str, bytes]) -> None:
         made = Path(name) / "new"
         made.mkdir(mode=0o755)
         for folder in sorted({path.rpartition("/")[0] for path in bundle}):
-            (made / folder).mkdir(parents=True, exist_ok=True)
-        for path, data in bundle.items():
-            (made / path).write_bytes(data)
+            os.makedirs(f"{made}/{folder}", exist_ok=True)  # noqa: PTH103 -- thousands; pathlib takes ten times as long
+
+        def write_some(items: Sequence[tuple[str, bytes]]) -> None:
+            for path, data in items:
+                with open(f"{made}/{path}", "xb") as file:  # noqa: PTH123 -- as above
+                    file.write(data)
+
+        everything = tuple(bundle.items())
+        with ThreadPoolExecutor(WRITERS) as writers:  # the kernel does the work, on every core
+            list(writers.map(write_some, (everything[first::WRITERS] for first in range(WRITERS))))
         if output.exists():
             output.rename(Path(name) / "old")
         made.rename(output)
