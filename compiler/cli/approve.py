@@ -21,7 +21,7 @@ from compiler.cli.approvals_branch import append, push
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.plan import Base, Head
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, catch_up, stand, taken_changes, warnings_of
+from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, catch_up, stand, taken_digests, warnings_of
 from compiler.diagnostics.full import full
 from compiler.opa import Opa
 from compiler.plan import Plan, Standpoint, plan
@@ -130,7 +130,7 @@ def signed_by(signer: Signer, history: History, standpoint: Standpoint, *, withd
 def earlier(clone: Clone, history: History, signer: Signer, change: Change) -> Iterator[Previous]:
     """What this person approved of the same paths before and no verdict has taken: the latest, if it differs."""
     reading = Reading(_case_of(history, change, signer.at), history.governance)
-    done = {item.digest for item in taken_changes(history)} | {change.digest}
+    done = {*taken_digests(history), change.digest}
     found: list[tuple[datetime, Change]] = []
     for source in clone.approvals:
         for digest in source.changes():

@@ -184,21 +184,22 @@ def verified_snapshot(history: History, inputs: Mapping[str, str]) -> Snapshot |
     if history.snapshot.manifest.inputs == inputs:
         return history.snapshot
     snapshot, found = history.genesis.snapshot, None
-    for change in taken_changes(history):
+    for digest in taken_digests(history):
         if snapshot.manifest.inputs == inputs:
             found = snapshot
+        change = history.change(digest)
+        if change is None:
+            break
         snapshot = taken(snapshot, change)
     return found
 
 
-def taken_changes(history: History) -> Iterator[Change]:
-    """Every change that a verdict has taken, in order."""
+def taken_digests(history: History) -> Iterator[str]:
+    """SHA-256 of every change that a verdict has taken, in order."""
     timeline = history.verified.timeline
     for entry in history.entries:
         if isinstance(entry.predicate, Verdict) and timeline.position(entry.digest) is not None:
-            change = history.change(entry.predicate.conductor.change)
-            if change is not None:
-                yield change
+            yield entry.predicate.conductor.change
 
 
 def _landed(clone: Clone, since: str | None, change: Change) -> Iterator[Landed]:

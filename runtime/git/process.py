@@ -21,7 +21,15 @@ from runtime.contract.errors import EnvironmentFailedError
 LOCAL_SECONDS = 120.0
 REMOTE_SECONDS = 120.0
 
-_REMOTE_VARIABLES = {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CERT", "GIT_SSL_KEY", "GIT_PROXY_COMMAND"}
+_REMOTE_VARIABLES = {
+    "GIT_ASKPASS",
+    "GIT_PROXY_COMMAND",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CERT",
+    "GIT_SSL_KEY",
+}
 _SETTINGS = {
     "advice.detachedHead": "false",
     "commit.gpgSign": "false",
@@ -34,6 +42,7 @@ _SETTINGS = {
     "maintenance.auto": "false",
     "push.gpgSign": "false",
     "push.followTags": "false",
+    "safe.bareRepository": "all",
 }
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s']+@")
 

@@ -175,6 +175,10 @@ class Trees:
         else:
             place = before.edited_to(after)
             one, other = (before.entries, after.entries) if place is None else place
+            if pair.wanted is not None:
+                # of a folder with very many entries, only those on the way to what is asked for
+                heads = {item[len(pair.prefix) :].split(b"/", 1)[0] for item in pair.wanted}
+                one, other = ([entry for entry in side if entry.name in heads] for side in (one, other))
             same = set(one) & set(other)
             olds = {entry.name: entry for entry in one if entry not in same}
             news = {entry.name: entry for entry in other if entry not in same}

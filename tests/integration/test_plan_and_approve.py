@@ -130,6 +130,27 @@ def test_a_colleagues_fresh_clone_sees_the_approvals_and_adds_to_them(desk: Desk
     assert (code, "Approvals are complete" in out) == (0, True)
 
 
+def test_a_plan_asks_the_remote_only_where_told(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    desk.git("push", "-q", "origin", "topic")
+    clone = desk.folder / "clone"
+    desk.git("clone", "-q", str(desk.folder / "remote.git"), str(clone), cwd=desk.folder)
+    desk.approve(ADA, "--push")
+    head = ("--head", "origin/topic", *DAY)
+    assert f"✓ {ADA}" not in desk.conductor("plan", *head, repo=clone)[1]
+    assert f"✓ {ADA}" in desk.conductor("plan", "--fetch", *head, repo=clone)[1]
+    assert desk.git("branch", "--list", "approvals", cwd=clone) == ""
+
+
+def test_a_damaged_ledger_is_said_beside_the_plan(desk: Desk) -> None:
+    (genesis,) = (desk.repo / "evidence" / "genesis").glob("*.json")
+    desk.git("switch", "-q", "main")
+    genesis.unlink()
+    desk.commit("Clean up")
+    code, _, err = desk.conductor("plan", "--base", "main~1", *DAY)
+    assert (code, "finding" in err, "conductor verify" in err) == (0, True, True)
+
+
 def test_approving_twice_signs_once(desk: Desk) -> None:
     desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
     desk.approve(ADA)
