@@ -18,6 +18,7 @@ from runtime.contract.compiling import Compile
 from runtime.contract.genesis import Genesis
 from runtime.contract.policy_input import TransitionInput
 from runtime.contract.statement import Approval, GenesisApproval, Release, Seen, Statement, subject
+from runtime.git.interface import Git
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals
 from runtime.governance.case import Signed
@@ -25,6 +26,7 @@ from runtime.governance.rules import CONSENT, Rule
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Writer, Written
 from runtime.ledger.history import History, replay
+from runtime.ledger.replaying import Policies
 from runtime.ledger.start import genesis_path, statement_path
 from runtime.policy.engine import Policy, Refused
 from runtime.release import VERSION
@@ -55,6 +57,17 @@ def tiny_policy(wasm: bytes, contents: Mapping[str, str]) -> Policy:
     return cast("Policy", TinyPolicy())
 
 
+@dataclass(frozen=True)
+class Kit:
+    """What is small here, and may be the real thing: the compiler over a repository, and how a policy is loaded."""
+
+    compiler: Callable[[Git], Compile] = compile_commit
+    policies: Policies = tiny_policy
+
+
+TINY = Kit()
+
+
 @dataclass
 class Installation:
     """A repository with a genesis. `now` only grows."""
@@ -63,34 +76,43 @@ class Installation:
     compile: Compile
     genesis: Genesis
     writer: Writer
+    kit: Kit
     now: datetime = START
     _known: History | None = None
 
     @classmethod
-    def start(cls, files: Mapping[str, bytes] | None = None, *, agent: str = "conductor-eu") -> Installation:
+    def start(
+        cls,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        agent: str = "conductor-eu",
+        people: tuple[str, ...] = ("mara", "tomas"),
+        kit: Kit = TINY,
+    ) -> Installation:
         """Commit the files and a genesis that two people signed."""
         git = MemoryGit()
-        compiled = compile_once(compile_commit(git), git)
+        compiled = compile_once(kit.compiler(git), git)
         first = git.commit_files({WASM: b"tiny", **(installation() if files is None else files)}, message="Start")
         snapshot = compiled(first).snapshot
         if snapshot is None:
             raise ValueError(compiled(first).errors)
         genesis = Genesis(REPOSITORY, BRANCH, first, snapshot)
         add = {genesis_path(genesis.digest): genesis.data}
-        for name in ("mara", "tomas"):
+        for name in people:
             statement = Statement(subject=subject(genesis=genesis.digest), predicate=GenesisApproval(signed_at=START))
             envelope = sign(statement, key_of(name))
             add[statement_path(envelope.digest)] = envelope.data
         git.commit_files(add, message="Start the history")
         writer = Writer(agent, key_of(agent), Release(version=VERSION, sha256=sha256(b"code").hexdigest()))
-        return cls(git, compiled, genesis, writer)
+        return cls(git, compiled, genesis, writer, kit)
 
     def copy(self) -> Installation:
         """Another installation with the same history, to see what would come of something."""
         git = MemoryGit()
         git.objects.update(self.git.objects)
         git.refs.update(self.git.refs)
-        return Installation(git, compile_once(compile_commit(git), git), self.genesis, self.writer, self.now)
+        compiled = compile_once(self.kit.compiler(git), git)
+        return Installation(git, compiled, self.genesis, self.writer, self.kit, self.now)
 
     @property
     def main(self) -> str:
@@ -106,7 +128,9 @@ class Installation:
         """Replay main (or another head); `fresh` reads everything again."""
         after = None if fresh or consent is not CONSENT or head is not None else self._known
         root = self.genesis.digest
-        found = replay(self.git, head or self.main, trust_root=root, after=after, consent=consent, policies=tiny_policy)
+        found = replay(
+            self.git, head or self.main, trust_root=root, after=after, consent=consent, policies=self.kit.policies
+        )
         if consent is CONSENT and head is None:
             self._known = found
         return found

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from runtime.agent.decide import Take
 from runtime.testing.memory_git import ConflictError
-from tests.property.histories import EVERYBODY, Story
+from tests.property.histories import Story
+from tests.property.material import EVERYBODY
 
 FOLDERS = ("spec", "tenants", "flags", "policies")
 

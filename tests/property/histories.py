@@ -6,7 +6,7 @@ The model knows nothing of the judge: it is a list of statements and of verdicts
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,57 +15,10 @@ from runtime.contract.change import Change
 from runtime.git.inputs import digests
 from runtime.governance.case import Signed
 from runtime.ledger.history import History
-from runtime.testing.court import RULES, document, installation, key_of, person, policy
+from runtime.testing.court import RULES, key_of
 from runtime.testing.installation import Installation, withdrawal
 from runtime.testing.memory_git import ConflictError
-
-EVERYBODY = ("ines", "mara", "tomas")
-GROUPS = (EVERYBODY, EVERYBODY, EVERYBODY, ("mara", "tomas"), ("ines", "mara"), ("mara",), ("guest-0", "ines"))
-Edits = Mapping[str, bytes | None]
-
-FILES = installation(**{"tenants/blueprints/extra.yaml": document(size="l")})
-FORBIDDEN = ("mixed", "remove-tenant")
-"""Kinds of edits that nothing but a refusal can come of."""
-KINDS = (
-    "tenant",
-    "new-tenant",
-    "blueprint",
-    "notes",
-    "flag",
-    "drop-extra",
-    "use-extra",
-    "days",
-    "people",
-    *FORBIDDEN,
-)
-
-
-def edits_of(kind: str, number: int) -> Edits:
-    """The edits of a pull request. Numbers are few, so that the same is made again, and meets."""
-    match kind:
-        case "tenant":
-            return {f"tenants/{('acme', 'globex')[number % 2]}.yaml": document(blueprint="basic", seats=number)}
-        case "new-tenant":
-            return {f"tenants/new-{number % 3}.yaml": document(blueprint=("basic", "extra")[number % 2])}
-        case "blueprint":
-            return {"tenants/blueprints/basic.yaml": document(size=f"size {number}")}
-        case "notes":
-            return {f"spec/notes-{number % 3}.yaml": document(text=f"text {number}")}
-        case "flag":
-            return {"flags/checkout.yaml": document(tenants=["acme"], share=number)}
-        case "drop-extra":
-            return {"tenants/blueprints/extra.yaml": None}
-        case "use-extra":
-            return {"tenants/globex.yaml": document(blueprint="extra", seats=number)}
-        case "days":
-            return {"policies/approvals.yaml": policy(approval_days=10 + number).data()}
-        case "people":
-            guest = person(f"guest-{number % 2}", "mc", "sec-tl", keys=number + 1)
-            return {f"policies/people/{guest.name}.yaml": guest.data()}
-        case "mixed":
-            return {**edits_of("days", number), **edits_of("notes", number)}
-        case _:
-            return {"tenants/globex.yaml": None, "flags/checkout.yaml": document(tenants=[])}
+from tests.property.material import EVERYBODY, Material
 
 
 @dataclass(frozen=True)
@@ -116,8 +69,9 @@ class Model:
 class Story:
     """One history, told and checked as it goes."""
 
-    def __init__(self, house: Installation | None = None, model: Model | None = None) -> None:
-        self.house = house or Installation.start(FILES)
+    def __init__(self, material: Material, house: Installation | None = None, model: Model | None = None) -> None:
+        self.material = material
+        self.house = house or material.start()
         self.model = model or Model()
         self.pulls: list[Pull] = []
         self.seen: Counter[str] = Counter()
@@ -126,7 +80,7 @@ class Story:
 
     def fork(self) -> Story:
         """What would become of it from here; it sees on the same account."""
-        other = Story(self.house.copy(), self.model.copy())
+        other = Story(self.material, self.house.copy(), self.model.copy())
         other.pulls = list(self.pulls)
         other.seen = self.seen
         return other
@@ -135,7 +89,7 @@ class Story:
 
     def edit(self, branch: str, kind: str, number: int) -> str:
         """Commit edits to a branch."""
-        edits = edits_of(kind, number)
+        edits = self.material.edits(kind, number)
         present = self.house.git.files(self.house.git.refs[f"refs/heads/{branch}"])
         add = {path: data for path, data in edits.items() if data is not None}
         gone = [path for path, data in edits.items() if data is None and path in present]
@@ -178,7 +132,7 @@ class Story:
         self, change: Change, name: str, *, known: int | None = None, days: int = 30, withdraws: bool = False
     ) -> Signed:
         """A statement by a person who knew so many verdicts (all, unless told)."""
-        house = self.house
+        house, name = self.house, self.material.people.get(name, name)
         house.tick(seconds=1)
         timeline = house.history().verified.timeline
         position = len(self.model.verdicts) if known is None else min(known, len(self.model.verdicts))
@@ -240,7 +194,7 @@ class Story:
                 assert any(one in roles[a] and other in roles[b] for a, b in pairs), folder
         inputs = [path for path, _, _ in change.inputs]
         assert len({path.startswith("policies/") for path in inputs}) == 1, "policies with other inputs"
-        assert ("tenants/globex.yaml", None) not in {(path, after) for path, _, after in change.inputs}, "legal hold"
+        assert (self.material.held, None) not in {(path, after) for path, _, after in change.inputs}, "legal hold"
         here = digests(self.house.git, main)
         assert all(here.get(path) != old for path, old, _ in change.inputs), "main had taken it back"
         assert take.commit in self.house.git.descendants(before.commit, main)

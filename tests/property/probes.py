@@ -9,7 +9,8 @@ from runtime.ledger.entry import approval_path
 from runtime.testing.court import key_of
 from runtime.testing.installation import withdrawal
 from tests.property.acts import Act
-from tests.property.histories import EVERYBODY, FORBIDDEN, Pull, Story
+from tests.property.histories import Pull, Story
+from tests.property.material import EVERYBODY
 
 MEETING = (("tenant", "blueprint"), ("drop-extra", "use-extra"), ("flag", "flag"))
 
@@ -18,7 +19,7 @@ def pair(story: Story, act: Act) -> None:
     """Two pull requests, both approved before either is merged, are merged in either order."""
     story = story.fork()
     kinds = MEETING[act.index % 3] if act.number % 2 else (act.kind, act.other)
-    if set(kinds) & set(FORBIDDEN) or not story.settle():
+    if not all(map(story.material.lasting, kinds)) or not story.settle():
         return
     one, other = (story.open(kind, act.number + more) for more, kind in enumerate(kinds))
     if None in [story.approve(pull.branch, EVERYBODY) for pull in (one, other)]:
@@ -47,7 +48,7 @@ def _landed(story: Story, act: Act, first: Pull, second: Pull) -> str | None:
         assert [item.reason for item in last.pending] == [Reason.UNSOUND]
         story.seen["pair that does not compile together"] += 1
     elif apart and merged == changes[1]:
-        assert (history.commit, last) == (late, Nothing())
+        assert (history.commit, last) == (late, Nothing()), last
         story.seen["disjoint pair in either order"] += 1
         return history.snapshot.manifest.digest
     elif not merged.empty:
@@ -61,7 +62,7 @@ def made_again(story: Story, act: Act) -> None:
     """A change is taken and taken back, and made again; or another version goes live first, is taken back, and this
     one comes. The approvals of the first time are still there, and have the right digest."""
     story = story.fork()
-    if act.kind in FORBIDDEN or not story.settle():
+    if not story.material.lasting(act.kind) or not story.settle():
         return
     superseded = act.index % 3 > 0
     git, start = story.house.git, story.house.main
@@ -131,27 +132,44 @@ def verified_later(story: Story, act: Act) -> None:
 
 
 def expired(story: Story, act: Act) -> None:
-    """Two people approve, and the agent comes after the days that P's rules let an approval hold."""
+    """Everybody approves, and the agent comes after their approvals have ended, by themselves or by P's rules."""
     story = story.fork()
-    if act.kind in FORBIDDEN or not story.settle():
+    if not story.material.lasting(act.kind) or not story.settle():
         return
+    days = 3 if act.index % 2 else story.house.history().governance.policy.approval_days
     start, made = story.house.main, story.edit("main", act.kind, act.number)
-    if story.approve(made, EVERYBODY, base=start) is None:
+    if story.approve(made, EVERYBODY, base=start, days=3 if act.index % 2 else 30) is None:
         return
-    waiting = story.fork()
-    days = waiting.house.history().governance.policy.approval_days
-    waiting.house.tick(days=days)
-    assert isinstance(waiting.step(), Refuse)
+    late = story.fork()
+    late.house.tick(days=days)
+    assert isinstance(late.step(), Refuse)
     story.house.tick(days=days - 1)
     assert isinstance(story.step(), Take)
     story.seen["expired"] += 1
 
 
+def rights(story: Story, act: Act) -> None:
+    """Somebody approves the very change that would let them."""
+    story = story.fork()
+    if not story.settle():
+        return
+    start, made = story.house.main, story.edit("main", "people", act.number)
+    change = story.approve(made, (f"guest-{act.number % 2}", "ines"), base=start)
+    if change is None or f"guest-{act.number % 2}" in story.house.history().governance.people:
+        return
+    assert isinstance(story.step(), Refuse)
+    story.approve(made, ("mara",), base=start)
+    assert isinstance(story.step(), Take)
+    story.seen["rights that the change gives"] += 1
+
+
 PROBES: dict[str, Callable[[Story, Act], None]] = {
     "pair": pair,
     "another pair": pair,
+    "a third pair": pair,
     "made again": made_again,
     "taken back": taken_back,
     "verified later": verified_later,
     "expired": expired,
+    "rights": rights,
 }

@@ -1,0 +1,192 @@
+"""What histories are made of: the files of an installation, and the edits of pull requests.
+
+Edits have kinds and small numbers, so that the same is made again, and meets. `TINY` is for the tiny compiler, `REAL`
+this repository's own YAML under the real compiler and policy.wasm, with keys that the tests have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+from compiler import driver
+from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.git.inputs import is_input
+from runtime.policy.engine import Policy
+from runtime.testing.court import document, installation, key_of, person, policy
+from runtime.testing.installation import Installation, Kit
+
+ROOT = Path(__file__).parents[2]
+EVERYBODY = ("ines", "mara", "tomas")
+GROUPS = (EVERYBODY, EVERYBODY, EVERYBODY, ("mara", "tomas"), ("ines", "mara"), ("mara",), ("guest-0", "ines"))
+FORBIDDEN = ("mixed", "remove-tenant")
+"""Kinds of edits that nothing but a refusal can come of."""
+KINDS = (
+    "tenant",
+    "new-tenant",
+    "blueprint",
+    "notes",
+    "flag",
+    "drop-extra",
+    "use-extra",
+    "days",
+    "people",
+    *FORBIDDEN,
+)
+Edits = Mapping[str, bytes | None]
+
+
+@dataclass(frozen=True)
+class Material:
+    """`people`: short name -> name; `held`: the input that the policy lets nobody remove; `removable`: whether a new
+    tenant can be taken back."""
+
+    files: Callable[[], Mapping[str, bytes]]
+    edits: Callable[[str, int], Edits]
+    held: str
+    people: Mapping[str, str] = field(default_factory=dict)
+    kit: Kit = field(default_factory=Kit)
+    removable: bool = True
+
+    def start(self) -> Installation:
+        """An installation at its genesis."""
+        first = tuple(self.people.get(name, name) for name in ("mara", "tomas"))
+        return Installation.start(self.files(), people=first, kit=self.kit)
+
+    def lasting(self, kind: str) -> bool:
+        """Whether edits of this kind can be taken, and taken back."""
+        return kind not in FORBIDDEN and (self.removable or kind != "new-tenant")
+
+
+def _tiny(kind: str, number: int) -> Edits:
+    match kind:
+        case "tenant":
+            return {f"tenants/{('acme', 'globex')[number % 2]}.yaml": document(blueprint="basic", seats=number)}
+        case "new-tenant":
+            return {f"tenants/new-{number % 3}.yaml": document(blueprint=("basic", "extra")[number % 2])}
+        case "blueprint":
+            return {"tenants/blueprints/basic.yaml": document(size=f"size {number}")}
+        case "notes":
+            return {f"spec/notes-{number % 3}.yaml": document(text=f"text {number}")}
+        case "flag":
+            return {"flags/checkout.yaml": document(tenants=["acme"], share=number)}
+        case "drop-extra":
+            return {"tenants/blueprints/extra.yaml": None}
+        case "use-extra":
+            return {"tenants/globex.yaml": document(blueprint="extra", seats=number)}
+        case "days":
+            return {"policies/approvals.yaml": policy(approval_days=10 + number).data()}
+        case "people":
+            guest = person(f"guest-{number % 2}", "mc", "sec-tl", keys=number + 1)
+            return {f"policies/people/{guest.name}.yaml": guest.data()}
+        case "mixed":
+            return {**_tiny("days", number), **_tiny("notes", number)}
+        case _:
+            return {"tenants/globex.yaml": None, "flags/checkout.yaml": document(tenants=[])}
+
+
+TINY = Material(
+    files=lambda: installation(**{"tenants/blueprints/extra.yaml": document(size="l")}),
+    edits=_tiny,
+    held="tenants/globex.yaml",
+)
+
+NAMES = {"mara": "mara-lindqvist", "tomas": "tomas-okafor", "ines": "ines-carvalho"}
+NOTES = ("flags/cost-panel.yaml", "flags/query-cache-policy.yaml", "flags/slow-query-killer.yaml")
+_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
+
+
+@cache
+def own_files() -> dict[str, bytes]:
+    """This repository's inputs, with the keys of people and agents that `key_of` gives, and one blueprint more."""
+    found = {
+        name: path.read_bytes()
+        for folder in INPUT_FOLDERS
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.is_file() and is_input(name := path.relative_to(ROOT).as_posix())
+    }
+    for path, data in found.items():
+        if path.startswith(("policies/people/", "policies/agents/")):
+            name, numbers = path.rsplit("/", 1)[-1].removesuffix(".yaml"), count(1)
+            found[path] = _KEY.sub(lambda _: key_of(name, next(numbers)).public_line, data.decode()).encode()  # noqa: B023 -- used at once
+    extra = found["tenants/blueprints/standard.yaml"].replace(b"name: standard", b"name: extra")
+    return {**found, "tenants/blueprints/extra.yaml": extra}
+
+
+def _real(kind: str, number: int) -> Edits:
+    match kind:
+        case "tenant":
+            name = ("velora-retail", "calder-freight")[number % 2]
+            return {f"tenants/{name}.yaml": _tenant(name, "standard", number)}
+        case "new-tenant":
+            name = f"new-pilot-{number % 3}"
+            return {f"tenants/{name}.yaml": _tenant(name, ("standard", "extra")[number % 2], number)}
+        case "blueprint":
+            path = "tenants/blueprints/standard.yaml"
+            return {path: _edited(path, r"connection_limit: \d+", f"connection_limit: {50 + number}")}
+        case "notes":
+            path = NOTES[number % 3]
+            return {path: _edited(path, r"reason: .*", f"reason: Reconsidered for the time number {number}")}
+        case "flag":
+            path = "flags/planner-hints.yaml"
+            return {path: _edited(path, r"reason: .*", f"reason: Pinned plans, attempt {number}")}
+        case "drop-extra":
+            return {"tenants/blueprints/extra.yaml": None}
+        case "use-extra":
+            return {"tenants/calder-freight.yaml": _tenant("calder-freight", "extra", number)}
+        case "days":
+            path = "policies/approvals.yaml"
+            return {path: _edited(path, r"approval_days: \d+", f"approval_days: {10 + number}")}
+        case "people":
+            return {f"policies/people/guest-{number % 2}.yaml": _guest(f"guest-{number % 2}", number + 1)}
+        case "mixed":
+            return {**_real("days", number), **_real("notes", number)}
+        case _:
+            path = "flags/cdc-dedupe-strict.yaml"
+            return {
+                "tenants/prairie-telecom.yaml": None,
+                path: _edited(path, r"  tenants:\n    prairie-telecom: .*\n", ""),
+            }
+
+
+def _edited(path: str, pattern: str, new: str) -> bytes:
+    return re.sub(pattern, new, own_files()[path].decode(), count=1).encode()
+
+
+def _tenant(name: str, blueprint: str, number: int) -> bytes:
+    return f"""apiVersion: conductor/v1
+kind: Tenant
+metadata:
+  name: {name}
+spec:
+  blueprint: {blueprint}
+  region: {"us-east" if name == "calder-freight" else "eu-central"}
+  budgets: {{monthly: "{2600 + number}.00", currency: EUR}}
+""".encode()
+
+
+def _guest(name: str, keys: int) -> bytes:
+    lines = "".join(f"    - {key_of(name, number + 1).public_line}\n" for number in range(keys))
+    return f"""apiVersion: conductor/v1
+kind: Person
+metadata:
+  name: {name}
+spec:
+  title: Guest
+  roles: [mc, sec-tl]
+  keys:
+{lines}""".encode()
+
+
+REAL = Material(
+    files=own_files,
+    edits=_real,
+    held="tenants/prairie-telecom.yaml",
+    people=NAMES,
+    kit=Kit(driver.compile_commit, Policy.of),
+    removable=False,
+)
