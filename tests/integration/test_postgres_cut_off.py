@@ -46,7 +46,7 @@ def gone_at(number: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_gone_at_any_statement_the_next_agent_finishes(dsn: str, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_gone_at_any_statement_the_next_agent_finishes(dsn18: str, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     start, goal = STEPS[step]
     number = 0
     while True:
