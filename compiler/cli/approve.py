@@ -284,7 +284,7 @@ def _standing(case: Case | None, *, merged: bool) -> str:
 
 
 def _warn(clone: Clone, made: Plan, uncommitted: tuple[str, ...]) -> None:
-    warnings = list(warnings_of(clone, uncommitted))
+    warnings = list(warnings_of(clone, made.change, uncommitted))
     if made.forecast is not None and not made.forecast.same:
         warnings.append(f"{made.branch} has moved: merged now, this would be another change, and need new approvals")
     warnings += [

@@ -72,7 +72,7 @@ def show(
                 catch_up(git)
             clone = Clone.read(git)
             made = _plan(clone, base, head, today_or(today), form)
-        warnings = tuple(warnings_of(clone, git.uncommitted(*INPUT_FOLDERS) if head is None else ()))
+        warnings = tuple(warnings_of(clone, made.change, git.uncommitted(*INPUT_FOLDERS) if head is None else ()))
     sys.stdout.write(written(made, form))
     for warning in warnings:
         typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)

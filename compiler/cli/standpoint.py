@@ -25,7 +25,7 @@ from runtime.git.inputs import digests, is_input
 from runtime.git.interface import Git
 from runtime.git.repository import tracking
 from runtime.governance.approvals import BRANCH as APPROVALS
-from runtime.governance.approvals import Approvals
+from runtime.governance.approvals import Approvals, Malformed
 from runtime.governance.case import Case, Signed
 from runtime.ledger.history import History, NoGenesisError, replay
 from runtime.release import VERSION
@@ -72,6 +72,10 @@ class Clone:
     def statements(self, change: str) -> tuple[Signed, ...]:
         """Everything that is filed under a change, wherever this clone knows it from."""
         return tuple({one.sha256: one for source in self.approvals for one in source.of(change)}.values())
+
+    def malformed(self, change: str) -> tuple[Malformed, ...]:
+        """What is filed under a change and is no approval."""
+        return tuple({item.path: item for source in self.approvals for item in source.malformed(change)}.values())
 
 
 def catch_up(git: Git) -> None:
@@ -287,8 +291,11 @@ def _commit(git: Git, rev: str) -> str:
     return oid
 
 
-def warnings_of(clone: Clone, uncommitted: Iterable[str]) -> Iterator[str]:
+def warnings_of(clone: Clone, change: Change, uncommitted: Iterable[str]) -> Iterator[str]:
     """What a reader of the plan should know about this clone."""
+    malformed = clone.malformed(change.digest)
+    for item in malformed[:3]:
+        yield f"{item.path} on the branch {APPROVALS} is no approval: {item.message}"
     found = tuple(uncommitted)
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""

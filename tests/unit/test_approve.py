@@ -7,7 +7,7 @@ import pytest
 
 from compiler.cli.approvals_branch import PushRefusedError, append, push
 from compiler.cli.approve import earlier
-from compiler.cli.standpoint import Clone
+from compiler.cli.standpoint import Clone, warnings_of
 from compiler.plan_differences import Operation
 from compiler.plan_previous import Previous
 from compiler.plan_text import Paint, previous_text
@@ -177,3 +177,14 @@ def test_a_blueprint_that_landed_makes_the_old_approval_no_longer_fit_and_is_sho
     (found,) = before(world, ADA, "topic")
     fields = [item for row in found.differs if row.path == "objects/tenant/fjord.json" for item in row.fields]
     assert [item.field.rsplit(".", 1)[-1] for item in fields] == ["connection_limit"]
+
+
+def test_what_lies_among_the_approvals_and_is_none_is_said_and_stops_nobody(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    world.approve(ADA)
+    change = world.stand("topic").change
+    path = f"{change.digest}/{'0' * 64}.sigstore.json"
+    append(world.git, {path: b"junk"}, message="Vandalise", author=SOMEBODY, at=START)
+    assert world.plan().consent is not None
+    (warning,) = warnings_of(Clone.read(world.git), change, ())
+    assert path in warning
