@@ -22,8 +22,8 @@ from tests.property.histories import Story
 from tests.property.material import GROUPS, KINDS, REAL, TINY, Material
 from tests.property.probes import PROBES
 
-HISTORIES = 80
-SAMPLE = 15
+HISTORIES = 60
+SAMPLE = 8
 STEPS = 6
 LEAST = 5
 CASES = (
