@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -57,7 +60,7 @@ def verify(
     form: Annotated[ReportFormat, typer.Option("--format", help="How the report is written.")] = ReportFormat.TEXT,
 ) -> None:
     """Check every verdict in history and the whole ledger. Needs no network, no server and no private key."""
-    with Repository(repo) as git, progress("verifying"):
+    with Repository(repo) as git, progress("verifying"), _without_collector():
         head = git.resolve(rev or "HEAD")
         if head is None:
             raise UsageError(
@@ -92,12 +95,33 @@ def written(report: Report, form: ReportFormat) -> str:
 def read_evidence(repo: Path) -> dict[str, bytes]:
     """Read every file of a work tree's evidence; a symbolic link is read as what it is, its target's name."""
     found: dict[str, bytes] = {}
-    for folder, _, names in os.walk(repo / EVIDENCE.rstrip("/")):
-        for name in names:
-            file = Path(folder) / name
-            path = file.relative_to(repo).as_posix()
-            found[path] = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
+    top = os.fspath(repo)
+    for folder, below, names in os.walk(os.path.join(top, EVIDENCE.rstrip("/"))):  # noqa: PTH118 -- 30,000 files, and Path is slow
+        for name in (*names, *(item for item in below if os.path.islink(f"{folder}/{item}"))):  # noqa: PTH114 -- as above
+            file = f"{folder}/{name}"
+            found[file[len(top) + 1 :]] = _content(file)
     return found
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A long ledger is many small values that all stay: looking for garbage among them costs a tenth of the time."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
+def _content(file: str) -> bytes:
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return os.fsencode(Path(file).readlink()) if Path(file).is_symlink() else b""
+    with open(descriptor, "rb") as stream:  # noqa: PTH123 -- a descriptor
+        return stream.read()
 
 
 def _digest(option: str, given: str | None) -> str | None:

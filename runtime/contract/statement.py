@@ -308,12 +308,12 @@ def _predicate_of(data: bytes, value: JSON) -> bytes:
     return data[len(head) : -len(tail)]
 
 
-def _complete(model: Wire) -> bool:
-    """Whether every field, also of the models within, was written and none filled in."""
-    if len(model.model_fields_set) != len(type(model).model_fields):
-        return False
-    for value in model.__dict__.values():
-        inner = value if isinstance(value, tuple) else (value,)
-        if not all(_complete(item) for item in inner if isinstance(item, Wire)):
-            return False
-    return True
+def _complete(predicate: Predicate) -> bool:
+    """Whether every field that has a default was written and none filled in; all others must be there anyway."""
+    inner: tuple[Wire, ...] = ()
+    match predicate:
+        case Verdict():
+            inner = (predicate.conductor,)
+        case Result():
+            inner = predicate.outcomes
+    return all(len(item.model_fields_set) == len(type(item).model_fields) for item in inner)

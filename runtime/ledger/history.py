@@ -8,12 +8,12 @@ nobody. The same history is read from any later head of main, whatever else has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from runtime.contract.change import Change, Snapshot
+from runtime.contract.envelope import SUFFIX
 from runtime.contract.errors import ConductorError
 from runtime.contract.genesis import Genesis
 from runtime.git.inputs import digests
@@ -22,6 +22,7 @@ from runtime.governance.case import Transition, Verified
 from runtime.governance.config import Governance
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
+from runtime.ledger.ahead import Ahead, keys_in
 from runtime.ledger.append import Tip
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import EVIDENCE, GENESIS, Entry
@@ -144,10 +145,7 @@ def replay(
         state.move(place)
     for path in start.paths:
         state.name(path)
-    rest = places[start.number :]
-    _prefetch(blobs, rest)
-    for place in rest:
-        state.place(place)
+    _read(state, places[start.number :])
     return _history(git, head, state, start.commit, TrustRoot(start.genesis.digest, trust_root is not None))
 
 
@@ -162,9 +160,7 @@ def _continued(git: Git, head: str, after: History) -> History | None:
     if not mains or mains[0].parent != after.head:
         return None
     state = after.state.copy()
-    _prefetch(state.blobs, places)
-    for place in places:
-        state.place(place)
+    _read(state, places)
     return _history(git, head, state, after.genesis_commit, after.trust_root)
 
 
@@ -197,13 +193,23 @@ def _genesis_findings(git: Git, start: Start, places: list[Place], rules: tuple[
     ]
 
 
-def _prefetch(blobs: Blobs, places: Iterable[Place]) -> None:
-    blobs.fetch(
-        change.after.oid
+def _read(state: Replaying, places: list[Place]) -> None:
+    """Take commits: what they bring is read in one go, and signatures are verified on another core meanwhile."""
+    brought = [
+        (change.path, change.after.oid)
         for place in places
         for change in place.changes
         if change.after is not None and change.path.startswith(EVIDENCE)
-    )
+    ]
+    blobs = state.blobs
+    blobs.fetch(oid for _, oid in brought)
+    files = [blobs.data(oid) for path, oid in brought if path.endswith(SUFFIX)]
+    commits = [place.commit for place in places if place.commit.signature is not None]
+    altered = (blobs.data(oid) for path, oid in brought if path.endswith("/change.json"))
+    keys = keys_in((state.genesis.data, *(data for data in altered if b"config/governance/" in data)))
+    with Ahead(files, commits, keys) as state.ahead:
+        for place in places:
+            state.place(place)
 
 
 def _history(git: Git, head: str, state: Replaying, genesis_commit: str, root: TrustRoot) -> History:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.git.interface import Commit, FileChange, Git, Step
+from runtime.git.interface import Commit, FileChange, Git, Step, TreeFile
 from runtime.ledger.entry import EVIDENCE
 
 
@@ -50,3 +50,11 @@ def _flattened(git: Git, step: Step, *, main: bool) -> list[Place]:
         change for change in step.changes if change.path not in evidence or (change.path, change.after) not in brought
     )
     return [*inner, Place(commit, rest, main)]
+
+
+def put(tree: dict[str, TreeFile], change: FileChange) -> None:
+    """Make a tree what it is after a change of one file."""
+    if change.after is None:
+        tree.pop(change.path, None)
+    else:
+        tree[change.path] = change.after

@@ -23,14 +23,14 @@ from runtime.governance.case import Taken, Timeline, Verified
 from runtime.governance.config import FOLDER, Governance
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger import verdicts
+from runtime.ledger.ahead import Ahead
 from runtime.ledger.append import Tip
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import ARTIFACTS, BY_PEOPLE, EVIDENCE, LEDGER, Entry, change_path, read_entry
 from runtime.ledger.findings import Finding, finding
-from runtime.ledger.line import Place
+from runtime.ledger.line import Place, put
 from runtime.ledger.rules import AuthenticFacts, CommitFacts, EntryFacts, Facts, LinkFacts, Rule, Stage, TouchedFacts
 from runtime.policy.engine import Policy
-from runtime.signing import sshsig
 from runtime.signing.envelopes import verified_by
 
 Policies = Callable[[bytes, Mapping[str, str]], Policy]
@@ -65,6 +65,8 @@ class Replaying:
         self.genesis = genesis
         self.rules = rules
         self.blobs = blobs
+        self.ahead = Ahead((), (), {})
+        """Who verifies signatures meanwhile."""
         # the chain
         self.entries: list[Entry] = []
         self.tip = Tip(0, genesis.digest, started)
@@ -108,6 +110,7 @@ class Replaying:
 
     def place(self, place: Place) -> None:
         """Take the next commit."""
+        self.ahead.catch_up()
         entries: list[Entry] = []
         for change in place.changes:
             path = change.path
@@ -204,7 +207,7 @@ class Replaying:
         if not ours:
             return
         commit = place.commit
-        signer = None if commit.signature is None else sshsig.verify(commit.signature, commit.signed)
+        signer = self.ahead.signer(commit)
         keys.update(self.governance.agent_of_key)
         paths = tuple(change.path for change in place.changes)
         self._ask(Stage.COMMIT, CommitFacts(signer, frozenset(keys), paths), path=ours[0].path, commit=commit.oid)
@@ -277,11 +280,3 @@ class Replaying:
             finding(rule.name, message, path=path, commit=commit, answer=rule.answer) for rule, message in problems
         )
         return [rule for rule, _ in problems]
-
-
-def put(tree: dict[str, TreeFile], change: FileChange) -> None:
-    """Make a tree what it is after a change of one file."""
-    if change.after is None:
-        tree.pop(change.path, None)
-    else:
-        tree[change.path] = change.after

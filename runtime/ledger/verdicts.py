@@ -6,9 +6,10 @@ later, with more approvals in hand, comes to the same answer.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from runtime.contract.change import Change, ChangeMismatchError, Row, Snapshot, taken
 from runtime.contract.errors import FormatError
@@ -19,7 +20,7 @@ from runtime.governance.judge import judge
 from runtime.governance.people import Approver
 from runtime.ledger.entry import Entry, approval_path, change_path
 from runtime.ledger.findings import Finding, finding
-from runtime.ledger.line import Place
+from runtime.ledger.line import Place, put
 from runtime.ledger.rules import Stage, VerdictFacts
 from runtime.policy.engine import Policy
 from runtime.policy.transition import refusals
@@ -27,6 +28,9 @@ from runtime.signing.envelopes import verified_by
 
 if TYPE_CHECKING:
     from runtime.ledger.replaying import Replaying
+
+Tree: TypeAlias = dict[str, TreeFile]
+Touched: TypeAlias = AbstractSet[str]
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     detail = verdict.conductor
     change = state.change(detail.change)
     snapshot = _after(state.snapshot, change)
-    candidate, main, tree = _main(state, detail.head, place)
+    candidate, main, tree, touched = _main(state, detail.head, place)
     signed = _approvals(state, detail.change, detail.approvals)
     case = None if change is None else _case(state, entry, change, signed, main)
     facts = VerdictFacts(
@@ -99,7 +103,7 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
         change=change,
         starts=snapshot is not None,
         after=None if snapshot is None else snapshot.manifest.digest,
-        inputs=None if tree is None else _rows(state, tree),
+        inputs=None if tree is None else _rows(state, tree, touched),
         candidate=candidate,
         approvals=frozenset(item.sha256 for item in signed),
         landed=_landed(state, signed),
@@ -141,34 +145,29 @@ def _case(
     )
 
 
-def _main(
-    state: Replaying, candidate: str, place: Place
-) -> tuple[bool, dict[str, TreeFile], dict[str, TreeFile] | None]:
+def _main(state: Replaying, candidate: str, place: Place) -> tuple[bool, Tree, Tree | None, Touched]:
     """Whether the candidate follows P on the line of the commit's parent; the inputs of that parent, and of the
-    candidate (None: there is no such commit)."""
+    candidate (None: there is no such commit); the paths in which the candidate may differ from P."""
     index, start = state.index, state.index.get(state.commit)
     here = index.get(candidate)
     if place.main and place.parent == state.line[-1][0] and start is not None and here is not None and here >= start:
-        tree = dict(state.tree)
+        tree, touched = dict(state.tree), set[str]()
         for _, changes in state.line[start + 1 : here + 1]:
             for change in changes:
-                if change.after is None:
-                    tree.pop(change.path, None)
-                else:
-                    tree[change.path] = change.after
-        return here > start, state.main, tree
+                put(tree, change)
+                touched.add(change.path)
+        return here > start, state.main, tree, touched
     if place.parent is None:
-        return False, {}, None
-    follows = state.git.is_ancestor(state.commit, place.parent) and candidate in state.git.descendants(
-        state.commit, place.parent
-    )
-    exists = state.git.resolve(candidate) == candidate
-    return follows, state.inputs_at(place.parent), state.inputs_at(candidate) if exists else None
+        return False, {}, None, set()
+    git, parent = state.git, place.parent
+    follows = git.is_ancestor(state.commit, parent) and candidate in git.descendants(state.commit, parent)
+    tree = state.inputs_at(candidate) if git.resolve(candidate) == candidate else {}
+    return follows, state.inputs_at(parent), tree or None, state.tree.keys() | tree.keys()
 
 
-def _rows(state: Replaying, tree: dict[str, TreeFile]) -> tuple[Row, ...]:
-    differ = [path for path in state.tree.keys() | tree.keys() if state.tree.get(path) != tree.get(path)]
-    rows = ((path, state.blobs.digest(state.tree.get(path)), state.blobs.digest(tree.get(path))) for path in differ)
+def _rows(state: Replaying, tree: Tree, touched: Touched) -> tuple[Row, ...]:
+    digest = state.blobs.digest
+    rows = ((path, digest(state.tree.get(path)), digest(tree.get(path))) for path in touched)
     return tuple(sorted(row for row in rows if row[1] != row[2]))
 
 

@@ -21,6 +21,7 @@ from runtime.git.interface import Git
 from runtime.governance.config import Governance
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
+from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import BY_PEOPLE, EVIDENCE
 from runtime.ledger.findings import Answer, Finding, finding
 from runtime.ledger.history import History, NoGenesisError, TrustRoot, replay
@@ -128,7 +129,7 @@ def verify(
         return _nothing(error, head, trust_root)
     problems = [*history.findings, *_foreign(history)]
     if worktree is not None:
-        problems.extend(_worktree(git, head, worktree))
+        problems.extend(_worktree(git, history.state.blobs, head, worktree))
     rendered = None
     if compile is not None and release is not None:
         again, differing = _rendered(history, compile, release)
@@ -172,10 +173,10 @@ def _foreign(history: History) -> list[Finding]:
     ]
 
 
-def _worktree(git: Git, head: str, worktree: Mapping[str, bytes]) -> list[Finding]:
+def _worktree(git: Git, blobs: Blobs, head: str, worktree: Mapping[str, bytes]) -> list[Finding]:
     """Compare a work tree's evidence with the commit, byte for byte."""
     files = {path: file for path, file in git.files(head, EVIDENCE.rstrip("/")).items() if path not in BY_PEOPLE}
-    blobs = git.blobs(file.oid for file in files.values())
+    blobs.fetch(file.oid for file in files.values())
     found: list[Finding] = []
     for path in sorted(files.keys() | worktree.keys()):
         if path in BY_PEOPLE:
@@ -184,7 +185,7 @@ def _worktree(git: Git, head: str, worktree: Mapping[str, bytes]) -> list[Findin
             found.append(finding("work-tree", "lies in the work tree only; no commit has it", path=path))
         elif path not in worktree:
             found.append(finding("work-tree", "is missing in the work tree", path=path))
-        elif (here := worktree[path]) != (there := blobs[files[path].oid]):
+        elif (here := worktree[path]) != (there := blobs.data(files[path].oid)):
             where = next(
                 (n for n, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), min(len(here), len(there))
             )

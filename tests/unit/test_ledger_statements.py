@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from runtime.contract import statement
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
 from runtime.contract.statement import (
@@ -14,6 +15,8 @@ from runtime.contract.statement import (
     Release,
     Result,
     Statement,
+    VerdictDetail,
+    Wire,
     decode_statement,
     encode_statement,
     subject,
@@ -42,3 +45,9 @@ def test_a_statement_that_leaves_a_default_out_is_refused(field: str) -> None:
     del value["predicate"]["outcomes"][0][field]
     with pytest.raises(FormatError, match="leaves no field out"):
         decode_statement(encode(value))
+
+
+def test_only_those_models_have_defaults_whose_completeness_is_looked_at() -> None:
+    models = [item for item in vars(statement).values() if isinstance(item, type) and issubclass(item, Wire)]
+    optional = {item for item in models if not all(field.is_required() for field in item.model_fields.values())}
+    assert optional == {Outcome, VerdictDetail}
