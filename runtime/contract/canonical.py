@@ -25,6 +25,7 @@ JSON: TypeAlias = Any
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 _MAX_INT = 2**53 - 1
+_STRINGS = frozenset({str})
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -77,12 +78,15 @@ def _check(value: JSON, floats: bool, depth: int) -> bool:  # noqa: FBT001 -- pr
         raise FormatError(f"nested deeper than {MAX_DEPTH}")
     if kind is dict:
         found = False
-        for key, item in value.items():
-            if type(key) is not str:
-                raise FormatError(f"key {key!r} is no string")
-            if not key.isascii() and any(char > "\uffff" for char in key):
-                raise FormatError(f"key {key!r} holds a character beyond the BMP")
-            if type(item) is not str:  # most values are strings, and a call costs more than all else here
+        # whole dictionaries at a time: they are large, and most of their values are strings
+        if not _STRINGS.issuperset(map(type, value)):
+            raise FormatError(f"key {next(key for key in value if type(key) is not str)!r} is no string")
+        if not all(map(str.isascii, value)):
+            for key in value:
+                if any(char > "\uffff" for char in key):
+                    raise FormatError(f"key {key!r} holds a character beyond the BMP")
+        for item in value.values():
+            if type(item) is not str:
                 found |= _check(item, floats, depth + 1)
         return found
     if kind is list or kind is tuple:
