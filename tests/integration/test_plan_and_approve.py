@@ -17,6 +17,8 @@ from runtime.signing.keys import write_keypair
 from tests.services.opa import opa
 from tests.unit.plan_world import ADA, BEN, base_files, tenant
 
+pytestmark = pytest.mark.service
+
 PEOPLE = (ADA, BEN)
 DAY = ("--today", "2026-11-24")
 
@@ -249,7 +251,6 @@ def test_a_wasm_is_not_signed_where_opa_is_missing(desk: Desk, monkeypatch: pyte
     assert desk.conductor("plan", *DAY)[0] == 0
 
 
-@pytest.mark.service
 def test_a_wasm_that_opa_does_not_build_here_is_not_signed(desk: Desk) -> None:
     opa()
     _another_wasm(desk)
@@ -257,7 +258,6 @@ def test_a_wasm_that_opa_does_not_build_here_is_not_signed(desk: Desk) -> None:
     assert (code, "is not what OPA" in err) == (1, True)
 
 
-@pytest.mark.service
 def test_a_wasm_that_opa_builds_here_is_signed(desk: Desk) -> None:
     opa()
     rego = desk.repo / "policies" / "text.rego"
