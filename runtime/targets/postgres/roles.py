@@ -12,8 +12,8 @@ password keeps its verifier; a role keeps nothing that its attributes do not say
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,7 +142,7 @@ class Found:
         return found if self.inherits else found | {"inherit": False}
 
 
-def find(connection: Connection, owner: Owner, names: Iterable[str], *, alone: bool = False) -> dict[str, Found]:
+def find(connection: Connection, owner: Owner, names: Collection[str], *, alone: bool = False) -> dict[str, Found]:
     """The named roles, and (unless `alone`) every role of ours, in one query."""
     readable = connection.execute("SELECT has_table_privilege('pg_authid', 'SELECT')").fetchone() == (True,)
     query = sql.SQL(_OBSERVE).format(
@@ -152,19 +152,19 @@ def find(connection: Connection, owner: Owner, names: Iterable[str], *, alone: b
         prefix=sql.Literal(PREFIX),
         names=sql.Literal(list(names)),
     )
-    return {row[0]: _found(row, owner) for row in connection.execute(query)}
-
-
-def observe(found: Mapping[str, Found], names: Iterable[str], resolve: Resolve, holds: Holds) -> dict[str, Attributes]:
-    """Attributes of every role that is ours, or foreign and named. Passwords are compared on all cores."""
     wanted = set(names)
-    with ThreadPoolExecutor() as pool:  # PBKDF2 lets go of the interpreter while it works
-        references = pool.map(lambda role: reference_of(role, resolve, holds), found.values())
-        return {
-            role.name: role.attributes(reference)
-            for role, reference in zip(found.values(), references, strict=True)
-            if role.mark is not None or role.name in wanted
-        }
+    roles = (_found(row, owner) for row in connection.execute(query))
+    return {role.name: role for role in roles if role.mark is not None or role.name in wanted}
+
+
+def observe(found: Mapping[str, Found], references: Iterable[str | None]) -> dict[str, Attributes]:
+    """Attributes of the roles; `references` are those of `references_of`."""
+    return {role.name: role.attributes(reference) for role, reference in zip(found.values(), references, strict=True)}
+
+
+def references_of(found: Mapping[str, Found], pool: Executor, resolve: Resolve, holds: Holds) -> Iterable[str | None]:
+    """Begin to compare the roles' passwords, on all cores: PBKDF2 lets go of the interpreter while it works."""
+    return pool.map(lambda role: reference_of(role, resolve, holds), found.values())
 
 
 def reference_of(role: Found, resolve: Resolve, holds: Holds) -> str | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from runtime.contract.canonical import JSON
@@ -55,6 +56,7 @@ class PostgresTarget:
         self._application_name = application_name
         self._session: Session | None = None
         self._prover: proofs.Prover | None = None
+        self._reads_verifiers = False
 
     def __enter__(self) -> Self:
         """Connect, and refuse what must not be acted upon."""
@@ -71,6 +73,7 @@ class PostgresTarget:
         except BaseException:
             connection.close()
             raise
+        self._reads_verifiers = connection.info.parameter_status("is_superuser") == "on"
         self._session = Session(connection, Owner(self._repository, connection.info.dbname), self._application_name)
         self._prover = proofs.Prover(door, self._nonce)
         return self
@@ -93,13 +96,15 @@ class PostgresTarget:
         for item in ids:
             if item.target == self.name:
                 named[item.type].add(item.name)
-        with translated(f"target {self.name}"), session.connection.transaction():
-            session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            found_roles = roles.find(session.connection, session.owner, named["role"])
-            schemas = grants.find(session.connection, session.owner, named["schema"] | named["grants"])
-        observed: dict[ObjectId, Mapping[str, JSON]] = {}
-        for name, attributes in roles.observe(found_roles, named["role"], self._resolve, self._holds).items():
-            observed[self._id("role", name)] = attributes
+        with ThreadPoolExecutor() as pool:
+            with translated(f"target {self.name}"), session.connection.transaction():
+                session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                found = roles.find(session.connection, session.owner, named["role"])
+                references = roles.references_of(found, pool, self._resolve, self._holds)  # while the server answers
+                schemas = grants.find(session.connection, session.owner, named["schema"] | named["grants"])
+            observed = {
+                self._id("role", name): attributes for name, attributes in roles.observe(found, references).items()
+            }
         for name, schema in schemas.items():
             if schema.mark is None:
                 for kind in ("schema", "grants"):
@@ -186,9 +191,7 @@ class PostgresTarget:
         """Compare with the verifier; where it may not be read, log in."""
         if verifier is not None:
             return scram.matches(verifier, password)
-        if self._opened().connection.info.parameter_status("is_superuser") == "on":
-            return False  # it may be read, and there is none
-        return self._proves().holds(role, password)
+        return not self._reads_verifiers and self._proves().holds(role, password)
 
     def _id(self, kind: str, name: str) -> ObjectId:
         return ObjectId(self.name, kind, name)
