@@ -71,6 +71,7 @@ class Standpoint:
     case: Case | None
     merged: bool
     """Whether the head is on main already."""
+    waits: tuple[Landed, ...]
     landed: tuple[Landed, ...]
     forecast: Forecast | None
     today: date
@@ -91,6 +92,8 @@ class Plan:
     """What the agent will hold back: more deletions on a target than it may do at once."""
     consent: Consent | None
     problems: tuple[Diagnostic, ...]
+    waits: tuple[Landed, ...]
+    """Commits of main before the base that no verdict has taken: this change comes after them."""
     landed: tuple[Landed, ...]
     forecast: Forecast | None
     sources: Mapping[str, bytes]
@@ -122,6 +125,7 @@ def plan(standpoint: Standpoint) -> Plan:
         held=_held(standpoint, effects),
         consent=consent,
         problems=(*_expired(standpoint), *_refused(standpoint.inputs, effects, consent)),
+        waits=standpoint.waits,
         landed=standpoint.landed,
         forecast=standpoint.forecast,
         sources=standpoint.inputs.after,

@@ -66,6 +66,7 @@ def value_of(plan: Plan) -> JSON:
             ),
         ],
         "approvals": None if consent is None else consent.to_json(),
+        "waits": [{"commit": item.commit, "subject": item.subject} for item in plan.waits],
         "landed": [
             {"commit": item.commit, "subject": item.subject, "taken": item.taken, "meets": list(item.meets)}
             for item in plan.landed

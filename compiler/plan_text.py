@@ -60,6 +60,7 @@ class _Text:
         yield from self.objects()
         yield from self.problems()
         yield from self.consent()
+        yield from self.waits()
         yield from self.landed()
 
     def heading(self, title: str, summary: str) -> Iterator[str]:
@@ -192,6 +193,13 @@ class _Text:
         missing = len(consent.missing)
         return self.paint(f"{_count(missing, 'rule')} not met yet", _YELLOW) if missing else self.paint("not met", _RED)
 
+    def waits(self) -> Iterator[str]:
+        if self.plan.waits:
+            yield from self.heading(
+                "Waits for", f"what {shown(self.plan.branch)} has before it and no verdict has taken"
+            )
+            yield from map(self.commit, self.plan.waits[-_LANDED:])
+
     def landed(self) -> Iterator[str]:
         landed, forecast = self.plan.landed, self.plan.forecast
         if not landed:
@@ -214,9 +222,9 @@ class _Text:
             )
 
     def commit(self, item: Landed) -> str:
-        state = self.paint("taken", _GREEN) if item.taken else self.paint("pending", _YELLOW)
+        state = self.paint("taken  ", _GREEN) if item.taken else self.paint("pending", _YELLOW)
         meets = self.paint(f"  meets this change at {_few(item.meets)}", _RED) if item.meets else ""
-        return f"  {item.commit[:12]}  {state:<7}  {shown(item.subject)}{meets}"
+        return f"  {item.commit[:12]}  {state}  {shown(item.subject)}{meets}"
 
     def sign(self, operation: Operation) -> str:
         return self.paint(_SIGNS[operation], _TINTS[operation])

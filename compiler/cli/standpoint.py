@@ -126,6 +126,7 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
         after=after.contents,
         case=None if history is None else _case(clone, history, change, at, merged=merged),
         merged=merged,
+        waits=tuple(_waits(clone, base_oid, before)),
         landed=landed,
         forecast=forecast,
         today=today,
@@ -204,6 +205,17 @@ def taken_digests(history: History) -> Iterator[str]:
     for entry in history.entries:
         if isinstance(entry.predicate, Verdict) and timeline.position(entry.digest) is not None:
             yield entry.predicate.conductor.change
+
+
+def _waits(clone: Clone, base: str | None, before: Snapshot) -> Iterator[Landed]:
+    """What is pending on main before the base, unless it comes to nothing."""
+    history, git = clone.history, clone.git
+    if history is None or base is None or before.manifest == history.snapshot.manifest:
+        return
+    if git.is_ancestor(history.commit, base):
+        for oid in history.pending:
+            if git.is_ancestor(oid, base):
+                yield Landed(oid, git.commit(oid).subject, taken=False, meets=())
 
 
 def _landed(clone: Clone, since: str | None, change: Change) -> Iterator[Landed]:

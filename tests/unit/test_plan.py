@@ -261,6 +261,23 @@ def test_a_commit_of_main_that_alters_the_same_file_is_named(world: PlanWorld) -
     assert "meets this change at tenants/acme-retail.yaml" in as_text(plan)
 
 
+def test_what_is_pending_before_it_is_said_to_hold_it_up(world: PlanWorld) -> None:
+    world.commit({"tenants/harbour.yaml": tenant("harbour")}, branch="main", message="Add harbour, unapproved")
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    plan = world.plan()
+    assert (plan.base.source, [item.name for item in plan.effects.resources]) == ("compiled", ["fjord"])
+    assert [item.subject for item in plan.waits] == ["Add harbour, unapproved"]
+    assert "Waits for  what main has before it" in as_text(plan)
+    assert "Waits for what" in as_markdown(plan)
+
+
+def test_what_was_taken_back_holds_up_nothing(world: PlanWorld) -> None:
+    merged = world.commit({"tenants/harbour.yaml": tenant("harbour")}, branch="main")
+    world.git.revert(merged)
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    assert world.plan().waits == ()
+
+
 def test_an_unknown_revision_is_wrong_usage(world: PlanWorld) -> None:
     with pytest.raises(UsageError, match="there is no revision `absent`"):
         world.plan("absent")
