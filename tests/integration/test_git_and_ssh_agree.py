@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import subprocess
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from runtime.git.interface import Author
+from runtime.git.interface import Author, PushOutcome
 from runtime.git.repository import Repository
 from runtime.signing import sshsig
 from runtime.signing.keys import PrivateKey, load_private, write_keypair
@@ -145,3 +146,37 @@ def _gits(repository: Repository, before: str, after: str, *folders: str) -> lis
         )
         rows.append((path, before_, after_))
     return sorted(rows, key=lambda row: row[0])
+
+
+def test_two_clones_that_push_at_once_lose_nothing(tmp_path: Path) -> None:
+    remote = tmp_path / "remote.git"
+    Repository.init(remote, bare=True).close()
+    wrong: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            with Repository.mirror(str(remote), tmp_path / name) as repository:
+                for number in range(6):
+                    _append(repository, f"{name}/{number}")
+        except BaseException as error:  # noqa: BLE001 -- shown by the assertion below
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two", "three")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    with Repository(remote) as repository:
+        head = repository.resolve("main") or ""
+        assert len(repository.files(head)) == 18
+        assert len(repository.first_parents(head)) == 18
+    assert call("git", "fsck", "--full", "--strict", cwd=remote).returncode == 0
+
+
+def _append(repository: Repository, path: str) -> None:
+    while True:
+        there = repository.fetch("origin", "main")["main"]
+        made = repository.write(there, {path: b"x"}, message=path, author=AUTHOR, at=AT)
+        if repository.push("origin", "main", made, old=there) is PushOutcome.DONE:
+            return
