@@ -8,7 +8,6 @@ change of Rego or wasm is signed only where the same wasm has been built here, b
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,25 +17,25 @@ import typer
 
 from compiler import rego
 from compiler.cli.approvals_branch import append, push
+from compiler.cli.earlier import earlier
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.plan import Base, Head
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, catch_up, stand, taken_digests, warnings_of
+from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, catch_up, stand, warnings_of
 from compiler.diagnostics.full import full
 from compiler.opa import Opa
 from compiler.plan import Plan, Standpoint, plan
 from compiler.plan_consent import Consent, consent_of
-from compiler.plan_previous import Previous, previous
 from compiler.plan_text import Paint, as_text, missing_text, previous_text
 from compiler.source import from_commit
 from runtime.contract.change import Change
 from runtime.contract.envelope import SUFFIX
-from runtime.contract.errors import ConductorError, FormatError, UsageError
+from runtime.contract.errors import ConductorError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.contract.statement import Approval, Seen, Statement, subject
 from runtime.git.interface import Author, Git, RemoteAwayError
 from runtime.git.repository import Repository
-from runtime.governance.case import Case, Reading, Signed
+from runtime.governance.case import Case, Signed
 from runtime.ledger.history import History, NoGenesisError
 from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey, load_private
@@ -93,8 +92,8 @@ def approve(
             made = plan(standpoint)
         paint = Paint(on=colourful(sys.stdout))
         sys.stdout.write(as_text(made, colour=paint.on))
-        for one in earlier(clone, history, signer, standpoint.change):
-            sys.stdout.write(previous_text(one, signer.person, paint))
+        before = earlier(clone, history, signer.person, standpoint.change, signer.at)
+        sys.stdout.write("" if before is None else previous_text(before, signer.person, paint))
         _warn(clone, made, git.uncommitted(*INPUT_FOLDERS) if head is None else ())
         given = _given(made.consent, signer.person)
         if withdraw or given is None:
@@ -125,38 +124,6 @@ def signed_by(signer: Signer, history: History, standpoint: Standpoint, *, withd
         seen=Seen(base=standpoint.base.commit, head=standpoint.head.commit),
     )
     return Signed.of(sign(Statement(subject=subject(change=standpoint.change.digest), predicate=predicate), signer.key))
-
-
-def earlier(clone: Clone, history: History, signer: Signer, change: Change) -> Iterator[Previous]:
-    """What this person approved of the same paths before and no verdict has taken: the latest, if it differs."""
-    reading = Reading(_case_of(history, change, signer.at), history.governance)
-    done = {*taken_digests(history), change.digest}
-    found: list[tuple[datetime, Change]] = []
-    for source in clone.approvals:
-        for digest in source.changes():
-            mine = [
-                one.approval.signed_at
-                for one in (source.of(digest) if digest not in done else ())
-                if one.approval.kind == "approval"
-                and one.change == digest
-                and reading.owner(one.fingerprint) == signer.person
-                and reading.authentic(one)
-            ]
-            if not mine:
-                continue
-            try:
-                other = source.change(digest)
-            except FormatError:
-                continue
-            if other is not None and not other.paths.isdisjoint(change.paths):
-                found.append((max(mine), other))
-    if found:
-        at, other = max(found, key=lambda item: item[0])
-        yield previous(other, change, at)
-
-
-def _case_of(history: History, change: Change, at: datetime) -> Case:
-    return Case(history.verified, change, (), at, {}, "")
 
 
 def _history(clone: Clone) -> History:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from compiler.cli.approvals_branch import PushRefusedError, append, push
-from compiler.cli.approve import earlier
+from compiler.cli.earlier import earlier
 from compiler.cli.standpoint import Clone, warnings_of
 from compiler.plan_differences import Operation
 from compiler.plan_previous import Previous
@@ -131,8 +131,8 @@ def test_an_approval_names_the_last_verdict_and_holds_as_long_as_the_rules_say(w
 
 
 def before(world: PlanWorld, person: str, head: str) -> list[Previous]:
-    standpoint = world.stand(head)
-    return list(earlier(Clone.read(world.git), world.history, world.signer(person), standpoint.change))
+    found = earlier(Clone.read(world.git), world.history, person, world.stand(head).change, world.now)
+    return [] if found is None else [found]
 
 
 def test_a_second_version_says_what_differs_from_the_first(world: PlanWorld) -> None:
@@ -166,6 +166,14 @@ def test_what_was_taken_is_no_earlier_version(world: PlanWorld) -> None:
     world.land({"tenants/acme-retail.yaml": tenant("acme-retail", "retention_days: 400")})
     world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", "retention_days: 500")})
     assert before(world, ADA, "topic") == []
+
+
+def test_what_they_approved_before_a_newer_version_of_theirs_was_taken_is_not_shown_again(world: PlanWorld) -> None:
+    world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", "retention_days: 400")})
+    world.approve(ADA)
+    world.land({"tenants/acme-retail.yaml": tenant("acme-retail", "retention_days: 500")})
+    world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", "retention_days: 600")}, branch="third")
+    assert before(world, ADA, "third") == []
 
 
 def test_a_blueprint_that_landed_makes_the_old_approval_no_longer_fit_and_is_shown(world: PlanWorld) -> None:
