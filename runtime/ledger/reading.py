@@ -11,7 +11,7 @@ from runtime.contract.statement import Drift, Heartbeat, Intent, Refusal, Result
 from runtime.governance.case import Signed
 from runtime.ledger.entry import Entry, approval_path
 from runtime.ledger.history import History
-from runtime.ledger.story import because, few, outcomes, resources
+from runtime.ledger.story import because, few, operations, outcomes, resources
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _told(entry: Entry, history: History, by_digest: dict[str, Entry]) -> tuple[
             what = f"takes commit {detail.head[:12]}: {_change(history, detail.change)}"
             return what, f"approved by {names or 'nobody'}"
         case Intent():
-            objects = few([f"{item.operation} {item.type} {item.name}" for item in predicate.actions])
+            objects = few(operations(predicate.actions))
             return f"sets out to {objects or 'do nothing'}", because(predicate.because)
         case Result():
             opened = by_digest.get(predicate.intent)
@@ -84,7 +84,7 @@ def _told(entry: Entry, history: History, by_digest: dict[str, Entry]) -> tuple[
             what = f"reports {outcomes(predicate)}" + (f": {failed[0]}" if failed else "")
             return what, f"intent {opened.sequence}" if opened else "an unknown intent"
         case Refusal():
-            reasons = few([item.message for item in predicate.unmet], shown=1)
+            reasons = "; ".join(item.message for item in predicate.unmet)
             return f"refuses commit {predicate.head[:12]}: {_change(history, predicate.change)}", reasons
         case Drift():
             objects = few([f"{item.type} {item.name}" for item in predicate.actions])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
 from runtime.contract.statement import (
@@ -24,7 +25,7 @@ from runtime.contract.statement import (
 from runtime.ledger.entry import change_path
 
 _SHOWN = 3
-_DONE = {"create": "created", "update": "changed", "delete": "removed"}
+_LONGEST = 80
 
 
 def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> str:
@@ -34,11 +35,10 @@ def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> 
         case Verdict():
             detail = predicate.conductor
             what = _change(detail.change, files)
-            return f"Take {detail.head[:12]}: {what}, approved by {len(detail.approvals)} statements"
+            return f"Take {detail.head[:12]}: {what}, approved by {len(detail.approvals)} people"
         case Intent():
-            count = len(predicate.actions)
-            objects = f"{count} object" if count == 1 else f"{count} objects"
-            return f"Set out to {_operations(predicate.actions)}{objects} because of {because(predicate.because)}"
+            objects = few(operations(predicate.actions), shown=2)
+            return f"Set out to {objects or 'do nothing'} because of {because(predicate.because)}"
         case Result():
             return f"Report {outcomes(predicate)}"
         case Refusal():
@@ -65,12 +65,45 @@ def outcomes(result: Result) -> str:
     return ", ".join(parts) or "nothing to do"
 
 
+def operations(actions: Sequence[ActionRecord]) -> list[str]:
+    """Return each action in three words: `create role t_acme_app`."""
+    return [f"{item.operation} {item.type} {item.name}" for item in actions]
+
+
 def resources(change: Change) -> tuple[str, ...]:
-    """Return what a change does to files that people write: `add tenants/acme.yaml`."""
+    """Return what a change does to files that people write: `add tenants/acme.yaml`, and what it sets in one that it
+    changes, if that is little: `change tenants/acme.yaml (state: active to suspended)`."""
     return tuple(
-        f"{'add' if before is None else 'remove' if after is None else 'change'} {path}"
+        f"add {path}" if before is None else f"remove {path}" if after is None else f"change {path}{_set(change, path)}"
         for path, before, after in change.inputs
     )
+
+
+def _set(change: Change, path: str) -> str:
+    """What differs in the one file of `config/` that is named after an input."""
+    folder, name = path.rsplit("/", 2)[-2:]
+    kind = "person" if folder == "people" else folder.removesuffix("s")
+    end = f"/{kind}/{name.rsplit('.', 1)[0]}.json"
+    found = [pair for where, pair in change.contents.items() if where.startswith("config/") and where.endswith(end)]
+    if len(found) != 1 or None in found[0]:
+        return ""
+    try:
+        before, after = (_leaves(decode((text or "").encode(), floats=True)) for text in found[0])
+    except FormatError:
+        return ""
+    differ = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    told = [f"{key}: {before.get(key, 'nothing')} to {after.get(key, 'nothing')}" for key in differ]
+    text = ", ".join(told)
+    return f" ({text})" if told and len(text) <= _LONGEST else ""
+
+
+def _leaves(value: JSON, prefix: str = "") -> dict[str, str]:
+    """Every scalar of a document by its dotted name."""
+    if isinstance(value, dict):
+        return {key: leaf for name, item in value.items() for key, leaf in _leaves(item, f"{prefix}{name}.").items()}
+    if isinstance(value, list):
+        return {prefix.rstrip("."): encode(value, floats=True).decode()}
+    return {prefix.rstrip("."): value if isinstance(value, str) else encode(value, floats=True).decode()}
 
 
 def _change(digest: str, files: Mapping[str, bytes] | None) -> str:
@@ -82,11 +115,6 @@ def _change(digest: str, files: Mapping[str, bytes] | None) -> str:
     except FormatError:
         return f"change {digest[:12]}"
     return few(told) or f"change {digest[:12]}"
-
-
-def _operations(actions: Sequence[ActionRecord]) -> str:
-    words = sorted({item.operation for item in actions})
-    return f"{' and '.join(words)} " if words else "touch "
 
 
 def few(items: Sequence[str], shown: int = _SHOWN) -> str:

@@ -1,0 +1,89 @@
+"""The ledger reads as a story: who, what, because of what."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.contract.canonical import encode, sha256
+from runtime.contract.change import Change
+from runtime.contract.statement import Outcome, Unmet
+from runtime.ledger import append
+from runtime.ledger.reading import lines
+from runtime.ledger.story import headline, resources
+from runtime.testing.chronicle import Chronicle, writer
+from runtime.testing.court import REPOSITORY, document
+
+TENANT = "tenants/initech.yaml"
+
+
+def change(before: object, after: object) -> Change:
+    texts = tuple(None if value is None else encode(value).decode() for value in (before, after))
+    digests = tuple(None if text is None else sha256(text.encode()) for text in texts)
+    path = "config/tenants/tenant/initech.json"
+    row = (TENANT, "a" * 64 if before else None, "b" * 64 if after else None)
+    return Change(REPOSITORY, "main", (row,), ((path, *digests),), {path: texts})  # type: ignore[dict-item]  # pairs
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, {"state": "active"}, f"add {TENANT}"),
+        ({"state": "active"}, None, f"remove {TENANT}"),
+        ({"state": "active", "x": 1}, {"state": "suspended", "x": 1}, f"change {TENANT} (state: active to suspended)"),
+        ({"a": {"b": 1}}, {"a": {"b": 2, "c": [1]}}, f"change {TENANT} (a.b: 1 to 2, a.c: nothing to [1])"),
+        ({"a": "x" * 90}, {"a": "y" * 90}, f"change {TENANT}"),
+    ],
+)
+def test_a_change_is_told_by_its_files_and_what_it_sets(before: object, after: object, told: str) -> None:
+    assert resources(change(before, after)) == (told,)
+
+
+def test_every_kind_of_entry_has_its_sentence() -> None:
+    chronicle = Chronicle.start()
+    chronicle.apply()
+    commit = chronicle.edit({TENANT: document(blueprint="basic")})
+    unmet = [Unmet(rule="two-people", message="so far nobody"), Unmet(rule="by-path", message="nobody of pm")]
+    refusal = append.refusal(
+        chronicle.tip,
+        writer(),
+        chronicle.later(),
+        base=chronicle.base,
+        head=commit,
+        change=chronicle.change(commit),
+        unmet=unmet,
+    )
+    chronicle.push(refusal)
+    verdict = chronicle.take(commit)
+    found = chronicle.intent(because="drift").statement.predicate
+    drift = append.drift(
+        chronicle.tip,
+        writer(),
+        chronicle.later(),
+        manifest=chronicle.snapshot.manifest.digest,
+        heal=True,
+        actions=[item.action() for item in found.actions],  # type: ignore[union-attr]  # an intent
+    )
+    chronicle.push(drift)
+    intent = chronicle.intent(because="drift")
+    chronicle.push(intent)
+    outcomes = [Outcome(index=0, outcome="failed", message="no route to host")]
+    chronicle.push(append.result(chronicle.tip, writer(), chronicle.later(), intent=intent.digest, outcomes=outcomes))
+    chronicle.push(chronicle.heartbeat())
+    told = [(line.entry.kind, line.what, line.because) for line in lines(chronicle.replay())]
+    short = verdict.statement.digest_of("change.json") or ""
+    assert told == [
+        ("intent", "sets out to create role t_0", "the genesis"),
+        ("result", "reports 1 done", "intent 1"),
+        ("refusal", f"refuses commit {commit[:12]}: add {TENANT}", "so far nobody; nobody of pm"),
+        ("verdict", f"takes commit {commit[:12]}: add {TENANT}", "approved by ines and mara and tomas"),
+        ("intent", "sets out to create role t_0", f"change {short[:12]}"),
+        ("result", "reports 1 done", "intent 5"),
+        ("drift", "finds role t_0 other than declared", "declared `drift: heal`"),
+        ("intent", "sets out to create role t_0", "drift"),
+        ("result", "reports 1 failed: no route to host", "intent 8"),
+        ("heartbeat", f"finds nothing to do at commit {commit[:12]}", "heartbeat"),
+    ]
+    assert headline(verdict.statement, verdict.brings) == f"Take {commit[:12]}: add {TENANT}, approved by 3 people"
+    assert headline(refusal.statement).endswith("; not met: by-path, two-people")
+    assert headline(drift.statement) == "Find drift in role t_0 and heal it"
+    assert chronicle.replay().findings == ()
