@@ -80,7 +80,7 @@ class Clone:
 
 def catch_up(git: Git) -> None:
     """Ask the remote for main's verdicts and others' approvals; no branch of this clone moves."""
-    git.fetch(REMOTE, Clone.read(git).branch, APPROVALS)
+    git.fetch(REMOTE, MAIN, APPROVALS)
 
 
 def heads_of(git: Git, branch: str, remote: str = REMOTE) -> tuple[str, ...]:
