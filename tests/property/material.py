@@ -95,6 +95,7 @@ TINY = Material(
     held="tenants/globex.yaml",
 )
 
+EXTRA = "tenants/blueprints/extra.yaml"
 NAMES = {"mara": "mara-lindqvist", "tomas": "tomas-okafor", "ines": "ines-carvalho"}
 NOTES = ("flags/cost-panel.yaml", "flags/query-cache-policy.yaml", "flags/slow-query-killer.yaml")
 _KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
@@ -103,58 +104,68 @@ _KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
 @cache
 def own_files() -> dict[str, bytes]:
     """This repository's inputs, with the keys of people and agents that `key_of` gives, and one blueprint more."""
-    found = {
-        name: path.read_bytes()
-        for folder in INPUT_FOLDERS
-        for path in sorted((ROOT / folder).rglob("*"))
-        if path.is_file() and is_input(name := path.relative_to(ROOT).as_posix())
-    }
+    found = inputs_of(ROOT)
     for path, data in found.items():
         if path.startswith(("policies/people/", "policies/agents/")):
             name, numbers = path.rsplit("/", 1)[-1].removesuffix(".yaml"), count(1)
             found[path] = _KEY.sub(lambda _: key_of(name, next(numbers)).public_line, data.decode()).encode()  # noqa: B023 -- used at once
-    extra = found["tenants/blueprints/standard.yaml"].replace(b"name: standard", b"name: extra")
-    return {**found, "tenants/blueprints/extra.yaml": extra}
+    return {**found, EXTRA: found["tenants/blueprints/standard.yaml"].replace(b"name: standard", b"name: extra")}
 
 
-def _real(kind: str, number: int) -> Edits:
-    match kind:
-        case "tenant":
-            name = ("velora-retail", "calder-freight")[number % 2]
-            return {f"tenants/{name}.yaml": _tenant(name, "standard", number)}
-        case "new-tenant":
-            name = f"new-pilot-{number % 3}"
-            return {f"tenants/{name}.yaml": _tenant(name, ("standard", "extra")[number % 2], number)}
-        case "blueprint":
-            path = "tenants/blueprints/standard.yaml"
-            return {path: _edited(path, r"connection_limit: \d+", f"connection_limit: {50 + number}")}
-        case "notes":
-            path = NOTES[number % 3]
-            return {path: _edited(path, r"reason: .*", f"reason: Reconsidered for the time number {number}")}
-        case "flag":
-            path = "flags/planner-hints.yaml"
-            return {path: _edited(path, r"reason: .*", f"reason: Pinned plans, attempt {number}")}
-        case "drop-extra":
-            return {"tenants/blueprints/extra.yaml": None}
-        case "use-extra":
-            return {"tenants/calder-freight.yaml": _tenant("calder-freight", "extra", number)}
-        case "days":
-            path = "policies/approvals.yaml"
-            return {path: _edited(path, r"approval_days: \d+", f"approval_days: {10 + number}")}
-        case "people":
-            return {f"policies/people/guest-{number % 2}.yaml": _guest(f"guest-{number % 2}", number + 1)}
-        case "mixed":
-            return {**_real("days", number), **_real("notes", number)}
-        case _:
-            path = "flags/cdc-dedupe-strict.yaml"
-            return {
-                "tenants/prairie-telecom.yaml": None,
-                path: _edited(path, r"  tenants:\n    prairie-telecom: .*\n", ""),
-            }
+def inputs_of(tree: Path) -> dict[str, bytes]:
+    """The input files below a folder."""
+    return {
+        name: path.read_bytes()
+        for folder in INPUT_FOLDERS
+        for path in sorted((tree / folder).rglob("*"))
+        if path.is_file() and is_input(name := path.relative_to(tree).as_posix())
+    }
 
 
-def _edited(path: str, pattern: str, new: str) -> bytes:
-    return re.sub(pattern, new, own_files()[path].decode(), count=1).encode()
+def real(files: Mapping[str, bytes]) -> Material:
+    """Edits of these files, which are a copy of this repository's."""
+
+    def edited(path: str, pattern: str, new: str) -> Edits:
+        return {path: re.sub(pattern, new, files[path].decode(), count=1).encode()}
+
+    def edits(kind: str, number: int) -> Edits:
+        match kind:
+            case "tenant":
+                name = ("velora-retail", "calder-freight")[number % 2]
+                return {f"tenants/{name}.yaml": _tenant(name, "standard", number)}
+            case "new-tenant":
+                name = f"new-pilot-{number % 3}"
+                return {f"tenants/{name}.yaml": _tenant(name, ("standard", "extra")[number % 2], number)}
+            case "blueprint":
+                return edited(
+                    "tenants/blueprints/standard.yaml", r"connection_limit: \d+", f"connection_limit: {50 + number}"
+                )
+            case "notes":
+                return edited(NOTES[number % 3], r"reason: .*", f"reason: Reconsidered for the time number {number}")
+            case "flag":
+                return edited("flags/planner-hints.yaml", r"reason: .*", f"reason: Pinned plans, attempt {number}")
+            case "drop-extra":
+                return {"tenants/blueprints/extra.yaml": None}
+            case "use-extra":
+                return {"tenants/calder-freight.yaml": _tenant("calder-freight", "extra", number)}
+            case "days":
+                return edited("policies/approvals.yaml", r"approval_days: \d+", f"approval_days: {10 + number}")
+            case "people":
+                return {f"policies/people/guest-{number % 2}.yaml": _guest(f"guest-{number % 2}", number + 1)}
+            case "mixed":
+                return {**edits("days", number), **edits("notes", number)}
+            case _:
+                gone: Edits = {"tenants/prairie-telecom.yaml": None}
+                return {**gone, **edited("flags/cdc-dedupe-strict.yaml", r"  tenants:\n    prairie-telecom: .*\n", "")}
+
+    return Material(
+        files=lambda: files,
+        edits=edits,
+        held="tenants/prairie-telecom.yaml",
+        people=NAMES,
+        kit=Kit(driver.compile_commit, Policy.of),
+        removable=False,
+    )
 
 
 def _tenant(name: str, blueprint: str, number: int) -> bytes:
@@ -182,11 +193,4 @@ spec:
 {lines}""".encode()
 
 
-REAL = Material(
-    files=own_files,
-    edits=_real,
-    held="tenants/prairie-telecom.yaml",
-    people=NAMES,
-    kit=Kit(driver.compile_commit, Policy.of),
-    removable=False,
-)
+REAL = real(own_files())
