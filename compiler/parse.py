@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingOf
+from functools import cached_property
 from typing import Any
 
 from yaml import MarkedYAMLError, YAMLError
@@ -81,6 +82,11 @@ class _Builder:
         self.diagnostics = diagnostics
         self.doubtful: set[Span] = set()
 
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the file."""
+        return self.text.split("\n")
+
     def build(self) -> Node | None:  # noqa: PLR0915 -- one loop over all events, written out for speed
         """Return the root; None after a finding that ends the reading of the file."""
         path, get, resolve = self.path, CParser(self.text).get_event, resolve_plain
@@ -92,7 +98,7 @@ class _Builder:
         opened: Any = None
         stack: list[tuple[Any, ...]] = []
         root: Node | None = None
-        odd: list[Any] = []  # where mappings begin that have a key that is none: nothing is known of such a mapping
+        odd: set[int] = set()  # where mappings begin that have a key that is none: nothing is known of such a mapping
         documents = 0
         node: Node
         while True:
@@ -128,7 +134,7 @@ class _Builder:
                 end = event.end_mark
                 span = _new(Span, (path, opened.line + 1, opened.column + 1, end.line + 1, end.column + 1))
                 node = Sequence(tuple(items), span) if items is not None else Mapping(entries or {}, span)
-                if odd and opened in odd:
+                if odd and opened.index in odd:
                     self.doubtful.add(span)
                 entries, items, key, key_span, opened = stack.pop()
             elif kind is AliasEvent:
@@ -152,7 +158,7 @@ class _Builder:
                 root = node
             elif key is None:
                 key, key_span = self.odd_key(node), node.span
-                odd.append(opened)
+                odd.add(opened.index)
             else:
                 if key in entries or key == "<<":
                     self.odd_entry(entries, key, key_span or node.span, node)
@@ -215,7 +221,7 @@ class _Builder:
     def properties(self, event: Any, span: Span | None) -> None:
         """Say that an anchor or a tag is not allowed."""
         start = event.start_mark
-        line = self.text.split("\n")[start.line] if start.line <= self.text.count("\n") else ""
+        line = self.lines[start.line] if start.line < len(self.lines) else ""
         for match in re.finditer(r"[&!]\S*", line[start.column :]):
             column = start.column + match.start() + 1
             at = Span(self.path, start.line + 1, column, start.line + 1, column + len(match.group()))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from compiler.diagnostics.model import Diagnostic, Label, Severity
 
 _MAX_WIDTH = 160
+_MAX_SHOWN = 4096
 _RED, _YELLOW, _BLUE, _CYAN, _BOLD, _RESET = (
     "\x1b[1;31m",
     "\x1b[1;33m",
@@ -19,13 +20,36 @@ _RED, _YELLOW, _BLUE, _CYAN, _BOLD, _RESET = (
 
 def full(diagnostics: Iterable[Diagnostic], sources: Mapping[str, bytes], *, colour: bool = False) -> str:
     """Return all findings, an empty line between them."""
-    return "\n".join(_Drawing(item, sources, colour).text() for item in diagnostics)
+    lines = _Lines(sources)
+    return "\n".join(_Drawing(item, lines, colour).text() for item in diagnostics)
+
+
+class _Lines:
+    """The lines of each file, split once."""
+
+    def __init__(self, sources: Mapping[str, bytes]) -> None:
+        self.sources = sources
+        self.split: dict[str, list[bytes]] = {}
+
+    def line(self, path: str, number: int) -> str | None:
+        """A line, None where there is none to show."""
+        if path not in self.sources:
+            return None
+        if path not in self.split:
+            self.split[path] = self.sources[path].split(b"\n")
+        lines = self.split[path]
+        if not 0 < number <= len(lines):
+            return None
+        if len(lines[number - 1]) > _MAX_SHOWN:
+            return None  # nobody reads it, and there may be a finding at each of its words
+        text = lines[number - 1].decode("utf-8", "replace").removesuffix("\r")
+        return "".join(char if char.isprintable() else "\ufffd" if char != "\t" else " " for char in text)
 
 
 class _Drawing:
-    def __init__(self, item: Diagnostic, sources: Mapping[str, bytes], colour: bool) -> None:  # noqa: FBT001 -- private
+    def __init__(self, item: Diagnostic, lines: _Lines, colour: bool) -> None:  # noqa: FBT001 -- private
         self.item = item
-        self.sources = sources
+        self.lines = lines
         self.colour = colour
         self.tint = _RED if item.severity is Severity.ERROR else _YELLOW
         labels = (item.primary, *item.secondary)
@@ -37,7 +61,7 @@ class _Drawing:
         head = self.paint(f"{item.severity}[{item.code.id}]", self.tint) + self.paint(f": {item.message}", _BOLD)
         lines = [head, *self.snippet(item.primary, "-->", "^", self.tint)]
         for label in item.secondary:
-            lines += [self.gutter("|"), *self.snippet(label, ":::", "-", _BLUE)[:]]
+            lines += [self.gutter("|"), *self.snippet(label, ":::", "-", _BLUE)]
         if item.help:
             lines.append(self.gutter("= ") + self.paint("help", _CYAN) + f": {item.help}")
         return "".join(f"{line.rstrip()}\n" for line in lines)
@@ -66,14 +90,8 @@ class _Drawing:
 
     def source(self, label: Label) -> str | None:
         """The source line of a label, None where there is none to show."""
-        span, data = label.span, self.sources.get(label.span.path)
-        if data is None or span[1:3] == span[3:5]:
-            return None
-        lines = data.split(b"\n")
-        if not 0 < span.line <= len(lines):
-            return None
-        text = lines[span.line - 1].decode("utf-8", "replace").removesuffix("\r")
-        return "".join(char if char.isprintable() else "\ufffd" if char != "\t" else " " for char in text)
+        span = label.span
+        return None if span[1:3] == span[3:5] else self.lines.line(span.path, span.line)
 
     def gutter(self, text: str) -> str:
         return " " * (self.width + 1) + self.paint(text, _BLUE)
