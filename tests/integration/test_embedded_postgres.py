@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 
 from runtime.contract.errors import EnvironmentFailedError
+from runtime.testing import embedded_postgres
 from runtime.testing.embedded_postgres import EmbeddedPostgres, start, temporary
 from tests.services.postgres import VERSIONS, binaries
 
@@ -160,13 +162,20 @@ def test_it_runs_for_an_ordinary_user(number: int) -> None:
         "with temporary(binaries=Path(sys.argv[1])) as server, psycopg.connect(server.dsn()) as connection:\n"
         "    print(connection.info.server_version // 10_000, os.geteuid() != 0)\n"
     )
-    done = subprocess.run(
-        [*become, sys.executable, "-c", script, str(binaries(number))],
-        cwd=REPOSITORY,
-        env={"PATH": os.environ["PATH"], "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        programs = embedded_postgres._reachable(  # noqa: SLF001 -- an ordinary user has them where it can run them
+            binaries(number),
+            Path(place) / "data",
+            embedded_postgres._Account.needed(),  # noqa: SLF001 -- as above
+        )
+        done = subprocess.run(
+            [*become, sys.executable, "-c", script, str(programs)],
+            cwd=REPOSITORY,
+            env={"PATH": os.environ["PATH"], "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     assert (done.stdout.strip(), done.stderr) == (f"{number} True", "")
