@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.targets.interface import TerminalError
@@ -190,6 +190,15 @@ def test_a_server_that_trusts_everybody_is_refused_as_a_target() -> None:
             assert "scram-sha-256" in str(raised.value.help)
             with psycopg.connect(trusting.dsn()) as admin:
                 assert admin.execute("SELECT count(*) FROM pg_roles WHERE rolname LIKE 't\\_%'").fetchone() == (0,)
+
+
+def test_a_unix_socket_where_no_password_counts_is_refused() -> None:
+    with temporary(settings={"unix_socket_directories": "."}) as server:
+        socket = str((server.folder / "data").resolve())
+        secret = Secrets({"env:DSN": make_conninfo(server.dsn(), host=socket)})
+        with pytest.raises(TerminalError, match="Unix socket") as raised, target(secret):
+            raise AssertionError
+        assert "host and a port" in str(raised.value.help)
 
 
 @pytest.mark.parametrize("line", ["host all {0} 127.0.0.1/32 trust", "host all {0} 127.0.0.1/32 password"])
