@@ -1,0 +1,180 @@
+"""Histories that are unusual, and what `replay` makes of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.contract.genesis import Genesis
+from runtime.contract.statement import GenesisApproval, Statement, subject
+from runtime.git.interface import Author
+from runtime.ledger.genesis import Pending
+from runtime.ledger.history import NoGenesisError
+from runtime.signing.envelopes import sign
+from runtime.signing.sshsig import sign_commit
+from runtime.testing.chronicle import AGENT, Chronicle, writer
+from runtime.testing.court import REPOSITORY, START, agent, document, key_of, public
+
+INITECH = {"tenants/initech.yaml": document(blueprint="basic")}
+AGENT_FILE = f"policies/agents/{AGENT}.yaml"
+
+
+@pytest.fixture
+def chronicle() -> Chronicle:
+    started = Chronicle.start()
+    started.apply()
+    return started
+
+
+def found(chronicle: Chronicle) -> list[str]:
+    return [item.rule for item in chronicle.replay().findings]
+
+
+def foreign(chronicle: Chronicle) -> list[str]:
+    return [item.path for item in chronicle.replay().foreign]
+
+
+def test_entries_in_the_wrong_order_are_a_finding_and_count(chronicle: Chronicle) -> None:
+    first = chronicle.heartbeat()
+    chronicle.tip = first.tip
+    second = chronicle.heartbeat()
+    chronicle.push(second)
+    chronicle.push(first)
+    history = chronicle.replay()
+    assert [item.rule for item in history.findings] == ["chain"]
+    assert "came to main before" in history.findings[0].message
+    assert history.findings[0].path == second.path
+    assert history.tip == second.tip
+
+
+def test_a_missing_entry_is_named_once_and_nothing_after_it_counts(chronicle: Chronicle) -> None:
+    before = chronicle.tip
+    chronicle.tip = chronicle.heartbeat().tip
+    later = chronicle.heartbeat()
+    chronicle.push(later)
+    chronicle.push(chronicle.heartbeat())
+    history = chronicle.replay()
+    assert [(item.rule, item.path) for item in history.findings] == [("chain", later.path)]
+    assert history.tip == before
+
+
+def test_a_removed_file_that_is_brought_back_is_one_finding(chronicle: Chronicle) -> None:
+    path = chronicle.replay().entries[0].path
+    data = chronicle.git.blob(chronicle.git.files(chronicle.head, "evidence")[path].oid)
+    chronicle.git.commit_files({}, remove=[path])
+    chronicle.git.commit_files({path: data})
+    assert found(chronicle) == ["unchanged"]
+    assert foreign(chronicle) == []
+
+
+def test_a_replayed_entry_is_a_copy_that_counts_for_nothing(chronicle: Chronicle) -> None:
+    entry = chronicle.replay().entries[1]
+    path = entry.path.replace("000000002", "000000003")
+    chronicle.git.commit_files({path: entry.envelope.data})
+    history = chronicle.replay()
+    assert [(item.path, item.reason) for item in history.foreign] == [(path, "it is a copy of entry 2")]
+    assert len(history.entries) == 2
+    chronicle.push(chronicle.heartbeat())
+    assert len(chronicle.replay().entries) == 3
+
+
+def test_an_agent_takes_its_new_key_with_that_key_and_the_old_one_is_dead(chronicle: Chronicle) -> None:
+    new = key_of(AGENT, 2)
+    renewed = agent().model_copy(update={"keys": (public(new),)})
+    commit = chronicle.edit({AGENT_FILE: renewed.data()})
+    verdict = chronicle.verdict(commit, by=writer(new))
+    chronicle.push(verdict, sign=sign_commit(new))
+    chronicle.moved(commit, verdict)
+    history = chronicle.replay()
+    assert (history.findings, history.foreign, history.commit) == ((), (), commit)
+    chronicle.push(chronicle.heartbeat(by=writer(new)), sign=sign_commit(new))
+    alive = chronicle.tip
+    chronicle.push(chronicle.heartbeat())
+    history = chronicle.replay()
+    assert history.tip == alive
+    assert [item.reason[:24] for item in history.foreign] == ["no agent's key in force "]
+
+
+def test_a_stranger_who_gives_himself_a_key_stops_nobody(chronicle: Chronicle) -> None:
+    mallory = key_of("mallory")
+    mine = agent().model_copy(update={"keys": (*agent().keys, public(mallory))})
+    commit = chronicle.edit({AGENT_FILE: mine.data()})
+    honest = chronicle.tip
+    verdict = chronicle.verdict(commit, [], by=writer(mallory))
+    chronicle.push(verdict, sign=sign_commit(mallory))
+    history = chronicle.replay()
+    assert (history.tip, history.findings) == (honest, ())
+    assert verdict.path in foreign(chronicle)
+    chronicle.tip = honest
+    chronicle.push(chronicle.heartbeat())
+    assert chronicle.replay().findings == ()
+    assert len(chronicle.replay().entries) == 3
+
+
+def test_a_verdict_that_nothing_justifies_takes_nothing_and_the_chain_goes_on(chronicle: Chronicle) -> None:
+    commit = chronicle.edit(INITECH)
+    chronicle.push(chronicle.verdict(commit, []))
+    history = chronicle.replay()
+    assert history.commit != commit
+    assert {item.rule for item in history.findings} == {"two-people", "by-path"}
+    assert all(item.code == "MC0740" for item in history.findings)
+    chronicle.take(commit)
+    assert chronicle.replay().commit == commit
+
+
+def test_files_that_are_no_envelopes_are_foreign(chronicle: Chronicle) -> None:
+    stray = [
+        "evidence/ledger/2026/11/000000003-result-00000000.sigstore.json",
+        "evidence/approvals/notes.txt",
+        "evidence/genesis/other.json",
+    ]
+    chronicle.git.commit_files({**dict.fromkeys(stray, b"{}"), "evidence/README.md": b"how to read it\n"})
+    assert sorted(foreign(chronicle)) == sorted(stray)
+    assert found(chronicle) == []
+    chronicle.git.commit_files({stray[0]: b"[]"})
+    assert found(chronicle) == []
+    chronicle.git.commit_files({}, remove=stray)
+    assert foreign(chronicle) == []
+
+
+def test_a_history_read_before_main_was_moved_back_is_read_anew(chronicle: Chronicle) -> None:
+    base = chronicle.git.branch("base")
+    chronicle.push(chronicle.heartbeat())
+    ahead = chronicle.replay()
+    chronicle.git.refs["refs/heads/main"] = base
+    chronicle.edit({"README.md": b"another line\n"})
+    moved = chronicle.replay(after=ahead)
+    assert len(ahead.entries) == 3
+    assert len(moved.entries) == 2
+
+
+def test_a_second_genesis_is_followed_only_by_whoever_was_told(chronicle: Chronicle) -> None:
+    first = chronicle.root
+    made = Genesis(REPOSITORY, "main", chronicle.head, chronicle.snapshot, previous=first)
+    statement = Statement(subject=subject(genesis=made.digest), predicate=GenesisApproval(signed_at=START))
+    pending = Pending(made, tuple(sign(statement, key_of(name)) for name in ("ines", "tomas")))
+    chronicle.git.commit_files(pending.files, message="Start anew")
+    assert chronicle.replay(trust_root=None).genesis.digest == first
+    assert chronicle.replay().genesis.digest == first
+    anew = chronicle.replay(trust_root=made.digest)
+    assert anew.genesis == made
+    assert (anew.entries, anew.findings) == ((), ())
+    assert anew.trust_root.proven
+    with pytest.raises(NoGenesisError, match="no genesis here"):
+        chronicle.replay(trust_root="ba" * 32)
+
+
+def test_a_squashed_ledger_says_that_its_commits_are_not_the_agents(chronicle: Chronicle) -> None:
+    chronicle.git.branch("side")
+    written = chronicle.heartbeat()
+    chronicle.git.commit_files(written.files, branch="side", author=Author(AGENT, "agent@example.org"))
+    chronicle.git.squash("side")
+    chronicle.tip = written.tip
+    assert found(chronicle) == ["commit-signed"]
+    assert chronicle.replay().tip == written.tip
+
+
+def test_an_entry_of_another_kind_is_no_entry(chronicle: Chronicle) -> None:
+    approval = chronicle.approval("ab" * 32, "mara")
+    path = "evidence/ledger/2026/11/000000003-approval-00000000.sigstore.json"
+    chronicle.git.commit_files({path: approval.envelope.data})
+    assert [item.reason for item in chronicle.replay().foreign] == ["Approval is no entry of the ledger"]
