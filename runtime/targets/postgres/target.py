@@ -168,13 +168,15 @@ class PostgresTarget:
             facts["after"] = measured.facts()
         facts["can_login"] = role.login
         if not role.login:
+            # again: a login that was half-way when it was forbidden has shown up by now
+            facts["sessions_ended"] += proofs.end_sessions(session.connection, name)
             facts["sessions"] = self._none_left(session.connection, name)
         if password is not None:
             roles.proved(session, name, role, intent)
         return {"login": facts}
 
     def _none_left(self, connection: Connection, name: str) -> int:
-        """Look again after the proof: a login that was half-way when it was forbidden has shown up by now."""
+        """Look once more: no session, and nobody has allowed the login meanwhile."""
         left = proofs.sessions(connection, name)
         row = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [name]).fetchone()
         if left or row != (False,):
