@@ -17,11 +17,30 @@ from compiler.diagnostics.full import full
 from compiler.diagnostics.model import Diagnostics
 from compiler.source import SourceTree, from_commit, from_worktree
 from runtime.contract.errors import UsageError
+from runtime.contract.manifest import INPUT_FOLDERS
+
+HERE = Path()
+
+
+def root_of(repo: Path) -> Path:
+    """Return the folder that was named; if none was, the nearest one upwards that has any of the five folders."""
+    if repo != HERE:
+        return repo
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder / name).is_dir() for name in INPUT_FOLDERS):
+            return repo if folder == here else folder
+        if (folder / ".git").exists():
+            break  # the repository ends here
+    return repo
+
 
 Repo: TypeAlias = Annotated[
-    Path, typer.Option("--repo", metavar="DIR", help="The repository, or any folder with the five folders.")
+    Path,
+    typer.Option(
+        "--repo", metavar="DIR", callback=root_of, help="The repository, or any folder with the five folders."
+    ),
 ]
-HERE = Path()
 
 
 class Format(StrEnum):

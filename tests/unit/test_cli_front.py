@@ -66,6 +66,15 @@ def test_a_mistake_ends_with_1_and_shows_its_line(conductor: Conductor, tree: Pa
     assert ran.out.endswith(" files: 1 error, no warnings\n")
 
 
+def test_the_repository_is_found_from_any_folder_within_it(
+    conductor: Conductor, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree / "tenants" / "blueprints")
+    (tree / "tenants" / "notes.txt").write_text("x")
+    ran = conductor("check", "--today", "2026-11-24", "--format", "concise")
+    assert ran.out == "tenants/notes.txt:1:1: error[MC0001]: `tenants/notes.txt` is not an input\n"
+
+
 def test_expired_flags_are_warnings_and_end_with_0(conductor: Conductor, tree: Path) -> None:
     ran = conductor("check", "--repo", str(tree), "--today", "2031-01-01", "--format", "concise")
     assert ran.code == 0
