@@ -155,7 +155,8 @@ def load_private(path: Path) -> PrivateKey:
     except TypeError:
         raise EnvironmentFailedError(
             f"the key file {path} is encrypted",
-            help="give a copy without passphrase: cp FILE COPY && ssh-keygen -p -N '' -f COPY",
+            help="make one for this alone, where only you can read it: ssh-keygen -t ed25519 -N '' -f FILE; "
+            "or take the passphrase off a copy: ssh-keygen -p -N '' -f COPY",
         ) from None
     except (ValueError, UnsupportedAlgorithm, NotImplementedError):
         # the library's text is left out: it may quote what it read
