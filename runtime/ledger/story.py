@@ -44,6 +44,8 @@ def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> 
         case Refusal():
             rules = ", ".join(sorted({item.rule for item in predicate.unmet}))
             return f"Refuse {predicate.head[:12]}: {_change(predicate.change, files)}; not met: {rules}"
+        case Drift(actions=()):
+            return "Find nothing left of what was reported"
         case Drift():
             names = few([f"{item.type} {item.name}" for item in predicate.actions])
             verb = "heal" if predicate.response == "heal" else "report"
