@@ -96,7 +96,7 @@ def test_the_picture_is_drawn_from_the_run(demo: tuple[Path, str]) -> None:
     folder, _ = demo
     picture = (folder.parent / "demo.svg").read_text()
     assert picture.startswith("<svg")
-    for words in ("plan", "approve", "verify", "failed"):
+    for words in ("plan", "approve", "verify", "failed", "flipped"):
         assert words in picture
 
 

@@ -7,6 +7,7 @@ commands it shows, so that it cannot show what the commands no longer print.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -14,35 +15,44 @@ from rich.text import Text
 
 from runtime.contract.errors import ConductorError
 
-EXCERPT: tuple[tuple[str, int, int], ...] = (
-    # what the typed command begins with, which time it is typed, lines of its output
-    ("$ conductor plan", 1, 16),
-    ("$ conductor approve", 1, 3),
-    ("$ conductor approve", 2, 3),
-    ("$ conductor agent once", 2, 6),
-    ("$ conductor verify", 1, 5),
-    ("$ conductor verify", 2, 6),
-)
-WIDTH = 108
+EXCERPT: tuple[tuple[str, int, tuple[str, ...]], ...] = (
+    # what is typed, which time it is typed, what the shown lines of its output begin with
+    ("conductor plan", 1, ("Resources", "  + Tenant", "Objects", "  + pg-eu-central  role", "  + pg-eu-central  schema",
+                           "Approvals", "  · two-people", "  · tenants")),
+    ("conductor approve", 1, ("tomas-okafor approved", "Still missing", "  tenants")),
+    ("conductor approve", 2, ("mara-lindqvist approved", "Approvals are complete")),
+    ("conductor agent once", 2, ("3 Take", "4 Set out", "5 Report", "the tenant's application")),
+    ("conductor verify", 1, ("integrity", "completeness", "freshness", "verified up to")),
+    ("conductor verify", 2, ("integrity", "first thing that fails", "  MC0723", "    file")),
+)  # fmt: skip
+WIDTH = 104
+_FONT_FACES = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def draw(transcript: Sequence[Text]) -> str:
-    """Return the SVG; raises ConductorError if the demo no longer types one of the commands."""
+    """Return the SVG; raises ConductorError if the demo types or prints one of these no more."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    for command, time, count in EXCERPT:
-        for line in _block(transcript, command, time, count):
+    for command, time, beginnings in EXCERPT:
+        for line in _block(transcript, command, time, beginnings):
             console.print(line, overflow="ellipsis", no_wrap=True, crop=True)
         console.print()
-    return console.export_svg(title="conductor", clear=False)
+    # the reader's own monospaced font: a picture that is looked at fetches nothing
+    return _FONT_FACES.sub("", console.export_svg(title="conductor", clear=False)).replace("Fira Code", "monospace")
 
 
-def _block(transcript: Sequence[Text], command: str, time: int, count: int) -> Iterable[Text]:
-    starts = [i for i, line in enumerate(transcript) if line.plain.startswith(command)]
+def _block(transcript: Sequence[Text], command: str, time: int, beginnings: Sequence[str]) -> Iterable[Text]:
+    starts = [i for i, line in enumerate(transcript) if f"$ {command}" in line.plain]
     if len(starts) < time:
-        raise ConductorError(f"the demo types `{command.removeprefix('$ ')}` less than {time} times")
+        raise ConductorError(f"the demo types `{command}` less than {time} times")
     start = starts[time - 1]
     end = next((i for i in range(start + 1, len(transcript)) if not transcript[i].plain.startswith("  ")), None)
-    output = [line for line in transcript[start + 1 : end] if line.plain.strip()]
+    output = transcript[start + 1 : end]
+    before = transcript[start - 1]
+    if before.plain.endswith("flipped:"):
+        yield Text(f"# {before.plain.removesuffix(':')}", style="dim")
     yield transcript[start]
-    # the last lines say how it ended
-    yield from output if len(output) <= count else [*output[: count - 2], Text("  …", style="dim"), output[-1]]
+    for beginning in beginnings:
+        found = next((line for line in output if line.plain.startswith(f"  {beginning}")), None)
+        if found is None:
+            raise ConductorError(f"`{command}` prints no line that begins with `{beginning}`")
+        yield found

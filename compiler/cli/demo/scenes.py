@@ -43,7 +43,7 @@ def prepare(world: World, stage: Stage, source: Path, keys: dict[str, str]) -> N
     stage.git("init", "-q", "--bare", "-b", "main", str(world.remote), cwd=world.folder, shown=False)
     stage.git("remote", "add", "origin", str(world.remote), cwd=world.repo, shown=False)
     _commit(world, stage, "Describe the installation")
-    stage.conductor("check", "--repo", str(world.repo), "--today", world.today.isoformat())
+    stage.conductor("check", "--today", world.today.isoformat(), cwd=world.repo)
 
 
 def genesis(world: World, stage: Stage) -> None:
@@ -54,9 +54,10 @@ def genesis(world: World, stage: Stage) -> None:
         "is told on paper, by phone, in person, and never by this repository.",
     )
     for person in (MARA, INES):
-        stage.conductor("genesis", "--repo", str(world.repo), "--person", person, "--key", world.key(person))
+        stage.conductor("genesis", "--person", person, "--key", _key(person), cwd=world.repo)
     (found,) = (world.repo / "evidence" / "genesis").glob("*.json")
     (world.folder / "trust-root").write_text(f"sha256:{found.stem}\n")
+    stage.spelled[f"sha256:{found.stem}"] = "$(cat ../trust-root)"
     stage.git("push", "-q", "-u", "origin", "main", cwd=world.repo)
     stage.say("The agent makes what genesis says: roles, schemas and grants in two PostgreSQL servers, and a release.")
     _agent(world, stage)
@@ -77,7 +78,7 @@ def new_tenant(world: World, stage: Stage) -> None:
     for line in path.read_text().splitlines():
         stage.show(line)
     _commit(world, stage, f"Add tenant {NEW_TENANT}")
-    stage.conductor("plan", "--repo", str(world.repo), "--today", world.today.isoformat())
+    stage.conductor("plan", "--today", world.today.isoformat(), cwd=world.repo)
     stage.say("Two people approve exactly that, whoever merges it:")
     _approve(world, stage, TOMAS, "new-tenant")
     _approve(world, stage, MARA, "new-tenant")
@@ -93,7 +94,7 @@ def suspension(world: World, stage: Stage) -> None:
     _edit(world, NEW_TENANT, "blueprint: standard", "blueprint: standard\n  state: suspended")
     _commit(world, stage, f"Suspend {NEW_TENANT}: the contract ended")
     _approve(world, stage, TOMAS, "suspend")
-    stage.conductor("plan", "--repo", str(world.repo), "--require-approved", expect=1)
+    stage.conductor("plan", "--require-approved", cwd=world.repo, expect=1)
     _merge(world, stage, "suspend")
     stage.say("The agent refuses, and records that it did:")
     _agent(world, stage)
@@ -174,8 +175,8 @@ def audit(world: World, stage: Stage) -> None:
     stage.scene("The auditor", "A clone, and the trust root from genesis. No server, no key, no network:")
     stage.git("clone", "-q", str(world.remote), str(world.folder / "auditor"), cwd=world.folder)
     root = (world.folder / "trust-root").read_text().strip()
-    stage.conductor("evidence", "log", "--repo", str(world.folder / "auditor"))
-    stage.conductor("verify", "--repo", str(world.folder / "auditor"), "--trust-root", root)
+    stage.conductor("evidence", "log", cwd=world.folder / "auditor")
+    stage.conductor("verify", "--trust-root", root, cwd=world.folder / "auditor")
 
 
 def tampering(world: World, stage: Stage) -> None:
@@ -187,25 +188,31 @@ def tampering(world: World, stage: Stage) -> None:
     stage.scene("One byte", f"In the work tree, one byte of {name} is flipped:")
     good = victim.read_bytes()
     victim.write_bytes(good[:100] + bytes([good[100] ^ 1]) + good[101:])
-    said = stage.conductor("verify", "--repo", str(world.repo), "--trust-root", root, expect=1)
+    said = stage.conductor("verify", "--trust-root", root, cwd=world.repo, expect=1)
     if victim.name not in said:
         raise DemoError(f"verification failed, but did not name {name}")
     victim.write_bytes(good)
     stage.say("And put back:")
-    stage.conductor("verify", "--repo", str(world.repo), "--trust-root", root)
+    stage.conductor("verify", "--trust-root", root, cwd=world.repo)
 
 
 PLAY: tuple[Scene, ...] = (genesis, new_tenant, suspension, unrelated, related, drift, audit, tampering)
 
 
 def _agent(world: World, stage: Stage, *, quiet: bool = False) -> None:
-    stage.conductor("agent", "once", "--repo", str(world.repo), "--key", world.key("agent"), quiet=quiet)
+    stage.conductor("agent", "once", "--key", _key("agent"), cwd=world.repo, quiet=quiet)
     stage.git("pull", "-q", "--ff-only", "origin", "main", cwd=world.repo, shown=False)
 
 
 def _approve(world: World, stage: Stage, person: str, head: str, *, quiet: bool = False, whole: bool = False) -> None:
-    words = ["--repo", str(world.repo), "--person", person, "--key", world.key(person), "--head", head]
-    stage.conductor("approve", *words, "--yes", "--push", quiet=quiet, after="" if whole else f"{person} approved")
+    words = ["--person", person, "--key", _key(person), "--head", head]
+    after = "" if whole else f"{person} approved"
+    stage.conductor("approve", *words, "--yes", "--push", cwd=world.repo, quiet=quiet, after=after)
+
+
+def _key(name: str) -> str:
+    """A private key, as it is typed in `repo/`."""
+    return f"../keys/{name}"
 
 
 def _branch(world: World, stage: Stage, name: str) -> None:

@@ -11,4 +11,4 @@ def serve(world: World, stage: Stage) -> None:
     stage.scene("Serving", "The agent goes on: merge something, approve it, and watch. Ctrl-C ends it.")
     for region, server in world.servers.items():
         stage.show(f"PostgreSQL of {region}: 127.0.0.1:{server.port}, superuser's password in {server.password_file}")
-    stage.conductor("agent", "run", "--repo", str(world.repo), "--key", world.key("agent"), live=True)
+    stage.conductor("agent", "run", "--key", "../keys/agent", cwd=world.repo, live=True)

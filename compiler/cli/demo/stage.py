@@ -1,5 +1,7 @@
 """Where the demo plays: says a sentence, types a command, shows what it prints, and keeps it all as a transcript.
 
+A typed line begins with the folder it is typed in, below `folder`: `repo$ conductor plan`.
+
 Rules kept: every command is the real one, run through the same entry point as a user's; a scene that ends otherwise
 than the story says stops the demo with the output in hand.
 """
@@ -37,6 +39,8 @@ class Stage:
     run: Run
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
     transcript: list[Text] = field(default_factory=list)
+    spelled: dict[str, str] = field(default_factory=dict)
+    """Words that are typed in another way: a digest as the file it is read from."""
     _number: int = 0
 
     def scene(self, title: str, *sentences: str) -> None:
@@ -56,19 +60,19 @@ class Stage:
         self._print(Text(f"  {line}", style=style))
 
     def conductor(
-        self, *arguments: str, expect: int = 0, quiet: bool = False, after: str = "", live: bool = False
+        self, *arguments: str, cwd: Path, expect: int = 0, quiet: bool = False, after: str = "", live: bool = False
     ) -> str:
         """Type a `conductor` command; returns what it printed. Raises DemoError if it ends with another code.
 
         `quiet`: its output is not shown; `after`: only from the line that begins so; `live`: it is not caught either,
         for a command that goes on.
         """
-        self._typed(["conductor", *arguments])
-        if live:
-            self.run(list(arguments))
-            return ""
+        self._typed(["conductor", *arguments], cwd)
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        with contextlib.chdir(cwd), contextlib.ExitStack() as caught:
+            if not live:
+                caught.enter_context(contextlib.redirect_stdout(printed))
+                caught.enter_context(contextlib.redirect_stderr(printed))
             code = self.run(list(arguments))
         if code != expect:
             self._printed(printed.getvalue(), "")
@@ -83,7 +87,7 @@ class Stage:
     def git(self, *arguments: str, cwd: Path, shown: bool = True) -> str:
         """Type a git command in `cwd`; returns what it printed."""
         if shown:
-            self._typed(["git", *arguments])
+            self._typed(["git", *arguments], cwd)
         done = subprocess.run(  # noqa: S603 -- an argument list of our own
             [*_GIT, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=60
         )
@@ -95,9 +99,10 @@ class Stage:
         self.transcript.append(line)
         self.console.print(line)
 
-    def _typed(self, words: list[str]) -> None:
-        line = shlex.join(words).replace(str(self.folder), "$DEMO")
-        self._print(Text(f"$ {line}", style="bold cyan"))
+    def _typed(self, words: list[str], cwd: Path) -> None:
+        line = " ".join(self.spelled.get(word, shlex.quote(word)) for word in words)
+        where = "" if cwd == self.folder else str(cwd.relative_to(self.folder))
+        self._print(Text(f"{where}$ {line}", style="bold cyan"))
 
     def _printed(self, text: str, after: str) -> None:
         lines = text.rstrip("\n").splitlines()
