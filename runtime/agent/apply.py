@@ -31,8 +31,10 @@ def perform(
     held: Callable[[], bool],
     stopping: Callable[[], bool],
     at: Callable[[str], None],
+    note: Callable[[int, Mapping[str, JSON]], None],
 ) -> tuple[Outcome, ...]:
-    """Do what can be done; raises LockLostError as soon as another agent may be acting."""
+    """Do what can be done; raises LockLostError as soon as another agent may be acting. `note` is told what was
+    measured, action by action."""
     outcomes: list[Outcome] = []
     stopped: str | None = None
     for _, stage in Diff(tuple(todo)).stages():
@@ -51,6 +53,7 @@ def perform(
             step = f"action {index} {action.operation} {action.id}"
             at(f"before {step}")
             outcomes.append(_one(index, action, targets[action.id.target], intent))
+            note(index, outcomes[-1].facts)
             at(f"after {step}")
         failed = [item for item in outcomes if item.outcome == "failed"]
         if failed and stopped is None:
@@ -58,10 +61,18 @@ def perform(
     return tuple(outcomes)
 
 
-def found(todo: Sequence[Action], observed: Mapping[ObjectId, Attributes]) -> tuple[Outcome, ...]:
-    """Tell what became of the actions of an intent whose agent never said: done is what is as it was meant to be."""
+def found(
+    todo: Sequence[Action], observed: Mapping[ObjectId, Attributes], noted: Mapping[int, Mapping[str, JSON]]
+) -> tuple[Outcome, ...]:
+    """Tell what became of the actions of an intent whose agent never said: done is what is as it was meant to be;
+    `noted` is what that agent had measured."""
     return tuple(
-        Outcome(index=index, outcome="done", message="found done by looking again", facts={"observed": True})
+        Outcome(
+            index=index,
+            outcome="done",
+            message="found done by looking again",
+            facts={**noted.get(index, {}), "observed": True},
+        )
         if observed.get(action.id) == action.after
         else Outcome(index=index, outcome="not-tried", message="the agent stopped, and it was not found done")
         for index, action in enumerate(todo)

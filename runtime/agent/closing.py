@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from runtime.agent.apply import found
 from runtime.agent.attest import Book, kept
+from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
 from runtime.agent.state import State
 from runtime.agent.world import World
@@ -37,5 +38,5 @@ def _looking_again(world: World, state: State, opened_by: Entry) -> Written:
     with opened(world, goal) as targets:
         targets.needs(action.id for action in actions)
         observed = targets.observe(goal.desired.objects)
-    outcomes = found(actions, observed)
+    outcomes = found(actions, observed, Journal(world.git, opened_by.digest).read())
     return append.result(state.history.tip, world.writer, world.clock(), intent=opened_by.digest, outcomes=outcomes)

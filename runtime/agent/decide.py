@@ -5,7 +5,8 @@ plan its forecast. Rules kept:
 - candidates are the commits that descend from P on the first-parent line of main's head, oldest first;
 - nothing is compiled that need not be: a candidate whose inputs are P's has nothing to take, one that main has taken
   back cannot be taken, and both are seen in the raw blobs; a tree is compiled once (`compile_once`);
-- a candidate that does not compile has no manifest and is pending, whatever is approved;
+- a candidate that does not compile has no manifest and is pending, whatever is approved; so is one that pins another
+  release: what this one renders of it is not its manifest, so it is neither taken nor refused;
 - what cannot be taken is pending, with its reason; the first pending change that a person could act on is the refusal.
 """
 
@@ -42,6 +43,7 @@ class Reason(StrEnum):
 
     TAKEN_BACK = "taken-back"
     UNSOUND = "unsound"
+    OTHER_RELEASE = "other-release"
     NOT_ALLOWED = "not-allowed"
 
 
@@ -134,7 +136,13 @@ def decide(
         seen.add(changed)
         change = between(verified.snapshot, snapshot, repository=verified.repository, branch=verified.branch)
         signed = approvals(change.digest)
-        judgement = judge(Case(verified, change, signed, at, main, release, transition(change)), rules)
+        case = Case(verified, change, signed, at, main, release, transition(change))
+        pinned = _pinned(case)
+        if pinned != release:
+            why = f"policies/compiler.yaml pins release {pinned} there, and this is release {release}"
+            pending.append(Pending(commit, Reason.OTHER_RELEASE, errors=(why,)))
+            continue
+        judgement = judge(case, rules)
         if judgement.allowed:
             used = tuple(one for one in signed if one.sha256 in judgement.counted)
             since = landed(verified, used)
@@ -172,6 +180,11 @@ def _tree_key(files: Mapping[str, tuple[str, str]]) -> bytes:
     for path, (mode, oid) in sorted(files.items()):
         digest.update(f"{mode} {oid} {path}\0".encode(errors="surrogateescape"))
     return digest.digest()
+
+
+def _pinned(case: Case) -> str:
+    """The release that a candidate pins; the installed one where nobody can say (the rules then refuse it)."""
+    return case.release if case.after is None else case.after.compiler.release
 
 
 def _undecided(pending: tuple[Pending, ...]) -> Decision:

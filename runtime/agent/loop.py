@@ -15,6 +15,7 @@ from runtime.agent.apply import LockLostError, perform
 from runtime.agent.attest import BeatenError, Book
 from runtime.agent.closing import close
 from runtime.agent.decide import Refuse, Take
+from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
 from runtime.agent.state import State, read
 from runtime.agent.steps import Draft, compare
@@ -119,6 +120,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
         entries = list(draft.entries)
         main = book.append(state.main, entries, still=lambda head: state.same(world, decision, at, head))
         if intent is not None:
+            journal = Journal(world.git, intent.digest)
             outcomes = perform(
                 todo.actions,
                 targets.targets,
@@ -126,6 +128,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
                 held=control.held,
                 stopping=world.stopping,
                 at=world.at,
+                note=lambda index, facts: journal.note(index, facts, world.clock()),
             )
             result = append.result(intent.tip, world.writer, world.clock(), intent=intent.digest, outcomes=outcomes)
             book.append(main, [result])

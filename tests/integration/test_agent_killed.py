@@ -13,7 +13,7 @@ import pytest
 
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
-from tests.services.assertions import assert_done_once, assert_sound, done_in_log
+from tests.services.assertions import assert_done_once, assert_sound, done_in_log, logins_proved
 from tests.services.installation import Installation
 
 pytest_plugins = ("tests.services.fixtures_agents",)
@@ -47,6 +47,8 @@ def test_killed_at_any_step_the_next_agent_finishes_and_tells_it_once(
         after = agents.again(where)
         assert (after.answer["error"], after.answer["failed"]) == (None, False), step
         assert_done_once(where, postgres, since, logged)
+        if what == "suspend":
+            assert logins_proved(where, since) == [("00000", "28000")], f"the proof outlives its agent: {step}"
     assert_sound(where, agents)
 
 

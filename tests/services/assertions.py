@@ -38,6 +38,24 @@ def done_in_ledger(where: Installation, since: int = 0) -> Done:
     return done
 
 
+def logins_proved(where: Installation, since: int) -> list[tuple[str | None, str]]:
+    """SQLSTATEs of the credential before and after each action on an application role, done after an entry."""
+    found: list[tuple[str | None, str]] = []
+    intent: Intent | None = None
+    for entry in where.history().entries:
+        match entry.predicate:
+            case Intent() as intent:
+                pass
+            case Result() as result if intent is not None and entry.sequence > since:
+                for action, outcome in zip(intent.actions, result.outcomes, strict=True):
+                    if action.name.endswith("_app") and action.type == "role" and outcome.outcome == "done":
+                        login = outcome.facts["login"]
+                        found.append((login.get("before", {}).get("credential"), login["after"]["credential"]))
+            case _:
+                pass
+    return found
+
+
 def done_in_log(postgres: EmbeddedPostgres) -> Done:
     """How often the server carried out each object's action, by its own log."""
     log = postgres.log.read_text()

@@ -400,6 +400,19 @@ def test_a_result_that_was_signed_and_not_pushed_is_pushed_by_the_next_agent_wit
     assert [item.facts for item in result.outcomes] == [{"performed": "create"}] * 2
 
 
+def test_what_was_measured_is_told_though_the_agent_died_before_its_result(fleet: Fleet) -> None:
+    approved(fleet, initech={})
+    with pytest.raises(KeyboardInterrupt):
+        once(replace(fleet.world(), at=dies_at("after action 0")))
+    once(fleet.world())
+    first = fleet.entries("result")[1].predicate
+    assert isinstance(first, Result)
+    assert [(item.outcome, item.facts) for item in first.outcomes] == [
+        ("done", {"performed": "create", "observed": True}),
+        ("not-tried", {}),
+    ]
+
+
 def test_an_agent_with_another_clone_closes_the_intent_by_looking_again(fleet: Fleet) -> None:
     approved(fleet, initech={})
     with pytest.raises(KeyboardInterrupt):
