@@ -69,6 +69,8 @@ class Signed:
         statement = envelope.statement
         if not isinstance(statement.predicate, Approval):
             raise FormatError("the statement is no approval")
+        if [item.name for item in statement.subject] != ["change"]:
+            raise FormatError("an approval is about one change and nothing else")
         return cls(envelope, statement, statement.predicate)
 
     @classmethod

@@ -9,6 +9,7 @@ import pytest
 from runtime.agent.decide import Nothing, Reason, Refuse, StoppedError, Take, compile_once, decide
 from runtime.contract.compiling import Compiled
 from runtime.governance.case import Missing
+from runtime.governance.config import CompilerPin
 from runtime.testing.court import document
 from runtime.testing.installation import Installation
 
@@ -137,6 +138,15 @@ def test_what_does_not_compile_stays_pending_whatever_is_approved(house: Install
     assert isinstance(decision, Nothing)
     assert decision.pending[0].reason is Reason.UNSOUND
     assert "unknown blueprint `large`" in decision.pending[0].errors[0]
+
+
+def test_candidate_that_pins_another_release_is_neither_taken_nor_refused(house: Installation) -> None:
+    head = house.git.commit_files({"policies/compiler.yaml": CompilerPin(release="9.0.0").data()})
+    house.approve(head, "mara", "ines", base=house.genesis.commit)
+    decision = house.step()
+    assert isinstance(decision, Nothing)
+    assert [item.reason for item in decision.pending] == [Reason.OTHER_RELEASE]
+    assert "pins release 9.0.0" in decision.pending[0].errors[0]
 
 
 def test_pull_requests_over_different_things_are_taken_in_either_order_of_merging() -> None:

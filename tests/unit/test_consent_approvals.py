@@ -101,3 +101,10 @@ def test_statement_that_is_no_approval_is_none() -> None:
     genesis = Statement(subject=subject(genesis="ab" * 32), predicate=GenesisApproval(signed_at=COURT.now))
     with pytest.raises(FormatError, match="no approval"):
         Signed.of(sign(genesis, key_of("mara")))
+
+
+def test_statement_about_two_changes_is_none() -> None:
+    one, other = subject(change=CHANGE.digest)[0], subject(change="ab" * 32)[0]
+    both = Statement(subject=(one, other), predicate=MARA.approval)
+    with pytest.raises(FormatError, match="one change"):
+        Signed.of(sign(both, key_of("mara")))
