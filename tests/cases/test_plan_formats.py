@@ -28,9 +28,9 @@ def world() -> PlanWorld:
         message="Suspend acme-retail, add fjord",
     )
     world.approve(ADA)
-    world.land({"tenants/harbour.yaml": tenant("harbour")}, message="Add harbour")
     world.commit({"tenants/ice.yaml": tenant("ice", "state: suspended")}, branch="refused", message="Add ice")
     world.commit({BLUEPRINT: base_files()[BLUEPRINT].replace(b"30s", b"20s")}, branch="blueprint", message="Be quick")
+    world.land({"tenants/harbour.yaml": tenant("harbour")}, message="Add harbour")
     return world
 
 
