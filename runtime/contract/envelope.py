@@ -8,6 +8,7 @@ never the same envelope.
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from securesystemslib.dsse import Envelope as Dsse
 from sigstore_models.bundle.v1 import Bundle
 
-from runtime.contract.canonical import decode, encode, sha256
+from runtime.contract.canonical import encode, sha256
 from runtime.contract.errors import FormatError
 from runtime.contract.statement import Statement, decode_statement
 
@@ -67,10 +68,12 @@ class Envelope:
 
 def decode_envelope(data: bytes) -> Envelope:
     """Read a file; raises FormatError for anything that is not exactly what `Envelope.data` writes."""
-    value = decode(data, max_bytes=MAX_BYTES)
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"{len(data)} bytes of envelope, at most {MAX_BYTES} are read")
     try:
-        bundle = Bundle.from_dict(value)
-    except (ValidationError, ValueError, TypeError) as error:
+        # whether these bytes are canonical is seen below: what was read is written again
+        bundle = Bundle.from_dict(json.loads(data))
+    except (ValidationError, ValueError, TypeError, RecursionError) as error:
         raise FormatError(f"no Sigstore bundle v0.3: {str(error).splitlines()[0]}") from None
     dsse, key = bundle.dsse_envelope, bundle.verification_material.public_key
     if (
