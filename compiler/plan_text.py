@@ -116,7 +116,9 @@ class _Text:
                 yield from self.fields(item.operation, item.differences)
         for operation, name in releases:
             line = self.object_line(operation, (name, "release", "current"), widths)
-            yield line + self.paint(f"  {_count(len(self.plan.effects.files), 'file')} of config/ and policy/", _DIM)
+            files = len(self.plan.effects.files)
+            what = f"{_count(files, 'file')} of config/ and policy/" if files else "its manifest alone"
+            yield line + self.paint(f"  {what}", _DIM)
 
         for sentence in self.plan.held:
             yield f"  {self.paint('!', _YELLOW)} the agent will hold this back: {shown(sentence)}"
