@@ -49,7 +49,7 @@ def _block(transcript: Sequence[Text], command: str, time: int, beginnings: Sequ
     output = transcript[start + 1 : end]
     before = transcript[start - 1]
     if before.plain.endswith("flipped:"):
-        yield Text(f"# {before.plain.removesuffix(':')}", style="dim")
+        yield Text("# " + re.sub(r"\S+/", "…/", before.plain.removesuffix(":")), style="dim")
     yield transcript[start]
     for beginning in beginnings:
         found = next((line for line in output if line.plain.startswith(f"  {beginning}")), None)
