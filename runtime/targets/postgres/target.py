@@ -9,6 +9,7 @@ Rules kept:
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -96,7 +97,7 @@ class PostgresTarget:
         for item in ids:
             if item.target == self.name:
                 named[item.type].add(item.name)
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             with translated(f"target {self.name}"), session.connection.transaction():
                 session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 found = roles.find(session.connection, session.owner, named["role"])
