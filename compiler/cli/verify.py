@@ -136,5 +136,10 @@ def _digest(option: str, given: str | None) -> str | None:
 def _since(git: Repository, given: str | None) -> str | None:
     if given is None:
         return None
-    digest = parse_digest(given.strip())
-    return digest or git.resolve(given) or given
+    found = parse_digest(given.strip()) or git.resolve(given)
+    if found is None:
+        raise UsageError(
+            f"--since takes sha256: and 64 hex digits, or a commit of this clone, not {given!r}",
+            help="what an earlier `conductor verify` printed as its head",
+        )
+    return found

@@ -91,6 +91,8 @@ def _summary(report: Report) -> Iterator[str]:
     kinds = [entry.kind for entry in history.entries]
     verdicts = len(history.verified.timeline) - 1
     yield f"verified up to commit {history.commit[:12]}: {verdicts} changes taken, {len(kinds)} entries in the ledger"
+    if "intent" not in kinds:
+        yield "pending: no agent has acted on the genesis yet (a forecast, no failure)"
     for oid in history.pending:
         yield f"pending: commit {oid[:12]} changes inputs, and no verdict has taken it (a forecast, no failure)"
     yield f"head: sha256:{report.head} (keep it: the next audit gives it as --since)"

@@ -79,12 +79,13 @@ def signed(genesis: Genesis, envelope: Envelope) -> str | None:
     """Return the name of the person of the genesis who signed it with this statement, or None."""
     try:
         statement = envelope.statement
+        if not isinstance(statement.predicate, GenesisApproval) or statement.digest_of("genesis") != genesis.digest:
+            return None
+        governance = Governance.of(genesis.snapshot.contents)
+        by = verified_by(envelope, governance.public_keys)
     except FormatError:
+        # whoever can push can bring a genesis of nonsense, also one whose keys are none: it must stop nobody
         return None
-    if not isinstance(statement.predicate, GenesisApproval) or statement.digest_of("genesis") != genesis.digest:
-        return None
-    governance = Governance.of(genesis.snapshot.contents)
-    by = verified_by(envelope, governance.public_keys)
     return None if by is None else governance.owner_of_key.get(by)
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from runtime.contract.canonical import sha256
+from runtime.contract.change import Snapshot
 from runtime.contract.genesis import Genesis
+from runtime.contract.manifest import Manifest
 from runtime.contract.statement import GenesisApproval, Statement, subject
 from runtime.git.interface import Author
+from runtime.governance.case import Signed
+from runtime.governance.config import Key
 from runtime.ledger.genesis import Pending
 from runtime.ledger.history import NoGenesisError
 from runtime.signing.envelopes import sign
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.chronicle import AGENT, Chronicle, writer
-from runtime.testing.court import REPOSITORY, START, agent, document, key_of, public
+from runtime.testing.court import REPOSITORY, START, agent, document, key_of, person, public
 
 INITECH = {"tenants/initech.yaml": document(blueprint="basic")}
 AGENT_FILE = f"policies/agents/{AGENT}.yaml"
@@ -161,6 +168,37 @@ def test_a_second_genesis_is_followed_only_by_whoever_was_told(chronicle: Chroni
     assert anew.trust_root.proven
     with pytest.raises(NoGenesisError, match="no genesis here"):
         chronicle.replay(trust_root="ba" * 32)
+
+
+def test_a_genesis_of_nonsense_stops_nobody(chronicle: Chronicle) -> None:
+    path = "config/governance/person/mara.json"
+    bad = Key(fingerprint=key_of("mallory").fingerprint, public="ssh-ed25519 nonsense")
+    text = person("mara", "admin").model_copy(update={"keys": (bad,)}).data().decode()
+    bundle = {**chronicle.snapshot.manifest.bundle, path: sha256(text.encode())}
+    snapshot = Snapshot(
+        Manifest(chronicle.snapshot.manifest.inputs, bundle), {**chronicle.snapshot.contents, path: text}
+    )
+    made = Genesis(REPOSITORY, "main", chronicle.head, snapshot)
+    statement = Statement(subject=subject(genesis=made.digest), predicate=GenesisApproval(signed_at=START))
+    pending = Pending(made, (sign(statement, key_of("mallory")),))
+    chronicle.git.commit_files({f"evidence/genesis/{made.digest}.json": made.data, "x": b""})
+    chronicle.git.commit_files({f"evidence/approvals/genesis/{pending.statements[0].digest}.sigstore.json": b"{}"})
+    envelope = pending.statements[0]
+    chronicle.git.commit_files({f"evidence/approvals/genesis/{envelope.digest}2.sigstore.json": envelope.data})
+    assert chronicle.replay(trust_root=None).genesis.digest == chronicle.root
+    assert chronicle.replay().findings == ()
+
+
+def test_keys_that_are_none_void_the_verdict_that_would_give_them(chronicle: Chronicle) -> None:
+    bad = Key(fingerprint="SHA256:none", public="ssh-ed25519 nonsense")
+    mine = person("mara", "admin", "mc", "pm").model_copy(update={"keys": (bad,)})
+    commit = chronicle.edit({"policies/people/mara.yaml": mine.data()})
+    chronicle.push(chronicle.verdict(commit))
+    assert found(chronicle) == ["one-name-a-key"]
+    named = replace(chronicle.approval(chronicle.change(commit), "mara").envelope, keyid="SHA256:none")
+    chronicle.push(chronicle.verdict(commit, [Signed.of(named)]))
+    assert "authentic" in found(chronicle)
+    assert chronicle.replay().commit != commit
 
 
 def test_a_squashed_ledger_says_that_its_commits_are_not_the_agents(chronicle: Chronicle) -> None:
