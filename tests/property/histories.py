@@ -173,6 +173,18 @@ class Story:
             decision = self.step()
         return decision
 
+    def in_hand(self, change: Change) -> bool:
+        """Whether some statement already speaks for a change: said before, about the same, and not spent."""
+        days = self.house.history().governance.policy.approval_days
+        return any(self.model.counts(sha256, change, self.house.now, days) for sha256 in self.model.given)
+
+    def end(self) -> None:
+        """Whoever reads it all again finds the same."""
+        self.run()
+        known, again = self.house.history(), self.house.history(fresh=True)
+        assert (known.commit, known.tip, known.pending) == (again.commit, again.tip, again.pending)
+        assert again.findings == ()
+
     def settle(self) -> bool:
         """Everybody approves main as it is, and the agent takes it; whether main is verified then."""
         self.run()

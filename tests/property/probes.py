@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runtime.agent.decide import Nothing, Reason, Refuse, Take
+from runtime.contract.change import Change
 from runtime.ledger.entry import approval_path
 from runtime.testing.court import key_of
 from runtime.testing.installation import withdrawal
@@ -31,23 +32,46 @@ def pair(story: Story, act: Act) -> None:
 def _landed(story: Story, act: Act, first: Pull, second: Pull) -> str | None:
     """The manifest after both, if both are taken with the approvals given before; else None."""
     changes = [story.house.change(pull.branch) for pull in (first, second)]
-    assert changes[0] is not None
-    assert changes[1] is not None
-    apart = not changes[0].paths & changes[1].paths
-    landed = story.land(first, "merge")
-    late = story.land(second, ("merge", "squash", "rebase")[act.index % 3])
+    return _taken(story, act, (first, second), changes)
+
+
+def stack(story: Story, act: Act) -> None:
+    """A pull request on top of another one, approved against it before either is merged."""
+    story = story.fork()
+    if not story.material.lasting(act.kind) or not story.material.lasting(act.other) or not story.settle():
+        return
+    below = story.open(act.kind, act.number)
+    above = story.open(act.other, act.number + 1, on=below.branch)
+    changes = [
+        story.approve(below.branch, EVERYBODY),
+        story.approve(above.branch, EVERYBODY, base=story.house.git.resolve(below.branch)),
+    ]
+    if None not in changes:
+        _taken(story, act, (below, above), changes)
+        story.seen["stacked"] += 1
+
+
+def _taken(story: Story, act: Act, pulls: tuple[Pull, Pull], changes: list[Change | None]) -> str | None:
+    """Merge the two; the agent takes the second exactly if it does what was approved and nothing of it has changed."""
+    one, other = changes
+    assert one is not None
+    assert other is not None
+    apart = not one.paths & other.paths
+    landed = story.land(pulls[0], ("merge", "squash")[act.number % 2])
+    late = story.land(pulls[1], ("merge", "squash", "rebase")[act.index % 3])
     if late is None:
-        assert not apart, "what is apart has no conflict"
         story.seen.update(("conflict", "overlapping pair"))
         return None
     merged = story.house.change(late, base=landed)
+    if merged is not None and merged != other and story.in_hand(merged):
+        return None
     last = story.run()
     history = story.house.history(fresh=True)
     if merged is None:
         assert history.commit == landed
         assert [item.reason for item in last.pending] == [Reason.UNSOUND]
         story.seen["pair that does not compile together"] += 1
-    elif apart and merged == changes[1]:
+    elif apart and merged == other:
         assert (history.commit, last) == (late, Nothing()), last
         story.seen["disjoint pair in either order"] += 1
         return history.snapshot.manifest.digest
@@ -58,13 +82,28 @@ def _landed(story: Story, act: Act, first: Pull, second: Pull) -> str | None:
     return None
 
 
+def late(story: Story, act: Act) -> None:
+    """Somebody pushes without asking, and is approved when it lies on main already."""
+    story = story.fork()
+    if not story.material.lasting(act.kind) or not story.settle():
+        return
+    start, made = story.house.main, story.edit("main", act.kind, act.number)
+    change = story.house.change(made, base=start)
+    if change is None or change.empty or story.in_hand(change):
+        return
+    assert isinstance(story.step(), Refuse)
+    story.late.add(change.digest)
+    story.approve(made, EVERYBODY, base=start)
+    assert isinstance(story.step(), Take)
+
+
 def made_again(story: Story, act: Act) -> None:
     """A change is taken and taken back, and made again; or another version goes live first, is taken back, and this
     one comes. The approvals of the first time are still there, and have the right digest."""
     story = story.fork()
     if not story.material.lasting(act.kind) or not story.settle():
         return
-    superseded = act.index % 3 > 0
+    superseded = act.index % 2 == 1
     git, start = story.house.git, story.house.main
     made = story.edit("main", act.kind, act.number)
     change = story.approve(made, EVERYBODY, base=start)
@@ -93,8 +132,7 @@ def taken_back(story: Story, act: Act) -> None:
     story = story.fork()
     if not story.settle():
         return
-    verified, start = story.house.history().commit, story.house.main
-    made = start
+    made = start = story.house.main
     for kind in (act.kind, "notes") if act.index % 2 else (act.kind,):
         before, made = made, story.edit("main", kind, act.number)
         change = story.house.change(made, base=before)
@@ -103,7 +141,7 @@ def taken_back(story: Story, act: Act) -> None:
     story.house.git.revert(made)
     story.approve(made, EVERYBODY, base=start)
     last = story.run()
-    assert story.house.history().commit == verified
+    assert story.house.history().commit != made
     assert (made, Reason.TAKEN_BACK) in {(item.commit, item.reason) for item in last.pending}
     story.seen["taken back while pending"] += 1
 
@@ -138,8 +176,10 @@ def expired(story: Story, act: Act) -> None:
         return
     days = 3 if act.index % 2 else story.house.history().governance.policy.approval_days
     start, made = story.house.main, story.edit("main", act.kind, act.number)
-    if story.approve(made, EVERYBODY, base=start, days=3 if act.index % 2 else 30) is None:
+    change = story.house.change(made, base=start)
+    if change is None or change.empty or story.in_hand(change):
         return
+    story.approve(made, EVERYBODY, base=start, days=3 if act.index % 2 else 30)
     late = story.fork()
     late.house.tick(days=days)
     assert isinstance(late.step(), Refuse)
@@ -154,9 +194,10 @@ def rights(story: Story, act: Act) -> None:
     if not story.settle():
         return
     start, made = story.house.main, story.edit("main", "people", act.number)
-    change = story.approve(made, (f"guest-{act.number % 2}", "ines"), base=start)
-    if change is None or f"guest-{act.number % 2}" in story.house.history().governance.people:
+    change, guest = story.house.change(made, base=start), f"guest-{act.number % 2}"
+    if change is None or story.in_hand(change) or guest in story.house.history().governance.people:
         return
+    story.approve(made, (guest, "ines"), base=start)
     assert isinstance(story.step(), Refuse)
     story.approve(made, ("mara",), base=start)
     assert isinstance(story.step(), Take)
@@ -167,6 +208,8 @@ PROBES: dict[str, Callable[[Story, Act], None]] = {
     "pair": pair,
     "another pair": pair,
     "a third pair": pair,
+    "stack": stack,
+    "late": late,
     "made again": made_again,
     "taken back": taken_back,
     "verified later": verified_later,
