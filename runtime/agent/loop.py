@@ -99,7 +99,8 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     book.catch_up(state)
     if state.history.open_intent is not None:
         return Outcome(state, (close(world, state, book, state.history.open_intent),))
-    at, tip, started = world.clock(), state.tip, state.memory.started
+    tip, started = state.tip, state.memory.started
+    at = tip.moment(world.clock())
     decision = state.decide(world, at)
     take = decision if isinstance(decision, Take) else None
     state.authorise(world, take)

@@ -14,6 +14,7 @@ from functools import cached_property
 from runtime.agent.causes import Memory
 from runtime.agent.decide import Decision, Nothing, Take, decide
 from runtime.agent.desired import Desired, released
+from runtime.agent.withdrawals import with_seen
 from runtime.agent.world import World
 from runtime.contract.canonical import sha256
 from runtime.contract.change import Change
@@ -40,9 +41,10 @@ class Goal:
 
 @dataclass(frozen=True)
 class State:
-    """What one look has found. `approvals` is the head of that branch."""
+    """What one look has found: the heads of both branches; `approvals` has the withdrawals seen before as well."""
 
     main: str
+    fetched: str | None
     approvals: str | None
     history: History
     memory: Memory
@@ -136,8 +138,11 @@ def read(world: World, known: State | None = None) -> State:
         raise EnvironmentFailedError(
             f"there is no branch {world.branch}", help="push it, or name another one: --branch"
         )
+    if known is not None and (known.main, known.fetched) == (main, approvals):
+        return known
+    seen = with_seen(world.git, approvals, world.clock())
     if known is not None and known.main == main:
-        return known if known.approvals == approvals else replace(known, approvals=approvals)
+        return replace(known, fetched=approvals, approvals=seen)
     history = replay(
         world.git,
         main,
@@ -150,7 +155,7 @@ def read(world: World, known: State | None = None) -> State:
         memory, start = known.memory.copy(), len(known.history.entries)
     for entry in history.entries[start:]:
         memory.read(entry, lambda digest: _change(history, digest))
-    return State(main, approvals, history, memory)
+    return State(main, approvals, seen, history, memory)
 
 
 def _change(history: History, digest: str) -> Change:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from runtime.agent.world import Remote, World
 from runtime.contract.canonical import decode, sha256
@@ -199,24 +199,31 @@ class Fleet:
         history = self.history()
         return between(history.snapshot, self.snapshot(commit), repository=history.genesis.repository, branch="main")
 
-    def approve(self, change: Change, *names: str) -> None:
-        """Push an approval by each of these people to the branch `approvals`."""
-        files = {f"{change.digest}/change.json": change.data}
+    def withdraw(self, change: Change, name: str) -> str:
+        """Push a withdrawal; returns its path on the branch."""
+        return self.approve(change, name, kind="withdrawal")
+
+    def approve(self, change: Change, *names: str, kind: Literal["approval", "withdrawal"] = "approval") -> str:
+        """Push an approval by each of these people to the branch `approvals`; returns the last one's path there."""
+        path = f"{change.digest}/change.json"
+        files = {path: change.data}
         for name in names:
             predicate = Approval(
-                kind="approval",
+                kind=kind,
                 after=self.history().verified.timeline.last.sha256,
                 signed_at=self.now,
                 expires_at=self.now + 30 * DAY,
                 seen=Seen(base=None, head="c0" * 20),
             )
             envelope = sign(Statement(subject=subject(change=change.digest), predicate=predicate), key_of(name))
-            files[f"{change.digest}/{sha256(envelope.data)}.sigstore.json"] = envelope.data
+            path = f"{change.digest}/{sha256(envelope.data)}.sigstore.json"
+            files[path] = envelope.data
         known = self.remote.refs.get("refs/heads/approvals")
         if known is not None:
             self.people.refs["refs/heads/approvals"] = known
         self.remote.refs["refs/heads/approvals"] = self.people.commit_files(files, branch="approvals", at=self.now)
         self.remote.objects.update(self.people.objects)
+        return path
 
     def history(self) -> History:
         """What main's evidence says."""

@@ -179,6 +179,37 @@ def test_a_refusal_is_recorded_once_for_the_same_reasons(fleet: Fleet) -> None:
     assert fleet.story()[4:] == ["verdict", "intent", "result"]
 
 
+def test_a_withdrawal_once_seen_is_obeyed_though_somebody_removes_it(fleet: Fleet) -> None:
+    change = fleet.edit(initech={})
+    fleet.approve(change, "mara")
+    fleet.now += timedelta(minutes=1)
+    path = fleet.withdraw(change, "mara")
+    once(fleet.world())
+    fleet.now += timedelta(minutes=1)
+    fleet.people.commit_files({}, branch="approvals", remove=[path])
+    fleet.remote.refs["refs/heads/approvals"] = fleet.people.refs["refs/heads/approvals"]
+    fleet.remote.objects.update(fleet.people.objects)
+    fleet.approve(change, "tomas")
+    once(fleet.world())
+    assert fleet.entries("verdict") == []
+    fleet.now += timedelta(minutes=1)
+    fleet.approve(change, "mara")
+    once(fleet.world())
+    assert len(fleet.entries("verdict")) == 1, "who withdrew may approve anew"
+
+
+def test_an_approval_that_is_removed_from_the_branch_does_not_count(fleet: Fleet) -> None:
+    change = fleet.edit(initech={})
+    path = fleet.approve(change, "mara")
+    once(fleet.world())
+    fleet.people.commit_files({}, branch="approvals", remove=[path])
+    fleet.remote.refs["refs/heads/approvals"] = fleet.people.refs["refs/heads/approvals"]
+    fleet.remote.objects.update(fleet.people.objects)
+    fleet.approve(change, "tomas")
+    once(fleet.world())
+    assert fleet.entries("verdict") == []
+
+
 def test_a_heartbeat_is_written_when_nothing_was_for_long(fleet: Fleet) -> None:
     fleet.now += timedelta(hours=23)
     once(fleet.world())
