@@ -91,6 +91,9 @@ def _summary(report: Report) -> Iterator[str]:
     kinds = [entry.kind for entry in history.entries]
     verdicts = len(history.verified.timeline) - 1
     yield f"verified up to commit {history.commit[:12]}: {verdicts} changes taken, {len(kinds)} entries in the ledger"
+    if report.rendered is not None:
+        same = "" if any(item.rule == "rendered" for item in report.problems) else ", with the same bytes"
+        yield f"rendered again: {report.rendered.again} of {report.rendered.of} verified commits{same}"
     if "intent" not in kinds:
         yield "pending: no agent has acted on the genesis yet (a forecast, no failure)"
     for oid in history.pending:
