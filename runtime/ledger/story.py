@@ -46,6 +46,9 @@ def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> 
             return f"Refuse {predicate.head[:12]}: {_change(predicate.change, files)}; not met: {rules}"
         case Drift(actions=()):
             return "Find nothing left of what was reported"
+        case Drift() if foreign := [item for item in predicate.actions if item.before == {"foreign": True}]:
+            names = few([f"{item.type} {item.name}" for item in foreign])
+            return f"Find {names} that Conductor did not make, and leave it alone"
         case Drift():
             names = few([f"{item.type} {item.name}" for item in predicate.actions])
             verb = "heal" if predicate.response == "heal" else "report"
