@@ -3,8 +3,8 @@
 Rules kept:
 - logins are real: scram-sha-256 over TCP on 127.0.0.1 and a free port, nothing on a socket, no `trust` unless asked;
 - PostgreSQL refuses root: as root it runs as `nobody`, and no mode of a folder that is not ours is changed. What
-  `nobody` cannot reach (below /root) is put where it can: the data in a 0700 folder of the temporary directory with a
-  link to it, the binaries beside it;
+  `nobody` cannot reach (below /root) lies elsewhere while the server runs: the data in a 0700 folder of the
+  temporary directory with a link to it, the binaries beside it;
 - the superuser's password is random and lies in a 0600 file;
 - the server dies with the process that started it, and after `stop` nothing of it runs; `stop(remove=True)` and
   `temporary` leave no file either.
@@ -113,7 +113,8 @@ class EmbeddedPostgres:
         return self._process.poll() is None
 
     def stop(self, *, remove: bool = False) -> None:
-        """Shut down fast (sessions are ended) and wait until it is gone; `remove` deletes the folder too."""
+        """Shut down fast (sessions are ended) and wait until it is gone. Nothing is left beside the folder; `remove`
+        deletes that too."""
         if self.running:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -121,9 +122,9 @@ class EmbeddedPostgres:
             except subprocess.TimeoutExpired:
                 self._process.send_signal(signal.SIGQUIT)  # immediate: children are told, nothing is flushed
                 self._process.wait(_STOP_SECONDS)
+        _bring_back(self.folder, self._data)
         if remove:
-            _remove(self.folder, self._data)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -202,33 +203,43 @@ def temporary(
 
 
 def _data_folder(folder: Path, account: _Account | None) -> Path:
-    """`folder/data`, or a link there to a folder that the server's account can reach."""
+    """`folder/data`; while the server runs a link there to a folder that its account can reach, where it must be."""
     data = folder / "data"
-    if data.exists():
-        return data.resolve()
-    if account is None:
-        data.mkdir(mode=0o700)
+    if data.is_symlink() and data.exists():
+        return data.resolve()  # left by a server that was killed
+    if data.is_symlink():
+        data.unlink()  # left before the machine was started again, which emptied the temporary directory
+    if account is None or _traversable(folder):
+        data.mkdir(mode=0o700, exist_ok=True)
+        if account is not None:
+            folder.chmod(folder.stat().st_mode | 0o011)  # our own folder; what lies in it keeps its own modes
+            os.chown(data, account.uid, account.gid)
         return data
-    if _traversable(folder):
-        folder.chmod(folder.stat().st_mode | 0o011)  # our own folder; what lies in it keeps its own modes
-        data.mkdir(mode=0o700)
-        os.chown(data, account.uid, account.gid)
-        return data
-    data.unlink(missing_ok=True)  # a link whose goal is gone, as after a restart of the machine
     home = Path(tempfile.mkdtemp(prefix="conductor-postgres-", dir=_temporary_directory()))
     home.chmod(0o711)
     elsewhere = home / "data"
-    elsewhere.mkdir(mode=0o700)
+    if data.exists():
+        shutil.move(data, elsewhere)
+        for path in elsewhere.rglob("*"):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    elsewhere.mkdir(mode=0o700, exist_ok=True)
     os.chown(elsewhere, account.uid, account.gid)
     data.symlink_to(elsewhere)
     return elsewhere
 
 
+def _bring_back(folder: Path, data: Path) -> None:
+    """After the server has stopped: data that lay elsewhere come into the folder, and nothing is left there."""
+    if data.parent != folder and data.exists():
+        (folder / "data").unlink(missing_ok=True)
+        shutil.move(data, folder / "data")
+        shutil.rmtree(data.parent)
+
+
 def _remove(folder: Path, data: Path) -> None:
     """Delete the data; where they lie elsewhere, what lies beside them and the link there too."""
-    shutil.rmtree(data if data.parent == folder else data.parent, ignore_errors=True)
-    if (folder / "data").is_symlink():
-        (folder / "data").unlink()
+    _bring_back(folder, data)
+    shutil.rmtree(folder / "data", ignore_errors=True)
 
 
 def _reachable(binaries: Path, data: Path, account: _Account | None) -> Path:

@@ -87,8 +87,13 @@ def test_it_runs_below_a_folder_that_only_its_owner_may_enter(tmp_path: Path, mo
     closed.mkdir(mode=mode)
     server = start(closed / "server")
     try:
+        elsewhere = (closed / "server" / "data").resolve()
         assert version(server) == 18
         assert stat.S_IMODE(closed.stat().st_mode) == mode
+        server.stop()
+        assert elsewhere == closed / "server" / "data" or not elsewhere.parent.exists()
+        server = start(closed / "server")
+        assert version(server) == 18
     finally:
         server.stop(remove=True)
     assert list(closed.iterdir()) == []

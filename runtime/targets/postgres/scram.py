@@ -38,17 +38,21 @@ def require_plain(password: str, reference: str) -> str:
 def matches(verifier: str, password: str) -> bool:
     """Whether the stored verifier is this password's. Remembered, because it is slow on purpose."""
     try:
-        method, cost, keys = verifier.split("$")
+        method, cost, _ = verifier.split("$")
         iterations, salt = cost.split(":")
-        stored, server = keys.split(":")
         if method != METHOD or not 0 < int(iterations) <= MAX_ITERATIONS:
             return False
-        made = _Keys.of(password, b64decode(salt, validate=True), int(iterations))
-        return hmac.compare_digest(made.stored, b64decode(stored, validate=True)) and hmac.compare_digest(
-            made.server, b64decode(server, validate=True)
-        )
+        made = _verifier(password, b64decode(salt, validate=True), int(iterations))
+        return hmac.compare_digest(made.encode(), verifier.encode())
     except (ValueError, Base64Error):
         return False
+
+
+def _verifier(password: str, salt: bytes, iterations: int) -> str:
+    """The one way a verifier is written."""
+    keys = _Keys.of(password, salt, iterations)
+    shown = [b64encode(part).decode() for part in (salt, keys.stored, keys.server)]
+    return f"{METHOD}${iterations}:{shown[0]}${shown[1]}:{shown[2]}"
 
 
 @dataclass(frozen=True)
