@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from compiler import rego
 from compiler.aside import Deny
 from compiler.diagnostics import codes
-from compiler.diagnostics.model import Diagnostic, Diagnostics, Label, Span
+from compiler.diagnostics.model import Diagnostic, Diagnostics, Label, Severity, Span
 from compiler.domains.domain import Domain, Model, Resource, Spec
 from compiler.domains.governance.kinds import ROLES
 from compiler.nodes import Mapping as MappingNode
@@ -37,7 +37,8 @@ def check(
     found = Diagnostics()
     for domain in domains:
         domain.check(model, found)
-    spoken_of = model.doubtful | {item.primary.span.path for item in found}
+    # only an error lets a resource go unasked: with one, nothing is rendered
+    spoken_of = model.doubtful | {item.primary.span.path for item in found if item.severity is Severity.ERROR}
     asked = [
         (domain, resource)
         for domain in domains
@@ -64,7 +65,7 @@ def _ask_policy(
     wasm = rego.check(files, diagnostics)
     if wasm is None:
         return  # a repository without a policy, or the finding says what keeps it from being asked
-    roles = sorted(_roles(model))
+    roles = sorted(_roles(model, [resource for _, resource in resources]))
     batches: Iterator[DenyInput] = (
         {
             "resources": [
@@ -105,9 +106,9 @@ def _place(resource: Resource[Spec], pointer: str) -> Span:
     return document.span(place)
 
 
-def _roles(model: Model) -> set[str]:
-    """Roles that somebody has. Whoever could not be read may have any: one mistake is not one more at every flag."""
-    if not model.whole("Person"):
+def _roles(model: Model, resources: Iterable[Resource[Spec]]) -> set[str]:
+    """Roles that somebody has. Whoever has a mistake may have any: it is not one more at every flag."""
+    people = [resource for resource in resources if resource.kind.name == "Person"]
+    if not model.whole("Person") or len(people) < len(model.resources.get("Person", {})):
         return set(ROLES)
-    people = model.resources.get("Person", {})
-    return {role for person in people.values() for role in getattr(person.spec, "roles", ())}
+    return {role for person in people for role in getattr(person.spec, "roles", ())}

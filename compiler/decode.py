@@ -106,10 +106,12 @@ class _Decoder:
         self.diagnostics = diagnostics
         self.secrets: frozenset[Span] = frozenset()
         self.dropped = False
+        self.strays: list[str] = []
 
     def resource(self) -> Resource[Spec] | Husk | None:
         root = self.document.root
         before = len(self.diagnostics)
+        self.lost_spec()
         self.unknown_keys(root, ROOT_KEYS)
         self.secrets = find_secrets(self.document, self.diagnostics)
         self.api_version(root.entries.get("apiVersion"))
@@ -123,6 +125,19 @@ class _Decoder:
         if spec is None:
             return Husk(kind, name, self.document)
         return Resource(kind, name, labels, description, spec, self.document)
+
+    def lost_spec(self) -> None:
+        """Where the line `spec:` is lost, its keys stand in `metadata`: one mistake."""
+        entries = self.document.root.entries
+        kind, metadata = entries.get("kind"), entries.get("metadata")
+        if "spec" in entries or kind is None or metadata is None or not isinstance(metadata.value, Mapping):
+            return
+        known = self.kinds.get(kind.value.text) if isinstance(kind.value, Scalar) else None
+        fields = known.spec.model_fields if known is not None else {}
+        self.strays = [key for key in metadata.value.entries if key in fields and key not in METADATA_KEYS]
+        if self.strays:
+            at = metadata.value.entries[self.strays[0]].key_span
+            self.diagnostics.add(codes.MISSING_KEY, "`spec` is missing", Label(at, "before this line"), help="spec:")
 
     def first_key(self) -> Span:
         """Where a finding about the whole document points."""
@@ -155,7 +170,7 @@ class _Decoder:
         if not isinstance(entry.value, Mapping):
             self.add(codes.WRONG_TYPE, "metadata is a mapping", entry, "metadata: {name: ...}")
             return None
-        self.unknown_keys(entry.value, METADATA_KEYS)
+        self.unknown_keys(entry.value, (*METADATA_KEYS, *self.strays))
         named = entry.value.entries.get("name")
         stem = self.path.rsplit("/", 1)[-1].removesuffix(".yaml")
         if named is None:
@@ -217,7 +232,8 @@ class _Decoder:
 
     def spec(self, kind: Kind, entry: Entry | None) -> Spec | None:
         if entry is None:
-            self.missing_root("spec", "spec:")
+            if not self.strays:
+                self.missing_root("spec", "spec:")
             return None
         node = entry.value
         if isinstance(node, Scalar) and node.value is None and node.span not in self.document.doubtful:

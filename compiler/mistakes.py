@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from compiler.diagnostics import codes
-from compiler.diagnostics.model import Code, Diagnostics, Span
+from compiler.diagnostics.model import Code, Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.nodes import Document, Mapping, Node, Pointer, Scalar
 from compiler.nodes import Sequence as Items
@@ -71,16 +71,39 @@ class _Reporter:
         self.diagnostics = diagnostics
 
     def report(self, errors: Sequence[ErrorDetails]) -> bool:
-        misspelt = self.unknown_keys([error for error in errors if error["type"] == "extra_forbidden"])
-        self.missing_keys([error for error in errors if error["type"] == "missing"], misspelt)
+        missing = [error for error in errors if error["type"] == "missing"]
+        unknown = [error for error in errors if error["type"] == "extra_forbidden"]
+        lost = self.lost_lines(missing, unknown)
+        misspelt = self.unknown_keys([error for error in unknown if self.pointer(error["loc"]) not in lost])
+        self.missing_keys([error for error in missing if self.pointer(error["loc"]) not in lost], misspelt)
         by_place: dict[Pointer, list[ErrorDetails]] = {}
         for error in errors:
             if error["type"] not in {"extra_forbidden", "missing"}:
                 by_place.setdefault(self.pointer(error["loc"]), []).append(error)
         for place, found in by_place.items():
-            if not self.is_quiet(place):
+            below = any(other[: len(place)] == place != other for other in by_place)
+            if not self.is_quiet(place) and not (below and found[0]["type"] in {"too_short", "too_long"}):
                 self.value(place, found)
         return bool(misspelt)
+
+    def lost_lines(self, missing: Sequence[ErrorDetails], unknown: Sequence[ErrorDetails]) -> set[Pointer]:
+        """Report each missing key whose own keys stand in the mapping before it: its line is lost, which is one
+        mistake. Return the places of which nothing more is to be said."""
+        lost: set[Pointer] = set()
+        for error in missing:
+            place = self.pointer(error["loc"])
+            inner = fields_at(self.model, error["loc"])
+            strays = [self.pointer(other["loc"]) for other in unknown]
+            strays = [
+                stray for stray in strays if stray[-1] in inner and stray[: len(place) - 1] == place[:-1] != stray[:-1]
+            ]
+            if strays and not self.is_quiet(strays[0]):
+                lost |= {place, *strays}
+                at = self.document.key_span(strays[0])
+                self.diagnostics.add(
+                    codes.MISSING_KEY, f"`{place[-1]}` is missing", Label(at, "before this line"), help=f"{place[-1]}:"
+                )
+        return lost
 
     def unknown_keys(self, errors: Iterable[ErrorDetails]) -> set[Pointer]:
         """Report unknown keys; return the places that they misspell."""

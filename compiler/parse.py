@@ -81,6 +81,7 @@ class _Builder:
         self.text = text
         self.diagnostics = diagnostics
         self.doubtful: set[Span] = set()
+        self.repeated: tuple[int, int] | None = None
 
     @cached_property
     def lines(self) -> list[str]:
@@ -173,7 +174,9 @@ class _Builder:
                 codes.MERGE_KEY, "a merge key is not allowed", key_span, help="write the keys out where they are needed"
             )
             self.doubtful.add(node.span)
-        else:
+        elif self.repeated != (repeated := (id(entries), len(entries))):
+            # several in a row are one mistake: the line that began another mapping is lost
+            self.repeated = repeated
             self.diagnostics.add(
                 codes.DUPLICATE_KEY,
                 f"key `{key}` stands twice",

@@ -52,8 +52,6 @@ def named(value: Any, path: Path, at: Pointer = ()) -> Iterator[tuple[Pointer, s
             yield at, value, False
         elif isinstance(value, MappingOf):
             yield from (((*at, key), key, True) for key in value)
-        elif isinstance(value, tuple | list):
-            yield from (((*at, index), item, False) for index, item in enumerate(value) if isinstance(item, str))
     elif isinstance(path[0], str):
         inner = value.get(path[0]) if isinstance(value, dict) else getattr(value, path[0], None)
         yield from named(inner, path[1:], (*at, path[0]))
@@ -67,13 +65,13 @@ def named(value: Any, path: Path, at: Pointer = ()) -> Iterator[tuple[Pointer, s
 
 def _references(shape: Any, path: Path, above: frozenset[Any]) -> Iterator[tuple[Path, RefersTo]]:
     if get_origin(shape) is Annotated:
-        yield from ((path, item) for item in shape.__metadata__ if isinstance(item, RefersTo))
+        yield from _here(get_args(shape)[0], path, shape.__metadata__)
         yield from _references(get_args(shape)[0], path, above)
     elif _is_model(shape):
         if shape in above:
             return
         for name, field in shape.model_fields.items():
-            yield from (((*path, name), item) for item in field.metadata if isinstance(item, RefersTo))
+            yield from _here(field.annotation, (*path, name), field.metadata)
             yield from _references(field.annotation, (*path, name), above | {shape})
     elif _is_union(shape):
         for branch in get_args(shape):
@@ -85,6 +83,12 @@ def _references(shape: Any, path: Path, above: frozenset[Any]) -> Iterator[tuple
     else:
         for argument in get_args(shape):
             yield from _references(argument, (*path, Every.ITEM), above)
+
+
+def _here(shape: Any, path: Path, metadata: Iterable[Any]) -> Iterator[tuple[Path, RefersTo]]:
+    """What annotations of a place say: of a list they speak of its items."""
+    is_list = any(get_origin(item) in {tuple, list} for item in _plain(shape))
+    yield from (((*path, Every.ITEM) if is_list else path, item) for item in metadata if isinstance(item, RefersTo))
 
 
 def _inside(shape: Any, part: str | int) -> Iterator[Any]:
