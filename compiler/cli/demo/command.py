@@ -75,7 +75,8 @@ def _epilogue(folder: Path, stage: Stage, seconds: float) -> None:
         "  auditor/     the auditor's clone",
         "  keys/        three people's and the agent's private keys, the public ones beside",
         "  trust-root   what the auditor was told",
-        "  secrets/     DSNs and passwords of this demo's two PostgreSQL servers, which end with it",
+        "  secrets/     DSNs and passwords of this demo's two PostgreSQL servers, which end with it;",
+        "               who runs the agent by hand needs its passwords: . secrets/environment",
         "  release/     what flag servers, dashboards and alerting read, swapped whole by a symlink",
         "",
         "What to type next:",
@@ -85,7 +86,8 @@ def _epilogue(folder: Path, stage: Stage, seconds: float) -> None:
         f"git -C {folder}/repo log --stat evidence/",
         f"{program} verify --repo {folder}/repo --trust-root $(cat {folder}/trust-root)",
         f"{program} evidence show 8 --repo {folder}/repo",
-        f"{program} plan --repo {folder}/repo --base HEAD~1",
+        f"{program} plan --repo {folder}/repo --base velora-hold~1 --head velora-hold",
+        f"$EDITOR {folder}/repo/tenants/velora-retail.yaml && {program} check --repo {folder}/repo",
         f"{program} demo --serve",
     ):
         stage.show(line, style="bold cyan")
