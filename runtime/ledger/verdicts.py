@@ -117,6 +117,9 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     ]
     if case is not None and snapshot is not None:
         judgement = judge(case, state.rules.consent)
+        vars(case).pop(
+            "readings", None
+        )  # they point back at the case: thousands of manifests would wait for a collector
         if not judgement.allowed:
             problems.extend((problem.rule, problem.message) for problem in judgement.problems)
     return Judged(tuple(problems), case, snapshot, tree)
