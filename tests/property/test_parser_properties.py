@@ -86,7 +86,7 @@ def read(data: bytes) -> tuple[Any, Diagnostics]:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @example(b"\xff\xfe")
 @example(b"? ? ? ?")
 @example(b"%")
@@ -96,7 +96,7 @@ def test_random_bytes_never_crash_the_parser(data: bytes) -> None:
 
 
 @given(st.lists(PIECES, max_size=25).map("".join))
-@settings(max_examples=1500)
+@settings(max_examples=1500, deadline=None)
 def test_random_pieces_of_yaml_never_crash_the_compiler(text: str) -> None:
     data = text.encode("utf-8", "surrogatepass")
     document, diagnostics = read(data)
@@ -108,7 +108,7 @@ def test_random_pieces_of_yaml_never_crash_the_compiler(text: str) -> None:
 
 
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=5))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_json_is_read_as_what_it_says(value: dict[str, Any]) -> None:
     # JSON is YAML (but for escaped surrogate pairs); json.dumps breaks no line, and quotes every key and text
     document, diagnostics = read(json.dumps(value, ensure_ascii=False).encode())
@@ -118,6 +118,7 @@ def test_json_is_read_as_what_it_says(value: dict[str, Any]) -> None:
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
+@settings(deadline=None)
 def test_nesting_is_refused_beyond_its_limit_and_read_up_to_it(lists: int, mappings: int) -> None:
     text = "a: " + "[" * lists + "{b: " * mappings + "x" + "}" * mappings + "]" * lists + "\n"
     document, diagnostics = read(text.encode())
