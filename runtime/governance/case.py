@@ -232,8 +232,3 @@ class Judgement:
     people: tuple[str, ...]
     missing: tuple[Missing, ...]
     rejected: tuple[Problem, ...]
-
-    @property
-    def only_consent_missing(self) -> bool:
-        """Whether more approvals alone would do."""
-        return not self.allowed and bool(self.missing)

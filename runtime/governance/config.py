@@ -78,6 +78,13 @@ class CompilerPin(_Config):
     release: str
 
 
+def _named(path: str, kind: str, name: str) -> str:
+    """The name of a person or agent, if its file is called by it: so no two files speak of one."""
+    if path != f"{FOLDER}{kind}/{name}.json":
+        raise FormatError(f"{path} is about `{name}`, and a file is called by the name in it")
+    return name
+
+
 @dataclass(frozen=True)
 class Governance:
     """All of `config/governance/**` of one snapshot."""
@@ -104,10 +111,10 @@ class Governance:
                 match kind:
                     case "person":
                         person = Person.model_validate_json(data)
-                        people[person.name] = person
+                        people[_named(path, kind, person.name)] = person
                     case "agent":
                         agent = Agent.model_validate_json(data)
-                        agents[agent.name] = agent
+                        agents[_named(path, kind, agent.name)] = agent
                     case "approval-policy":
                         policies.append(ApprovalPolicy.model_validate_json(data))
                     case "compiler":
