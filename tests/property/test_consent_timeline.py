@@ -1,0 +1,38 @@
+"""Who last altered a path: the index of a timeline agrees with looking through it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.governance.case import Taken, Timeline
+
+PATHS = st.frozensets(st.sampled_from("abcdef"), max_size=3)
+
+
+@given(st.lists(PATHS, max_size=8), PATHS, st.integers(0, 8))
+def test_index_agrees_with_looking_through(verdicts: list[frozenset[str]], asked: frozenset[str], known: int) -> None:
+    entries = [Taken("genesis", frozenset(), None)]
+    entries += [Taken(f"verdict {number}", paths, None) for number, paths in enumerate(verdicts)]
+    timeline = Timeline(entries)
+    known = min(known, len(verdicts))
+    assert timeline.position(entries[known].sha256) == known
+    assert timeline.later(known) == tuple(entries[known + 1 :])
+    assert timeline.last == entries[-1]
+    found = timeline.altered(asked, known)
+    later = [entry for entry in entries[known + 1 :] if entry.paths & asked]
+    assert (found is None) == (not later)
+    if found is not None:
+        path, taken = found
+        assert taken == later[-1]
+        assert path in taken.paths & asked
+
+
+@given(st.lists(PATHS, min_size=1, max_size=5))
+def test_copy_grows_on_its_own(verdicts: list[frozenset[str]]) -> None:
+    timeline = Timeline([Taken("genesis", frozenset(), None)])
+    for number, paths in enumerate(verdicts):
+        before = timeline.copy()
+        timeline.append(Taken(f"verdict {number}", paths, None))
+        assert len(before) == len(timeline) - 1
+        assert before.position(f"verdict {number}") is None
