@@ -93,11 +93,11 @@ def _shown(line: Line, statement: str) -> str:
             "",
             statement,
             "",
-            "By hand (evidence/README.md explains each, and how to write agent.pub and allowed_signers):",
+            "By hand (evidence/README.md explains each, and makes $work/allowed):",
             f"  sha256sum {entry.path}",
             f"  git log --diff-filter=A --format=%H -- {entry.path}",
-            f"  git -c gpg.ssh.allowedSignersFile=allowed_signers verify-commit {entry.commit}",
-            f"  jq -j .dsseEnvelope.payload {entry.path} | base64 -d | jq .",
+            f'  git -c gpg.format=ssh -c gpg.ssh.allowedSignersFile="$work/allowed" verify-commit {entry.commit}',
+            f'  sed \'s/.*"payload":"\\([^"]*\\)".*/\\1/\' {entry.path} | base64 -d',
             "",
         )
     )

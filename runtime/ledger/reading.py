@@ -11,7 +11,7 @@ from runtime.contract.statement import Drift, Heartbeat, Intent, Refusal, Result
 from runtime.governance.case import Signed
 from runtime.ledger.entry import Entry, approval_path
 from runtime.ledger.history import History
-from runtime.ledger.story import because, few, operations, outcomes, resources
+from runtime.ledger.story import because, drifted, few, operations, outcomes, resources
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,7 @@ def _told(entry: Entry, history: History, by_digest: dict[str, Entry]) -> tuple[
             reasons = "; ".join(item.message for item in predicate.unmet)
             return f"refuses commit {predicate.head[:12]}: {_change(history, predicate.change)}", reasons
         case Drift():
-            objects = few([f"{item.type} {item.name}" for item in predicate.actions])
-            return f"finds {objects} other than declared", f"declared `drift: {predicate.response}`"
+            return f"finds drift: {few(drifted(predicate.actions))}", f"declared `drift: {predicate.response}`"
         case Heartbeat():
             return f"finds nothing to do at commit {predicate.commit[:12]}", "heartbeat"
 

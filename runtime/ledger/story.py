@@ -50,9 +50,8 @@ def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> 
             names = few([f"{item.type} {item.name}" for item in foreign])
             return f"Find {names} that Conductor did not make, and leave it alone"
         case Drift():
-            names = few([f"{item.type} {item.name}" for item in predicate.actions])
             verb = "heal" if predicate.response == "heal" else "report"
-            return f"Find drift in {names} and {verb} it"
+            return f"Find drift and {verb} it: {few(drifted(predicate.actions), shown=2)}"
         case Heartbeat():
             return f"Find nothing to do at {predicate.commit[:12]}"
     return type(predicate).__name__
@@ -73,6 +72,22 @@ def outcomes(result: Result) -> str:
 def operations(actions: Sequence[ActionRecord]) -> list[str]:
     """Return each action in three words: `create role t_acme_app`."""
     return [f"{item.operation} {item.type} {item.name}" for item in actions]
+
+
+def drifted(actions: Sequence[ActionRecord]) -> list[str]:
+    """Return how each object is other than declared: `role t_acme_app has connection_limit 999, declared 40`."""
+    return [f"{item.type} {item.name} {_other_than_declared(item)}" for item in actions]
+
+
+def _other_than_declared(action: ActionRecord) -> str:
+    if action.before is None:
+        return "is missing"
+    if action.after is None:
+        return "is there and not declared"
+    here, declared = _leaves(action.before), _leaves(action.after)
+    differ = [key for key in sorted(here.keys() | declared.keys()) if here.get(key) != declared.get(key)]
+    told = [f"{key} {here.get(key, 'unset')}, declared {declared.get(key, 'unset')}" for key in differ]
+    return f"has {few(told, shown=2)}" if told else "differs"
 
 
 def resources(change: Change) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def test_a_beaten_entry_is_not_mine_to_commit(kept_out_by: KeptOutBy) -> None:
 
 
 def test_evidence_carries_no_stowaway(kept_out_by: KeptOutBy) -> None:
-    """I hold the forwarded ssh-agent, and let a commit of evidence bring my edit of a tenant as well. Nobody reads those.
+    """I hold the forwarded ssh-agent, and let a commit of evidence bring my edit of a tenant. Nobody reads those.
 
     Rule: `commit-evidence-only`.
     """

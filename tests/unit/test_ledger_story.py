@@ -6,10 +6,11 @@ import pytest
 
 from runtime.contract.canonical import encode, sha256
 from runtime.contract.change import Change
-from runtime.contract.statement import Outcome, Unmet
+from runtime.contract.objects import Action, ObjectId, Operation
+from runtime.contract.statement import ActionRecord, Outcome, Unmet
 from runtime.ledger import append
 from runtime.ledger.reading import lines
-from runtime.ledger.story import headline, resources
+from runtime.ledger.story import drifted, headline, resources
 from runtime.testing.chronicle import Chronicle, writer
 from runtime.testing.court import REPOSITORY, document
 
@@ -17,11 +18,11 @@ TENANT = "tenants/initech.yaml"
 
 
 def change(before: object, after: object) -> Change:
-    texts = tuple(None if value is None else encode(value).decode() for value in (before, after))
-    digests = tuple(None if text is None else sha256(text.encode()) for text in texts)
+    old, new = (None if value is None else encode(value).decode() for value in (before, after))
     path = "config/tenants/tenant/initech.json"
     row = (TENANT, "a" * 64 if before else None, "b" * 64 if after else None)
-    return Change(REPOSITORY, "main", (row,), ((path, *digests),), {path: texts})  # type: ignore[dict-item]  # pairs
+    digests = (None if old is None else sha256(old.encode()), None if new is None else sha256(new.encode()))
+    return Change(REPOSITORY, "main", (row,), ((path, *digests),), {path: (old, new)})
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,23 @@ def change(before: object, after: object) -> Change:
 )
 def test_a_change_is_told_by_its_files_and_what_it_sets(before: object, after: object, told: str) -> None:
     assert resources(change(before, after)) == (told,)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, {"login": True}, "role t_acme is missing"),
+        ({"login": True}, None, "role t_acme is there and not declared"),
+        ({"limit": 999, "x": {"y": "1s"}}, {"limit": 40, "x": {"y": "1s"}}, "role t_acme has limit 999, declared 40"),
+        ({"x": {}}, {"x": {"y": "1s"}}, "role t_acme has x.y unset, declared 1s"),
+    ],
+)
+def test_drift_is_told_by_what_differs(
+    before: dict[str, object] | None, after: dict[str, object] | None, told: str
+) -> None:
+    operation = Operation.CREATE if before is None else Operation.DELETE if after is None else Operation.UPDATE
+    action = Action(operation, ObjectId("eu", "role", "t_acme"), before, after, 1, "acme", "drift")
+    assert drifted([ActionRecord.of(action)]) == [told]
 
 
 def test_every_kind_of_entry_has_its_sentence() -> None:
@@ -78,12 +96,12 @@ def test_every_kind_of_entry_has_its_sentence() -> None:
         ("verdict", f"takes commit {commit[:12]}: add {TENANT}", "approved by ines and mara and tomas"),
         ("intent", "sets out to create role t_0", f"change {short[:12]}"),
         ("result", "reports 1 done", "intent 5"),
-        ("drift", "finds role t_0 other than declared", "declared `drift: heal`"),
+        ("drift", "finds drift: role t_0 is missing", "declared `drift: heal`"),
         ("intent", "sets out to create role t_0", "drift"),
         ("result", "reports 1 failed: no route to host", "intent 8"),
         ("heartbeat", f"finds nothing to do at commit {commit[:12]}", "heartbeat"),
     ]
     assert headline(verdict.statement, verdict.brings) == f"Take {commit[:12]}: add {TENANT}, approved by 3 people"
     assert headline(refusal.statement).endswith("; not met: by-path, two-people")
-    assert headline(drift.statement) == "Find drift in role t_0 and heal it"
+    assert headline(drift.statement) == "Find drift and heal it: role t_0 is missing"
     assert chronicle.replay().findings == ()
