@@ -36,7 +36,7 @@ class Ahead:
         self._pending = b""
         self._child = 0
         self._pipe = -1
-        if len(files) + len(commits) >= ENOUGH and len(os.sched_getaffinity(0)) > 1:
+        if len(files) + len(commits) >= ENOUGH and _cores() > 1:
             self._start(files, commits, keys)
 
     def __enter__(self) -> Self:
@@ -83,6 +83,11 @@ class Ahead:
             for text in _chunks(_held(files, commits, keys)):
                 os.write(send, text)
         os._exit(0)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def keys_in(texts: Iterable[bytes]) -> dict[str, str]:
