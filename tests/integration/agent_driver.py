@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import opapywasm  # noqa: F401 -- what an agent would load later is loaded before the fork
+
 from compiler.cli.agent import world_of
 from runtime.agent.loop import once
 from runtime.agent.telling import entry_line

@@ -20,41 +20,41 @@ pytestmark = pytest.mark.service
 
 
 def test_paused_at_any_step_an_agent_keeps_the_other_out_and_does_no_harm_when_it_wakes_up_late(
-    where: Installation, agents: Agents, postgres: EmbeddedPostgres
+    where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
-    other = where.second_clone()
-    where.tenant("model")
-    undisturbed = agents.once(where)
+    other = where18.second_clone()
+    where18.tenant("model")
+    undisturbed = agents.once(where18)
     for number, step in enumerate(undisturbed.steps, start=1):
-        where.tenant(f"paused-at-{number}")
-        since, logged = where.history().tip.sequence, done_in_log(postgres)
-        sleeper = agents.once(where, stop_at=number)
+        where18.tenant(f"paused-at-{number}")
+        since, logged = where18.history().tip.sequence, done_in_log(postgres18)
+        sleeper = agents.once(where18, stop_at=number)
         assert sleeper.state == "stopped", step
-        assert agents.once(where, clone=other).answer["error"] == "BusyError", step
+        assert agents.once(where18, clone=other).answer["error"] == "BusyError", step
 
-        end_control_session(where)
-        finisher = agents.again(where, clone=other)
+        end_control_session(where18)
+        finisher = agents.again(where18, clone=other)
         assert (finisher.answer["error"], finisher.answer["failed"]) == (None, False), step
-        head = where.head()
+        head = where18.head()
 
         agents.resume(sleeper)
         assert sleeper.answer["error"] in {"LockLostError", "BeatenError", "RetryableError"}, step
-        assert where.head() == head, "the late one has pushed nothing"
-        assert_done_once(where, postgres, since, logged)
-    assert_sound(where, agents)
+        assert where18.head() == head, "the late one has pushed nothing"
+        assert_done_once(where18, postgres18, since, logged)
+    assert_sound(where18, agents)
 
 
 def test_the_second_agent_finds_nothing_left_to_do_when_the_first_has_finished(
-    where: Installation, agents: Agents, postgres: EmbeddedPostgres
+    where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
-    where.tenant("acme-retail")
-    since, logged = where.history().tip.sequence, done_in_log(postgres)
-    first = agents.once(where, stop_at=3)
-    assert agents.once(where, clone=where.second_clone()).answer["error"] == "BusyError"
+    where18.tenant("acme-retail")
+    since, logged = where18.history().tip.sequence, done_in_log(postgres18)
+    first = agents.once(where18, stop_at=3)
+    assert agents.once(where18, clone=where18.second_clone()).answer["error"] == "BusyError"
     assert agents.resume(first).answer["error"] is None
-    assert agents.again(where, clone=where.second_clone()).answer["entries"] == []
-    assert_done_once(where, postgres, since, logged)
-    assert_sound(where, agents)
+    assert agents.again(where18, clone=where18.second_clone()).answer["entries"] == []
+    assert_done_once(where18, postgres18, since, logged)
+    assert_sound(where18, agents)
 
 
 def end_control_session(where: Installation) -> None:
