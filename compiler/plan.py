@@ -2,8 +2,8 @@
 
 Between two commits, not against the live system: that is drift. Pure: git, clock and ledger have been asked before.
 
-Rules kept: sound is a change that could be taken once enough people approve; an expired flag fails only where the
-change adds or alters it.
+Rules kept: sound is a change that could be taken once enough people approve; a flag that has expired, or is dated in the
+future, fails only where the change adds or alters it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from compiler.plan_resources import Effects, Inputs, ResourceChange, effects_of
 from runtime.contract.change import Change
 from runtime.contract.objects import decode_objects
 from runtime.flags.config import FOLDER as FLAGS
-from runtime.flags.config import FlagConfig, last_day
+from runtime.flags.config import FlagConfig, last_day, starts_later
 from runtime.governance.case import Case
 from runtime.targets.config import targets_of
 
@@ -124,7 +124,7 @@ def plan(standpoint: Standpoint) -> Plan:
         releases=() if change.empty else _releases(standpoint),
         held=_held(standpoint, effects),
         consent=consent,
-        problems=(*_expired(standpoint), *_refused(standpoint.inputs, effects, consent)),
+        problems=(*_ill_dated(standpoint), *_refused(standpoint.inputs, effects, consent)),
         waits=standpoint.waits,
         landed=standpoint.landed,
         forecast=standpoint.forecast,
@@ -144,13 +144,15 @@ def _releases(standpoint: Standpoint) -> tuple[tuple[Operation, str], ...]:
 
 
 def _held(standpoint: Standpoint, effects: Effects) -> tuple[str, ...]:
+    going = Counter(item.id.target for item in effects.objects if item.operation is Operation.REMOVE)
+    if not going:
+        return ()  # reading every object there is takes long, and most changes delete nothing
     there = Counter(
         item.id.target
         for path, text in standpoint.before.items()
         if path.startswith("objects/")
         for item in decode_objects(text.encode())
     )
-    going = Counter(item.id.target for item in effects.objects if item.operation is Operation.REMOVE)
     limits = {name: target.max_delete_percent for name, target in targets_of(standpoint.after).items()}
     return tuple(
         f"{count} of the {there[name]} objects of {name} would go, and at most {limits.get(name, 100)} % may at once"
@@ -159,15 +161,26 @@ def _held(standpoint: Standpoint, effects: Effects) -> tuple[str, ...]:
     )
 
 
-def _expired(standpoint: Standpoint) -> tuple[Diagnostic, ...]:
+def _ill_dated(standpoint: Standpoint) -> tuple[Diagnostic, ...]:
     code = replace(codes.FLAG_EXPIRED, severity=Severity.ERROR)
     found: list[Diagnostic] = []
     for path, (_, after) in sorted(standpoint.change.contents.items()):
         if not path.startswith(FLAGS) or after is None:
             continue
         flag = FlagConfig.from_bytes(after.encode())
-        if flag.expired(standpoint.today):
-            last = last_day(date.fromisoformat(flag.created), flag.ttl_seconds)
+        created = date.fromisoformat(flag.created)
+        if starts_later(created, standpoint.today):
+            span = _span(standpoint.inputs, f"flags/{flag.name}.yaml", ("spec", "created"))
+            found.append(
+                Diagnostic(
+                    codes.FLAG_STARTS_LATER,
+                    f"flag `{flag.name}` is dated in the future",
+                    Label(span, f"the day is {standpoint.today}"),
+                    help=f"it lives from the day it is made: `created: {standpoint.today}`",
+                )
+            )
+        elif flag.expired(standpoint.today):
+            last = last_day(created, flag.ttl_seconds)
             span = _span(standpoint.inputs, f"flags/{flag.name}.yaml", ("spec", "ttl_seconds"))
             found.append(
                 Diagnostic(

@@ -39,14 +39,14 @@ def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatO
 
 
 def findings(tree: SourceTree, today: date, *, deny: Deny = deny_here) -> Diagnostics:
-    """Return every mistake of a tree, and what has expired by a day."""
+    """Return every mistake of a tree, and what is wrong with its flags' days."""
     # the compiler is imported while the other process loads the policy
-    from compiler.domains.flags.expiry import expired  # noqa: PLC0415 -- see above
+    from compiler.domains.flags.expiry import judge_days  # noqa: PLC0415 -- see above
     from compiler.driver import check_tree  # noqa: PLC0415 -- see above
 
     diagnostics = Diagnostics()
     checked = check_tree(tree, diagnostics, deny=deny)
-    expired(checked.model, today, diagnostics)
+    judge_days(checked.model, today, diagnostics)
     return diagnostics
 
 

@@ -87,6 +87,9 @@ DUPLICATE_RULE = Code("MC0405", "duplicate-rule", "two targeting rules of a flag
 FLAG_EXPIRED = Code("MC0406", "flag-expired", "a flag has outlived its time to live", Severity.WARNING)
 COMPARISON = Code("MC0407", "comparison", "a condition has no comparison, or several")
 SERVE_OR_SPLIT = Code("MC0408", "serve-or-split", "a targeting rule serves nothing, or in two ways")
+FLAG_STARTS_LATER = Code(
+    "MC0409", "flag-starts-later", "a flag is dated in the future, and would live longer than it may"
+)
 
 # --- 05xx: targets -----------------------------------------------------------------------------------------------
 

@@ -26,6 +26,14 @@ def last_day(created: date, ttl_seconds: int) -> date:
         return date.max
 
 
+def starts_later(created: date, today: date) -> bool:
+    """Whether a flag is dated in the future, which would give it more time than its `ttl_seconds`.
+
+    The day after `today` is none: today is a day of UTC, and east of it the next one has begun.
+    """
+    return created - today > timedelta(days=1)
+
+
 class FlagConfig(BaseModel):
     """One flag. `safe` is the variant to serve when the flag is stopped or cannot be evaluated."""
 

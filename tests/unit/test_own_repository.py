@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from compiler.diagnostics.model import Diagnostics
 from compiler.domains.domain import Model
-from compiler.domains.flags.expiry import expired
+from compiler.domains.flags.expiry import judge_days
 from compiler.domains.flags.kinds import FlagSpec
 from compiler.domains.governance.kinds import AgentSpec, ApprovalPolicySpec, PersonSpec
 from compiler.domains.targets.kinds import TargetSpec
@@ -66,10 +66,21 @@ def test_a_dozen_flags_have_owners_and_reasons_and_live_for_a_week_at_most(model
 
 def test_no_flag_has_expired_on_the_day_it_was_written_for_and_all_have_a_month_later(model: Model) -> None:
     today, later = Diagnostics(), Diagnostics()
-    expired(model, date(2026, 11, 24), today)
-    expired(model, date(2026, 12, 24), later)
+    judge_days(model, date(2026, 11, 24), today)
+    judge_days(model, date(2026, 12, 24), later)
     assert (len(today), len(later)) == (0, 12)
     assert not later.failed
+
+
+def test_a_flag_made_tomorrow_may_be_made_where_that_is_today_and_later_ones_are_from_the_future(model: Model) -> None:
+    made = {name: date.fromisoformat(flag.spec.created) for name, flag in model.all(FlagSpec).items()}
+    first = min(made.values())
+    day_before, earlier = Diagnostics(), Diagnostics()
+    judge_days(model, first - timedelta(days=1), day_before)
+    judge_days(model, first - timedelta(days=2), earlier)
+    assert {item.code.id for item in (*day_before, *earlier)} == {"MC0409"}
+    assert (len(day_before), len(earlier)) == (sum(day > first for day in made.values()), len(made))
+    assert earlier.failed
 
 
 def test_three_people_together_meet_every_rule_and_one_of_them_is_an_admin(model: Model) -> None:

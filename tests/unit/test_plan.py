@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -157,6 +157,21 @@ def test_an_expired_flag_fails_only_where_the_change_alters_it(world: PlanWorld)
     plan = world.plan("flag", today=later)
     assert [(item.code.id, item.severity, item.primary.span.line) for item in plan.problems] == [
         ("MC0406", "error", 15)
+    ]
+    assert not plan.sound
+
+
+def test_a_flag_dated_in_the_future_fails_only_where_the_change_alters_it(world: PlanWorld) -> None:
+    created = date(2026, 11, 24)
+    earlier, day_before = created - timedelta(days=2), created - timedelta(days=1)
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    assert world.plan(today=earlier).sound
+    flag = base_files()["flags/new-checkout.yaml"].replace(b"604800", b"86400")
+    world.commit({"flags/new-checkout.yaml": flag}, branch="flag")
+    assert world.plan("flag", today=day_before).sound
+    plan = world.plan("flag", today=earlier)
+    assert [(item.code.id, item.severity, item.primary.span.line) for item in plan.problems] == [
+        ("MC0409", "error", 14)
     ]
     assert not plan.sound
 

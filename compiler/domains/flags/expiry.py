@@ -1,4 +1,4 @@
-"""Flags x day -> warnings for those that have expired.
+"""Flags x day -> warnings for those that have expired, errors for those that start in the future.
 
 Apart from the other rules, because time is an argument: `build` never asks (plan, section 5).
 """
@@ -11,14 +11,22 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label
 from compiler.domains.domain import Model
 from compiler.domains.flags.kinds import FlagSpec
-from runtime.flags.config import last_day
+from runtime.flags.config import last_day, starts_later
 
 
-def expired(model: Model, today: date, diagnostics: Diagnostics) -> None:
-    """Warn of every flag whose last day is before `today`."""
+def judge_days(model: Model, today: date, diagnostics: Diagnostics) -> None:
+    """Find every flag whose last day is before `today`, and every one that is dated later."""
     for flag in model.all(FlagSpec).values():
-        last = last_day(date.fromisoformat(flag.spec.created), flag.spec.ttl_seconds)
-        if last < today:
+        created = date.fromisoformat(flag.spec.created)
+        last = last_day(created, flag.spec.ttl_seconds)
+        if starts_later(created, today):
+            diagnostics.add(
+                codes.FLAG_STARTS_LATER,
+                f"flag `{flag.name}` is dated in the future",
+                Label(flag.span("created"), f"today is {today}"),
+                help=f"it lives from the day it is made: `created: {today}`",
+            )
+        elif last < today:
             diagnostics.add(
                 codes.FLAG_EXPIRED,
                 f"flag `{flag.name}` has expired",
