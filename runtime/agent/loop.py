@@ -79,9 +79,7 @@ def once(world: World, *, known: State | None = None, patient: bool = False) -> 
                 raise LockLostError("the lock in the control database was lost", help="whoever holds it goes on")
             state = read(world, state)
             if state.desired.control != config:
-                raise BusyError(
-                    "the control database is another one now", after=1, help="start again; the lock is there"
-                )
+                break
             try:
                 outcome = cycle(world, control, state, patient=patient)
             except BeatenError:
@@ -90,6 +88,10 @@ def once(world: World, *, known: State | None = None, patient: bool = False) -> 
             entries = (*entries, *outcome.entries)
             if not outcome.entries or outcome.failed or world.stopping():
                 return replace(outcome, entries=entries)
+    if state.desired.control != config:
+        world.at("the control database is another one now: the lock is there")
+        outcome = once(world, known=state, patient=patient)
+        entries = (*entries, *outcome.entries)
     return replace(outcome, entries=entries)
 
 

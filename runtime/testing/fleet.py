@@ -99,6 +99,7 @@ class Fleet:
 
     remote: MemoryRemote = field(default_factory=MemoryRemote)
     database: MemoryDatabase = field(default_factory=MemoryDatabase)
+    databases: dict[str, MemoryDatabase] = field(default_factory=dict)
     systems: dict[str, MemorySystem] = field(default_factory=dict)
     now: datetime = START
     steps: list[str] = field(default_factory=list)
@@ -159,7 +160,7 @@ class Fleet:
             writer=Writer(name, key or key_of(name), Release(version=self.release, sha256="0" * 64)),
             compile=self.compile(git),
             target=self.target,
-            control=lambda _: MemoryControl(self.database),
+            control=lambda config: MemoryControl(self.databases.setdefault(config.name, self.database)),
             clock=lambda: self.now,
             policies=lambda _wasm, _contents: Consenting(),
             at=self.steps.append,
@@ -198,6 +199,12 @@ class Fleet:
         self.publish()
         history = self.history()
         return between(history.snapshot, self.snapshot(commit), repository=history.genesis.repository, branch="main")
+
+    def approved(self, **spec: dict[str, Any] | None) -> str:
+        """Merge a change of tenants, approved by two people; returns the change's digest."""
+        change = self.edit(**spec)
+        self.approve(change, "mara", "tomas")
+        return change.digest
 
     def withdraw(self, change: Change, name: str) -> str:
         """Push a withdrawal; returns its path on the branch."""
