@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,9 @@ def protected(where: Installation) -> Iterator[None]:
         hook.unlink()
 
 
+Trouble = Callable[[Installation], AbstractContextManager[None]]
+
+
 def at_every_step(where: Installation, agents: Agents, first: str) -> Iterator[tuple[str, Run, str]]:
     """One tenant for each step of an undisturbed agent: gives the step, an agent paused there, and the tenant."""
     where.tenant(first)
@@ -52,22 +55,40 @@ def at_every_step(where: Installation, agents: Agents, first: str) -> Iterator[t
         yield step, agents.once(where, stop_at=number), name
 
 
-def test_a_remote_that_goes_away_at_any_step_stops_the_agent_and_loses_nothing(
+@pytest.mark.parametrize("trouble", [away, protected])
+def test_a_remote_that_fails_at_any_step_stops_the_agent_and_loses_nothing(
+    trouble: Trouble, where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
+) -> None:
+    since, logged = where18.history().tip.sequence, done_in_log(postgres18)
+    for step, paused, _ in at_every_step(where18, agents, trouble.__name__):
+        with trouble(where18):
+            agents.resume(paused)
+        expected = {"RetryableError"} if trouble is away else {"PushRefusedError"}
+        assert paused.answer["error"] in expected | ({None} if step.startswith("after push result") else set()), step
+        assert agents.again(where18).answer["error"] is None, step
+    assert_done_once(where18, postgres18, since, logged)
+    assert_sound(where18, agents)
+
+
+def test_a_remote_that_falls_behind_at_any_step_gets_the_missing_commits_again(
     where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
     since, logged = where18.history().tip.sequence, done_in_log(postgres18)
-    for step, paused, _ in at_every_step(where18, agents, "away"):
-        with away(where18):
-            agents.resume(paused)
-        assert paused.answer["error"] == "RetryableError", step
-        assert agents.again(where18).answer["error"] is None, step
+    where18.tenant("behind")
+    for number, step in enumerate(agents.once(where18).steps, start=1):
+        where18.tenant(f"behind-{number}")
+        old = where18.copy_of_remote(f"old-{number}.git")
+        paused = agents.once(where18, stop_at=number)
+        replace(where18.remote, old)
+        agents.resume(paused)
+        assert (paused.answer["error"], paused.answer["failed"]) == (None, False), step
     assert_done_once(where18, postgres18, since, logged)
     assert_sound(where18, agents)
 
 
 @pytest.mark.parametrize("trouble", [away, protected])
 def test_nothing_is_acted_upon_while_verdict_and_intent_cannot_be_pushed(
-    trouble: Callable[[Installation], Iterator[None]],
+    trouble: Trouble,
     where18: Installation,
     agents: Agents,
     postgres18: EmbeddedPostgres,
@@ -76,7 +97,7 @@ def test_nothing_is_acted_upon_while_verdict_and_intent_cannot_be_pushed(
     paused = agents.once(where18, stop_at=2)
     assert paused.steps[-1].startswith("before push verdict")
     logged = done_in_log(postgres18)
-    with trouble(where18):  # type: ignore[attr-defined]  # a context manager's function
+    with trouble(where18):
         agents.resume(paused)
     assert paused.answer["error"] in {"RetryableError", "PushRefusedError"}
     assert done_in_log(postgres18) == logged
@@ -86,14 +107,14 @@ def test_nothing_is_acted_upon_while_verdict_and_intent_cannot_be_pushed(
 
 @pytest.mark.parametrize("trouble", [away, protected])
 def test_a_result_that_cannot_be_pushed_is_kept_with_its_facts(
-    trouble: Callable[[Installation], Iterator[None]], where18: Installation, agents: Agents
+    trouble: Trouble, where18: Installation, agents: Agents
 ) -> None:
     where18.tenant("acme-retail")
     assert agents.once(where18).answer["error"] is None
     where18.tenant("acme-retail", state="suspended")
     paused = agents.once(where18, stop_at=8)
     assert paused.steps[-1].startswith("before push result")
-    with trouble(where18):  # type: ignore[attr-defined]  # a context manager's function
+    with trouble(where18):
         agents.resume(paused)
     assert agents.again(where18).answer["error"] is None
     result = where18.entries("result")[-1].predicate
