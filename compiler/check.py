@@ -1,7 +1,8 @@
 """Model -> CheckedModel: each domain's rules, then the repository's own Rego (`conductor/deny`).
 
 Rules kept: about a resource that a finding speaks of already, nothing more is said; what the policy holds against a
-resource is a finding at the YAML that its JSON pointer names; a policy that gives no answer lets nothing through.
+resource is a finding at the YAML that its JSON pointer names, and what it holds against the roles of all people one at
+the first of them; a policy that gives no answer lets nothing through.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from compiler.domains.governance.kinds import ROLES
 from compiler.nodes import Mapping as MappingNode
 from compiler.nodes import Pointer
 from runtime.contract.policy_input import DenyInput
-from runtime.policy.engine import BATCH, PolicyError
+from runtime.policy.engine import BATCH, NOBODY_IN_PARTICULAR, PolicyError
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,12 @@ def _ask_policy(
         return
     by_name = {(resource.kind.name, resource.name): resource for _, resource in resources}
     for denial in denials:
+        if denial[:3] == NOBODY_IN_PARTICULAR:
+            at = Label(_roles_span([resource for _, resource in resources]), f"policy `{denial.rule}`")
+            file = rego.file_of(denial.rule, files)
+            help_ = f"give the role to a person in policies/people/; the rule stands in {file}"
+            diagnostics.add(codes.POLICY_DENIED, denial.message, at, help=help_)
+            continue
         resource = by_name.get((denial.kind, denial.name))
         if resource is None:
             message = f"policy `{denial.rule}` denies {denial.kind} `{denial.name}`, which it was not asked about"
@@ -104,6 +111,12 @@ def _place(resource: Resource[Spec], pointer: str) -> Span:
             step = int(part)
         place = (*place, step)
     return document.span(place)
+
+
+def _roles_span(resources: Sequence[Resource[Spec]]) -> Span:
+    """Where a role that nobody has could be given: at the first person; at the first resource where there is none."""
+    people = [resource for resource in resources if resource.kind.name == "Person"]
+    return people[0].key_span("roles") if people else resources[0].name_span
 
 
 def _roles(model: Model, resources: Iterable[Resource[Spec]]) -> set[str]:

@@ -2,8 +2,8 @@
 
 Between two commits, not against the live system: that is drift. Pure: git, clock and ledger have been asked before.
 
-Rules kept: sound is a change that could be taken once enough people approve; a flag that has expired, or is dated in the
-future, fails only where the change adds or alters it.
+Rules kept: sound is a change that could be taken once enough people approve; a flag that has expired, or is dated in
+the future, fails only where the change adds or alters it.
 """
 
 from __future__ import annotations

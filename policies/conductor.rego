@@ -1,8 +1,8 @@
 # The three entry points. Each asks the packages that have something to say; a new domain is one more line.
 package conductor
 
-# At compile time: what is wrong with the resources of the tree. Every rule speaks of one resource, so that the
-# compiler may ask in batches.
+# At compile time: what is wrong with the resources of the tree. Every rule speaks of one resource, or with
+# neither kind nor name of `/roles`, so that the compiler may ask in batches.
 deny contains finding if some finding in data.intelgraph.flags.deny
 
 deny contains finding if some finding in data.intelgraph.tenants.deny

@@ -15,17 +15,32 @@ allow if {
 	input.flag.ttl_seconds <= max_ttl_seconds
 }
 
-# A flag of the tree that no role somebody has is allowed. The policy above is asked once per role.
+# A flag of the tree that no role is allowed, somebody's or not. The policy above is asked once per role.
 deny contains {
 	"kind": "Flag",
 	"name": object.get(flag, "name", ""),
 	"pointer": "/spec/ttl_seconds",
 	"rule": "flag-allowed",
-	"message": why(flag),
+	"message": $"flag `{shown(flag.name)}` lives {shown(flag.spec.ttl_seconds)} seconds; at most {max_ttl_seconds} are allowed",
 } if {
 	some flag in input.resources
 	flag.kind == "Flag"
 	not allowed_to_somebody(flag)
+	not allowed_to(flag, "admin")
+}
+
+# Flags that lack nothing but somebody to set them: one finding about the roles, however many flags there are.
+deny contains {
+	"kind": "",
+	"name": "",
+	"pointer": "/roles",
+	"rule": "flag-setter",
+	"message": "nobody may set a flag: only an `admin` may, and nobody has that role",
+} if {
+	some flag in input.resources
+	flag.kind == "Flag"
+	not allowed_to_somebody(flag)
+	allowed_to(flag, "admin")
 }
 
 # Helpers take whole resources: `not allowed_to(flag.spec)` would be undefined, not true, for a flag without a spec.
@@ -35,10 +50,6 @@ allowed_to_somebody(flag) if {
 }
 
 allowed_to(flag, role) if allow with input as {"requester": {"role": role}, "flag": flag.spec}
-
-why(flag) := $"nobody may set flag `{shown(flag.name)}`: only an `admin` may, and nobody has that role" if {
-	allowed_to(flag, "admin")
-} else := $"flag `{shown(flag.name)}` lives {shown(flag.spec.ttl_seconds)} seconds; at most {max_ttl_seconds} are allowed"
 
 # A flag that a change adds or alters needs an approver whose role may set it. Taking one away needs none.
 refuse contains {

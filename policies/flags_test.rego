@@ -80,10 +80,26 @@ test_a_flag_that_lives_too_long_is_denied if {
 	}}
 }
 
-test_a_flag_that_nobody_may_set_is_denied if {
-	some finding in denied(flag(week), ["mc"])
-	finding.message == "nobody may set flag `new-checkout`: only an `admin` may, and nobody has that role"
+no_setter := {
+	"kind": "",
+	"name": "",
+	"pointer": "/roles",
+	"rule": "flag-setter",
+	"message": "nobody may set a flag: only an `admin` may, and nobody has that role",
 }
+
+test_flags_that_nobody_may_set_are_denied_as_one if {
+	found := flags.deny with input as {"resources": [flag(week), flag(1)], "roles": ["mc"]}
+	found == {no_setter}
+}
+
+test_where_nobody_may_set_flags_one_that_lives_too_long_is_denied_as_well if {
+	found := flags.deny with input as {"resources": [flag(week), flag(week + 1)], "roles": ["mc"]}
+	{finding.rule | some finding in found} == {"flag-allowed", "flag-setter"}
+	denied(flag(week + 1), ["mc"]) == denied(flag(week + 1), ["admin"])
+}
+
+test_where_there_is_no_flag_nobody_need_set_one if count(flags.deny) == 0 with input as {"resources": [], "roles": []}
 
 test_a_flag_without_what_the_rule_asks_for_is_denied if {
 	bare := {"kind": "Flag"}
@@ -93,8 +109,10 @@ test_a_flag_without_what_the_rule_asks_for_is_denied if {
 }
 
 test_without_roles_every_flag_is_denied if {
-	count(flags.deny) == 1 with input as {"resources": [flag(1)]}
-	count(flags.deny) == 1 with input as {"resources": [flag(1)], "roles": null}
+	every roles in [{}, {"roles": null}, {"roles": []}] {
+		found := flags.deny with input as object.union({"resources": [flag(1), flag(week + 1)]}, roles)
+		count(found) == 2
+	}
 }
 
 test_another_kind_is_none_of_its_business if {

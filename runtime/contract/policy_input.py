@@ -28,8 +28,8 @@ class PolicyResource(TypedDict):
 
 
 class DenyInput(TypedDict):
-    """The resources of a tree, and the roles that somebody has. A rule speaks of one resource, so that the resources
-    may be asked about in batches."""
+    """The resources of a tree, and the roles that somebody has. A rule speaks of one resource, or of the roles, so that
+    the resources may be asked about in batches."""
 
     resources: Sequence[PolicyResource]
     roles: Sequence[str]

@@ -39,6 +39,8 @@ TRANSITION = "conductor/transition"
 ALLOW = "conductor/allow"
 ENTRYPOINTS = (DENY, TRANSITION, ALLOW)
 
+NOBODY_IN_PARTICULAR = ("", "", "/roles")
+"""Kind, name and pointer of a denial that speaks of the roles which people have, and of no resource."""
 BATCH = 1000
 _MAX_BYTES = 64 * 1024 * 1024
 _KEPT = 8
@@ -50,7 +52,8 @@ class PolicyError(ConductorError):
 
 
 class Denial(NamedTuple):
-    """What `conductor/deny` holds against one resource. `pointer` (RFC 6901) leads into its document."""
+    """What `conductor/deny` holds against one resource. `pointer` (RFC 6901) leads into its document. Or against
+    nobody in particular: neither kind nor name, and `/roles`, where too few roles are given."""
 
     kind: str
     name: str

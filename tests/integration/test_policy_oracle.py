@@ -31,6 +31,7 @@ LEAST = 50
 RULES = {
     DENY: {
         "flag-allowed": "Flag",
+        "flag-setter": "Flag",
         "retention": "Tenant",
         "restricted-region": "Tenant",
         "restricted-export": "Blueprint",

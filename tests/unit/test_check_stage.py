@@ -15,7 +15,7 @@ from compiler.parse import parse
 from compiler.resolve import resolve
 from compiler.source import from_worktree
 from runtime.contract.policy_input import DenyInput
-from runtime.policy.engine import Denial, PolicyError
+from runtime.policy.engine import NOBODY_IN_PARTICULAR, Denial, PolicyError
 
 TREE = from_worktree(Path(__file__).resolve().parents[2])
 WARNING = Code("MC9998", "a-warning", "a warning of a test", Severity.WARNING)
@@ -100,8 +100,21 @@ def test_what_the_policy_denies_is_found_where_its_pointer_leads() -> None:
     assert by_message["all of it"] == "apiVersion: conductor/v1"
 
 
+def test_what_the_policy_holds_against_the_roles_is_found_once_at_the_first_person() -> None:
+    (found,) = checked(Asked(Denial(*NOBODY_IN_PARTICULAR, "flag-setter", "nobody may set a flag")))
+    people = sorted(path for path in TREE.files if path.startswith("policies/people/"))
+    lines = TREE.files[people[0]].decode().split("\n")
+    assert found.code.id == "MC0900"
+    assert found.primary.span.path == people[0]
+    assert lines[found.primary.span.line - 1].strip().startswith("roles:")
+
+
 def test_a_policy_that_fails_or_answers_out_of_turn_lets_nothing_through() -> None:
-    for asked in (Asked(error=PolicyError("no answer")), Asked(Denial("Flag", "nobody-asked", "", "r", "m"))):
+    for asked in (
+        Asked(error=PolicyError("no answer")),
+        Asked(Denial("Flag", "nobody-asked", "", "r", "m")),
+        Asked(Denial("", "", "", "r", "m")),
+    ):
         found = checked(asked)
         assert found.failed
         assert [item.code.id for item in found] == ["MC0913"]

@@ -14,7 +14,7 @@ from runtime.contract.canonical import encode, sha256
 from runtime.contract.errors import FormatError
 from runtime.contract.policy_input import AllowInput, DenyInput, PolicyResource, TransitionInput
 from runtime.policy.data import data_of
-from runtime.policy.engine import BATCH, DENY, Denial, Policy, PolicyError, Refused
+from runtime.policy.engine import BATCH, DENY, NOBODY_IN_PARTICULAR, Denial, Policy, PolicyError, Refused
 
 WASM = (Path(__file__).parents[2] / "policies/policy.wasm").read_bytes()
 WEEK = 604_800
@@ -58,8 +58,13 @@ def test_flag_that_lives_too_long_is_denied_at_its_ttl(policy: Policy) -> None:
     ]
 
 
-def test_flag_that_nobody_may_set_is_denied(policy: Policy) -> None:
-    assert [denial.name for denial in policy.deny(asked(flag("fine", WEEK), roles=("mc", "pm")))] == ["fine"]
+def test_flags_that_nobody_may_set_are_one_denial_and_too_long_a_life_another(policy: Policy) -> None:
+    many = [flag(f"flag-{number}", WEEK) for number in range(BATCH + 1)]
+    denials = policy.deny(asked(*many, flag("late", WEEK + 1), roles=("mc", "pm")))
+    assert [(denial[:3], denial.rule) for denial in denials] == [
+        (NOBODY_IN_PARTICULAR, "flag-setter"),
+        (("Flag", "late", "/spec/ttl_seconds"), "flag-allowed"),
+    ]
 
 
 def test_denials_of_many_batches_come_sorted_and_once(policy: Policy) -> None:
