@@ -113,6 +113,7 @@ INCOMPLETE_GOVERNANCE = Code(
     "MC0611", "incomplete-governance", "people are declared, but not by which rules they decide"
 )
 BAD_GLOB = Code("MC0612", "bad-glob", "a glob has no meaning")
+OTHER_RELEASE = Code("MC0613", "other-release", "another release is pinned than the one that runs", Severity.WARNING)
 
 # --- 07xx: the ledger, as `conductor verify` finds it ------------------------------------------------------------
 

@@ -40,6 +40,8 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     _keys([*people.values(), *agents.values()], diagnostics)
     for policy in model.all(ApprovalPolicySpec).values():
         _policy(policy, model, diagnostics)
+    for pin in model.all(CompilerSpec).values():
+        _release(pin, diagnostics)
     if model.whole("Person", "Agent", "ApprovalPolicy", "Compiler"):
         _whole(model, diagnostics)
 
@@ -51,6 +53,17 @@ def _role(role: str, span: Span, diagnostics: Diagnostics) -> None:
             f"there is no role `{role}`",
             span,
             help=did_you_mean(role, ROLES, f"one of {one_of(ROLES, limit=len(ROLES))}"),
+        )
+
+
+def _release(pin: Resource[CompilerSpec], diagnostics: Diagnostics) -> None:
+    release = pin.spec.release
+    if release != VERSION:
+        diagnostics.add(
+            codes.OTHER_RELEASE,
+            f"release {release} is pinned, and this is release {VERSION}",
+            Label(pin.span("release"), f"only {release} plans, approves and takes this tree"),
+            help=f"install intelgraph-conductor {release}, or move the repository to this one: `release: {VERSION}`",
         )
 
 
