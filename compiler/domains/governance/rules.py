@@ -35,8 +35,7 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     """Add what is wrong with governance."""
     people, agents = model.all(PersonSpec), model.all(AgentSpec)
     for person in people.values():
-        for index, role in enumerate(person.spec.roles):
-            _role(role, person.span("roles", index), diagnostics)
+        _roles(person, diagnostics)
     _keys([*people.values(), *agents.values()], diagnostics)
     for policy in model.all(ApprovalPolicySpec).values():
         _policy(policy, model, diagnostics)
@@ -44,6 +43,23 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
         _release(pin, diagnostics)
     if model.whole("Person", "Agent", "ApprovalPolicy", "Compiler"):
         _whole(model, diagnostics)
+
+
+def _roles(person: Resource[PersonSpec], diagnostics: Diagnostics) -> None:
+    first: dict[str, Span] = {}
+    for index, role in enumerate(person.spec.roles):
+        span = person.span("roles", index)
+        if role not in first:
+            first[role] = span
+            _role(role, span, diagnostics)
+            continue
+        diagnostics.add(
+            codes.DUPLICATE_ROLE,
+            f"`{person.name}` has the role `{role}` twice",
+            Label(span, "again here"),
+            Label(first[role], "first here"),
+            help="take one away: a person fills one place of a rule, however often they have its role",
+        )
 
 
 def _role(role: str, span: Span, diagnostics: Diagnostics) -> None:
