@@ -31,8 +31,12 @@ def _fetched(scratch: Path) -> Path:
         return subprocess.run(command, cwd=scratch, check=check, timeout=SECONDS, capture_output=True).returncode
 
     if run("apt-get", "download", PACKAGE, check=False) != 0:
-        run("apt-get", "update")  # a fresh machine has no lists of packages yet
-        run("apt-get", "download", PACKAGE)
+        # a fresh machine has no lists of packages yet, and an ordinary user may not write the machine's
+        (scratch / "lists" / "partial").mkdir(parents=True)
+        (scratch / "cache" / "archives" / "partial").mkdir(parents=True)
+        own = ("-o", f"Dir::State::lists={scratch}/lists", "-o", f"Dir::Cache={scratch}/cache")
+        run("apt-get", *own, "update")
+        run("apt-get", *own, "download", PACKAGE)
     (package,) = scratch.glob(f"{PACKAGE}_*.deb")
     run("dpkg-deb", "-x", str(package), "unpacked")
     return scratch / "unpacked" / "usr" / "bin" / "promtool"
