@@ -28,7 +28,7 @@ KEPT = 16
 
 def check_tree(tree: SourceTree, diagnostics: Diagnostics, *, deny: Deny = deny_here) -> CheckedModel:
     """Find every mistake of a tree. `deny` asks policy.wasm."""
-    with _without_collector():
+    with without_collector():
         diagnostics.extend(tree.findings)
         documents = parse(tree.files, diagnostics)
         resources = decode(documents, tree.refused, KINDS, diagnostics)
@@ -39,7 +39,7 @@ def check_tree(tree: SourceTree, diagnostics: Diagnostics, *, deny: Deny = deny_
 def compile_tree(tree: SourceTree, diagnostics: Diagnostics, *, deny: Deny = deny_here) -> Bundle | None:
     """Return the bundle of a tree; None if there is an error in it."""
     checked = check_tree(tree, diagnostics, deny=deny)
-    with _without_collector():
+    with without_collector():
         return render(checked, tree.files, ALL) if checked.sound else None
 
 
@@ -64,7 +64,7 @@ def compiled(tree: SourceTree) -> Compiled:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Keep Python's garbage collector away while many small values are made that all stay: it costs a third.
 
     A command that ends soon also freezes them (`gc.freeze`); an agent that lives on must not.

@@ -28,12 +28,19 @@ from runtime.targets.config import targets_of
 
 @dataclass(frozen=True)
 class Point:
-    """A commit and how its manifest is known: from the `ledger`, `compiled` here, or `empty` where there is none."""
+    """A commit and how its manifest is known: from the `ledger`, `compiled` here, `empty` where there is none, or
+    `unknown`."""
 
     commit: str | None
     name: str
     subject: str
     source: str
+
+    @property
+    def label(self) -> str:
+        """The name that it was asked for by, and the commit that this is now."""
+        short = "" if self.commit is None else self.commit[:12]
+        return f"{self.name} ({short})" if short and self.name != short else self.name
 
 
 @dataclass(frozen=True)

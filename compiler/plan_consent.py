@@ -6,6 +6,7 @@ everybody, so that what lacks an approver is told from what is refused whoever a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +17,8 @@ from runtime.governance.judge import judge
 from runtime.governance.people import Approver, assign, could_help, places
 from runtime.governance.rules import applying
 
-_CURED_BY_APPROVALS = frozenset({"two-people", "by-path", "one-role-each", "transitions", "rights-before"})
+TWO_PEOPLE, POLICY = "two-people", "policy"
+_CURED_BY_APPROVALS = frozenset({TWO_PEOPLE, "by-path", "one-role-each", "transitions", "rights-before"})
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,12 @@ class Need:
     @property
     def met(self) -> bool:
         """Whether nothing is missing."""
-        return all(place.person is not None for place in self.places)
+        return self.lacking == 0
+
+    @property
+    def lacking(self) -> int:
+        """How many more people it takes."""
+        return sum(place.person is None for place in self.places)
 
 
 @dataclass(frozen=True)
@@ -70,9 +77,12 @@ class Consent:
         return tuple(need for need in self.needs if not need.met)
 
     @property
-    def people(self) -> tuple[str, ...]:
-        """Everybody whose approval would help now."""
-        return tuple(sorted({name for need in self.missing for name in need.could}))
+    def told(self) -> tuple[Need, ...]:
+        """The needs that a reader is told: not that two people are, where the others are met by no fewer anyway."""
+        others = [need.lacking for need in self.missing if need.rule != TWO_PEOPLE]
+        return tuple(
+            need for need in self.needs if need.met or need.rule != TWO_PEOPLE or need.lacking > max(others, default=0)
+        )
 
     def to_json(self) -> JSON:
         """Return the JSON value."""
@@ -117,7 +127,7 @@ def consent_of(case: Case) -> Consent:
     return Consent(
         given=given,
         needs=(*_needs(case, approvers), *_policy_needs(case, approvers, refused)),
-        rejected=judgement.rejected,
+        rejected=tuple(_told_once(judgement.rejected, by_digest)),
         against=structural,
         refused=refused,
         allowed=judgement.allowed,
@@ -138,7 +148,7 @@ def _needs(case: Case, approvers: tuple[Approver, ...]) -> tuple[Need, ...]:
     anyone = tuple(sorted(person.name for person in others))
     names: list[str | None] = [*sorted(there), None, None]
     two = tuple(Place("anyone", name) for name in names[: max(2, len(there))])
-    needs = [Need("two-people", two, anyone if len(there) < 2 else ())]
+    needs = [Need(TWO_PEOPLE, two, anyone if len(there) < 2 else ())]
     roles = [item.roles for item in approvers]
     for rule in applying(case.before, case.change.paths):
         wanted = places(rule.people)
@@ -152,22 +162,52 @@ def _needs(case: Case, approvers: tuple[Approver, ...]) -> tuple[Need, ...]:
 
 
 def _policy_needs(case: Case, approvers: tuple[Approver, ...], refused: tuple[Problem, ...]) -> tuple[Need, ...]:
-    """What the policy holds against the change only because of who has not approved yet."""
+    """What the policy holds against the change only because of who has not approved yet.
+
+    Which role it asks for, it says itself: it is asked once more with somebody of each role, and with each person.
+    """
     final = {item.message for item in refused}
-    open_ = [item for item in case.transition(approvers) if item.message not in final]
+    open_ = [item.message for item in case.transition(approvers) if item.message not in final]
+    if not open_:
+        return ()
     there = {item.name for item in approvers}
-    needs: list[Need] = []
-    for item in open_:
-        helpers = [
-            one.name
-            for one in _everybody(case)
-            if one.name not in there
-            and item.message not in {other.message for other in case.transition((*approvers, one))}
-        ]
-        needs.append(
-            Need("policy", (Place("an approver whom the policy asks for", None),), tuple(helpers), item.message)
+    people = [one for one in _everybody(case) if one.name not in there]
+    roles = sorted({role for person in case.before.people.values() for role in person.roles})
+    with_person = {one.name: _left(case, approvers, one) for one in people}
+    with_role = {role: _left(case, approvers, Approver("", frozenset({role}), "")) for role in roles}
+    grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for message in open_:
+        role = " or ".join(role for role, left in with_role.items() if message not in left)
+        could = tuple(name for name, left in with_person.items() if message not in left)
+        grouped.setdefault((role, could), []).append(message)
+    return tuple(
+        Need(
+            POLICY,
+            (Place(role or "somebody else", None),),
+            could,
+            messages[0] + (f"; and {len(messages) - 1} more" if len(messages) > 1 else ""),
         )
-    return tuple(needs)
+        for (role, could), messages in grouped.items()
+    )
+
+
+def _left(case: Case, approvers: tuple[Approver, ...], one: Approver) -> frozenset[str]:
+    """What the policy still holds against the change once one more has approved it."""
+    return frozenset(item.message for item in case.transition((*approvers, one)))
+
+
+def _told_once(rejected: Iterable[Problem], signed: Mapping[str, Signed]) -> Iterator[Problem]:
+    """What does not count; of a withdrawal, what it took back says it all."""
+    problems = tuple(rejected)
+    withdrawn = {
+        signed[item.sha256].fingerprint
+        for item in problems
+        if item.sha256 is not None and signed[item.sha256].approval.kind == "approval"
+    }
+    for item in problems:
+        one = None if item.sha256 is None else signed[item.sha256]
+        if one is None or one.approval.kind != "withdrawal" or one.fingerprint not in withdrawn:
+            yield item
 
 
 def _everybody(case: Case) -> tuple[Approver, ...]:

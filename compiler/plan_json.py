@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from compiler.diagnostics.as_json import as_json as diagnostics_as_json
+from compiler.diagnostics.as_json import to_json
+from compiler.diagnostics.printable import shown_json
 from compiler.plan import Plan, Point
 from compiler.plan_resources import Effect
 from runtime.contract.canonical import JSON
@@ -14,7 +15,7 @@ _DONE = {"add": "create", "alter": "update", "remove": "delete"}
 
 def as_json(plan: Plan) -> str:
     """Return the plan as JSON text."""
-    return json.dumps(value_of(plan), indent=2, ensure_ascii=False) + "\n"
+    return shown_json(json.dumps(value_of(plan), indent=2, ensure_ascii=False)) + "\n"
 
 
 def value_of(plan: Plan) -> JSON:
@@ -24,8 +25,8 @@ def value_of(plan: Plan) -> JSON:
         "sound": plan.sound,
         "approved": plan.approved,
         "branch": plan.branch,
-        "base": _point(plan.base),
-        "head": _point(plan.head),
+        "base": point_value(plan.base),
+        "head": point_value(plan.head),
         "change": {
             "sha256": plan.change.digest,
             "empty": plan.change.empty,
@@ -59,7 +60,7 @@ def value_of(plan: Plan) -> JSON:
         "releases": [{"operation": _DONE[operation.value], "target": name} for operation, name in plan.releases],
         "held": list(plan.held),
         "problems": [
-            *json.loads(diagnostics_as_json(plan.problems)),
+            *map(to_json, plan.problems),
             *(
                 {"code": "MC0740", "severity": "error", "rule": item.rule, "message": item.message}
                 for item in (() if consent is None else consent.against)
@@ -77,7 +78,8 @@ def value_of(plan: Plan) -> JSON:
     }
 
 
-def _point(point: Point) -> JSON:
+def point_value(point: Point) -> JSON:
+    """Return a commit and how its manifest is known."""
     return {"commit": point.commit, "name": point.name, "subject": point.subject, "source": point.source}
 
 

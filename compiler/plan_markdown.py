@@ -11,15 +11,18 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from compiler.plan import Plan
-from compiler.plan_consent import Need
+from compiler.diagnostics.printable import shown
+from compiler.plan import Plan, Point
+from compiler.plan_consent import TWO_PEOPLE, Need
 from compiler.plan_differences import Difference, Operation
 from compiler.plan_resources import ObjectChange, ResourceChange
-from compiler.plan_text import TWO_PEOPLE, shown, two_people, value_of
+from compiler.plan_text import LAYOUT, names_of, two_people, value_of
+from compiler.plan_verdict import Verdict, verdict
 from runtime.contract.instant import text as moment
 
 _FIELDS = 8
 _MAX_CHARACTERS = 60_000
+_MARKS = {Verdict.NO_GENESIS: "❔", Verdict.CANNOT: "❌", Verdict.MISSING: "⏳", Verdict.APPROVED: "✅"}
 _SPECIAL = re.compile(r"([\\`*_\[\]#|<>~@&])")
 
 
@@ -27,7 +30,7 @@ def as_markdown(plan: Plan) -> str:
     """Return the plan as Markdown."""
     text = _template().render(
         plan=plan,
-        verdict=_verdict(plan),
+        title=title(plan.base, plan.head, _verdict(plan)),
         against=() if plan.consent is None else plan.consent.against,
         objects=_objects(plan),
         sign={Operation.ADD: "`+`", Operation.ALTER: "`~`", Operation.REMOVE: "`-`"},
@@ -50,20 +53,23 @@ def _template() -> Template:
         "fields": _fields,
         "attributes": _attributes,
         "seats": _seats,
+        "names": lambda names: _cell(names_of(names)),
         "moment": moment,
     }
     return environment.get_template("plan.md.jinja")
 
 
+def title(base: Point, head: Point, sentence: str) -> str:
+    """Return what every plan begins with."""
+    leads = f"`{_code(base.label)}` → `{_code(head.label)}`"
+    return f"### Conductor plan: {_cell(head.subject)}\n\n{sentence}\n\n{leads}\n"
+
+
 def _verdict(plan: Plan) -> str:
-    if plan.consent is None:
-        return "❔ No genesis yet: nobody can approve." if plan.sound else "❌ This cannot be taken as it is."
-    if not plan.sound:
-        return "❌ This cannot be taken, whoever approves it."
-    if plan.approved:
-        return "✅ Approved: the agent takes it once it is merged."
-    people = ", ".join(plan.consent.people)
-    return f"⏳ Approvals are missing. Could give them: {_cell(people) or 'nobody'}."
+    if plan.change.empty:
+        return "Nothing changes: both have the same manifest."
+    standing, sentence = verdict(plan)
+    return f"{_MARKS[standing]} {_cell(sentence)}"
 
 
 def _objects(plan: Plan) -> str:
@@ -75,7 +81,11 @@ def _objects(plan: Plan) -> str:
 
 
 def _fields(item: ResourceChange) -> str:
-    return "" if item.operation is Operation.REMOVE else _told(item.operation, item.differences)
+    if item.operation is Operation.REMOVE:
+        return ""
+    if item.path is None:
+        return "follows from what it refers to"
+    return LAYOUT if item.layout_only else _told(item.operation, item.differences)
 
 
 def _attributes(item: ObjectChange) -> str:
@@ -103,7 +113,8 @@ def _difference(operation: Operation, item: Difference) -> str:
 def _seats(need: Need) -> str:
     if need.rule == TWO_PEOPLE:
         return _cell(two_people(need))
-    return _cell(", ".join(f"{place.role} ({place.person or 'missing'})" for place in need.places))
+    told = ", ".join(f"{place.role} ({place.person or 'missing'})" for place in need.places)
+    return _cell(f"{told}: {need.reason}" if need.reason else told)
 
 
 def _cell(text: str) -> str:

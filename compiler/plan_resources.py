@@ -44,6 +44,11 @@ class ResourceChange:
     differences: tuple[Difference, ...]
     effects: tuple[Effect, ...]
 
+    @property
+    def layout_only(self) -> bool:
+        """Whether its file differs, and nothing that the file says."""
+        return self.path is not None and self.operation is Operation.ALTER and not self.differences
+
 
 @dataclass(frozen=True)
 class InputChange:

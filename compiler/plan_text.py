@@ -1,7 +1,7 @@
 """Plan -> text for a reviewer with two minutes: what it does, what speaks against it, who is still needed.
 
-Rules kept: the same facts as JSON has, shortened where they are many and saying so; nothing that a file's content could
-use to draw on the terminal (control characters are escaped); colour only where asked.
+Rules kept: whether it can be taken comes first; the same facts as JSON has, shortened where they are many and saying
+so; nothing that a file's content could draw with on the terminal (`diagnostics/printable.py`); colour only where asked.
 """
 
 from __future__ import annotations
@@ -11,25 +11,38 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from compiler.diagnostics.full import full
-from compiler.plan import Landed, Plan
-from compiler.plan_consent import Consent, Need
+from compiler.diagnostics.printable import shown
+from compiler.plan import Landed, Plan, Point
+from compiler.plan_consent import TWO_PEOPLE, Consent, Need
 from compiler.plan_differences import Difference, Operation
 from compiler.plan_previous import Previous
 from compiler.plan_resources import Effect, ResourceChange
+from compiler.plan_verdict import Verdict, verdict
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import text as moment
 
 _FIELDS, _RENDERED, _VALUE, _LANDED, _PEOPLE = 12, 6, 72, 5, 4
-TWO_PEOPLE = "two-people"
+LAYOUT = "only comments or layout"
 _SIGNS = {Operation.ADD: "+", Operation.ALTER: "~", Operation.REMOVE: "-"}
 _RED, _GREEN, _YELLOW, _CYAN, _BOLD, _DIM = "31", "32", "33", "36", "1", "2"
 _TINTS = {Operation.ADD: _GREEN, Operation.ALTER: _YELLOW, Operation.REMOVE: _RED}
+_VERDICTS = {
+    Verdict.NO_GENESIS: ("?", _YELLOW),
+    Verdict.CANNOT: ("✗", _RED),
+    Verdict.MISSING: ("·", _YELLOW),
+    Verdict.APPROVED: ("✓", _GREEN),
+}
 _DONE = {Operation.ADD: "create", Operation.ALTER: "update", Operation.REMOVE: "delete"}
 
 
-def as_text(plan: Plan, *, colour: bool = False) -> str:
-    """Return the plan as text."""
-    return "".join(f"{line.rstrip()}\n" for line in _Text(plan, Paint(on=colour)).lines())
+def as_text(plan: Plan, *, colour: bool = False, hint: bool = True) -> str:
+    """Return the plan as text. `hint`: whether to say how it is approved."""
+    return "".join(f"{line.rstrip()}\n" for line in _Text(plan, Paint(on=colour)).lines(hint=hint))
+
+
+def header(base: Point, head: Point, paint: Paint) -> str:
+    """Return the line that says what leads where."""
+    return paint(f"{shown(base.label)} → {shown(head.label)}", _BOLD) + f"  {shown(head.subject)}"
 
 
 class Paint:
@@ -48,20 +61,25 @@ class _Text:
         self.plan = plan
         self.paint = paint
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, *, hint: bool) -> Iterator[str]:
         plan = self.plan
-        base, head = plan.base, plan.head
-        yield self.paint(f"{shown(base.name)} → {shown(head.name)}", _BOLD) + f"  {shown(head.subject)}"
+        yield header(plan.base, plan.head, self.paint)
         if plan.change.empty:
             yield "Nothing changes: both have the same manifest."
             return
         yield self.paint(f"change sha256:{plan.change.digest}", _DIM)
+        standing, sentence = verdict(plan)
+        mark, tint = _VERDICTS[standing]
+        yield self.paint(f"{mark} {sentence}", _BOLD, tint)
+        yield from self.problems()
         yield from self.resources()
         yield from self.objects()
-        yield from self.problems()
         yield from self.consent()
         yield from self.waits()
         yield from self.landed()
+        if hint and standing is Verdict.MISSING and plan.head.commit and (plan.forecast is None or plan.forecast.same):
+            yield ""
+            yield f"To approve it: conductor approve --person NAME --key FILE --head {plan.head.commit[:12]} --push"
 
     def heading(self, title: str, summary: str) -> Iterator[str]:
         yield ""
@@ -92,6 +110,8 @@ class _Text:
         yield f"  {self.sign(item.operation)} {item.kind} {self.paint(shown(item.name), _BOLD)}  {where}"
         if item.operation is Operation.REMOVE:
             return
+        if item.layout_only:
+            yield self.paint(f"      {LAYOUT}", _DIM)
         yield from self.fields(item.operation, item.differences)
         for effect in item.effects:
             told = _told(effect)
@@ -125,7 +145,7 @@ class _Text:
 
     def object_line(self, operation: Operation, row: Iterable[str], widths: list[int]) -> str:
         target, kind, name = row
-        return f"  {self.sign(operation)} {target:<{widths[0]}}  {kind:<{widths[1]}}  {name}"
+        return f"  {self.sign(operation)} {shown(target):<{widths[0]}}  {shown(kind):<{widths[1]}}  {shown(name)}"
 
     def fields(
         self, operation: Operation, differences: tuple[Difference, ...], most: int = _FIELDS, *, indent: int = 6
@@ -152,7 +172,7 @@ class _Text:
         if plan.problems:
             yield from full(plan.problems, plan.sources, colour=self.paint.on).rstrip("\n").split("\n")
         for problem in against:
-            yield f"  {self.paint('✗', _RED)} {problem.rule}: {shown(problem.message)}"
+            yield f"  {self.paint('✗', _RED)} {shown(problem.rule)}: {shown(problem.message)}"
 
     def consent(self) -> Iterator[str]:
         consent = self.plan.consent
@@ -163,28 +183,29 @@ class _Text:
         yield from self.heading("Approvals", self.standing(consent))
         width = max((len(item.person) for item in consent.given), default=0)
         for item in consent.given:
-            roles = ", ".join(item.roles)
+            roles = shown(", ".join(item.roles))
             until = self.paint(f"signed {moment(item.signed_at)}, holds until {moment(item.until)}", _DIM)
-            yield f"  {self.paint('✓', _GREEN)} {item.person:<{width}}  {roles}  {until}"
-        longest = max((len(need.rule) for need in consent.needs), default=0)
-        for need in consent.needs:
-            # whoever fills a role is one of the two people as well
-            yield from self.need(need, longest, could=need.rule != TWO_PEOPLE or len(consent.missing) == 1)
+            yield f"  {self.paint('✓', _GREEN)} {shown(item.person):<{width}}  {roles}  {until}"
+        longest = max((len(need.rule) for need in consent.told), default=0)
+        for need in consent.told:
+            yield from self.need(need, longest)
         for problem in consent.rejected:
             yield f"  {self.paint('!', _YELLOW)} {shown(problem.message)}"
 
-    def need(self, need: Need, width: int, *, could: bool) -> Iterator[str]:
+    def need(self, need: Need, width: int) -> Iterator[str]:
         mark = self.paint("✓", _GREEN) if need.met else self.paint("·", _YELLOW)
         seats = ", ".join(
-            f"{place.role} ({place.person})" if place.person else self.paint(f"{place.role} missing", _YELLOW)
+            shown(f"{place.role} ({place.person})")
+            if place.person
+            else self.paint(f"{shown(place.role)} missing", _YELLOW)
             for place in need.places
         )
         if need.rule == TWO_PEOPLE:
-            seats = two_people(need)
-        yield f"  {mark} {need.rule:<{width}}  {seats}"
+            seats = shown(two_people(need))
+        yield f"  {mark} {shown(need.rule):<{width}}  {seats}"
         if need.reason:
             yield f"    {'':<{width}}  {shown(need.reason)}"
-        if not need.met and could:
+        if not need.met:
             yield f"    {'':<{width}}  {self.paint('could: ', _DIM)}{names_of(need.could)}"
 
     def standing(self, consent: Consent) -> str:
@@ -192,8 +213,7 @@ class _Text:
             return self.paint("complete", _GREEN)
         if self.plan.problems or consent.against:
             return self.paint("of no use as it is", _RED)
-        missing = len(consent.missing)
-        return self.paint(f"{_count(missing, 'rule')} not met yet", _YELLOW) if missing else self.paint("not met", _RED)
+        return self.paint("not complete yet", _YELLOW) if consent.missing else self.paint("not met", _RED)
 
     def waits(self) -> Iterator[str]:
         if self.plan.waits:
@@ -243,12 +263,13 @@ def two_people(need: Need) -> str:
 def missing_text(consent: Consent) -> str:
     """Say what is still missing, a line each."""
     lines: list[str] = []
-    for need in consent.missing:
-        if need.rule == TWO_PEOPLE and len(consent.missing) > 1:
+    for need in consent.told:
+        if need.met:
             continue
         roles = ", ".join(place.role for place in need.places if place.person is None)
         what = two_people(need) if need.rule == TWO_PEOPLE else roles
-        lines.append(f"  {need.rule}: {what}; could: {names_of(need.could)}\n")
+        reason = f" ({shown(need.reason)})" if need.reason else ""
+        lines.append(f"  {shown(need.rule)}: {shown(what)}{reason}; could: {names_of(need.could)}\n")
     return "".join(lines)
 
 
@@ -275,12 +296,6 @@ def previous_text(before: Previous, person: str, paint: Paint) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def shown(text: str | None) -> str:
-    """Return a text as it may go to a terminal: what is not printable is escaped."""
-    text = text or ""
-    return text if text.isprintable() else text.encode("unicode_escape", "backslashreplace").decode()
-
-
 def value_of(value: JSON) -> str:
     """Return a value in a line: plain words as they are, the rest as JSON, cut where it is long."""
     plain = isinstance(value, str) and value != "" and value == value.strip()
@@ -301,7 +316,7 @@ def names_of(names: tuple[str, ...]) -> str:
     if not names:
         return "nobody"
     more = f" and {len(names) - _PEOPLE} more" if len(names) > _PEOPLE else ""
-    return ", ".join(names[:_PEOPLE]) + more
+    return shown(", ".join(names[:_PEOPLE])) + more
 
 
 def _few(paths: tuple[str, ...]) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from compiler.cli.terminal import colourful
+from compiler.diagnostics.printable import shown_lines
 from runtime.contract.errors import ConductorError
 from runtime.release import VERSION
 
@@ -34,11 +37,36 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agent": ("compiler.cli.agent", "Make it so, and sign what was done."),
     "demo": ("compiler.cli.demo", "Play the whole way on a database of its own."),
 }
+SIGPIPE_EXIT = 128 + 13
+"""What a shell says of a program that a closed pipe has ended."""
 EPILOG = "Exit codes: 0 clean, 1 findings or failed verification, 2 wrong usage, 3 the environment failed."
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read standard output (`| head`) has seen enough."""
+
+
+@contextmanager
+def _reader_may_go() -> Iterator[None]:
+    """Say so under a name of our own: the library would end with 1, which means findings."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _ReaderGoneError from error
 
 
 class LazyGroup(TyperGroup):
     """Knows every command by name and help; loads one when it is called or completed."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the arguments; `--help` is printed here."""
+        with _reader_may_go():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with _reader_may_go():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Load the command that is named, and give it."""
@@ -96,14 +124,17 @@ def command() -> TyperGroup:
 def run(arguments: list[str] | None = None) -> None:
     """Run with these arguments (the process's own if None), and end with the exit code: raises SystemExit."""
     try:
-        command()(arguments, prog_name="conductor")
+        try:
+            command()(arguments, prog_name="conductor")
+        finally:
+            sys.stdout.flush()
     except ConductorError as error:
         _complain(error.message, error.help)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # the reader (`| head`) has seen enough; the interpreter must not complain about it at its end
+    except (_ReaderGoneError, BrokenPipeError):
+        # the interpreter must not complain about it at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(SIGPIPE_EXIT)
     except OSError as error:
         _complain(str(error), None)
         sys.exit(3)
@@ -111,4 +142,5 @@ def run(arguments: list[str] | None = None) -> None:
 
 def _complain(message: str, help_: str | None) -> None:
     word = "\x1b[1;31merror\x1b[0m" if colourful(sys.stderr) else "error"
-    sys.stderr.write(f"{word}: {message}\n" + (f"  = help: {help_}\n" if help_ else ""))
+    told = f"  = help: {shown_lines(help_)}\n" if help_ else ""
+    sys.stderr.write(f"{word}: {shown_lines(message)}\n{told}")

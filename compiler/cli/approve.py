@@ -22,11 +22,15 @@ from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.plan import Base, Head
 from compiler.cli.progress import progress
 from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, catch_up, stand, warnings_of
-from compiler.diagnostics.full import full
+from compiler.cli.terminal import ask_passphrase
+from compiler.diagnostics.printable import shown
+from compiler.diagnostics.suggest import did_you_mean
+from compiler.driver import without_collector
 from compiler.opa import Opa
 from compiler.plan import Plan, Standpoint, plan
 from compiler.plan_consent import Consent, consent_of
 from compiler.plan_text import Paint, as_text, missing_text, previous_text
+from compiler.plan_unsound import unsound_as_text
 from compiler.source import from_commit
 from runtime.contract.change import Change
 from runtime.contract.envelope import SUFFIX
@@ -80,18 +84,18 @@ def approve(
     today: Today = None,
 ) -> None:
     """Sign a change after reading its plan; the approval goes to the branch `approvals`."""
-    with Repository(repo) as git:
-        signer = Signer(person, load_private(key), datetime.now(tz=UTC).replace(microsecond=0))
+    with Repository(repo) as git, without_collector():
+        signer = Signer(person, load_private(key, ask_passphrase), datetime.now(tz=UTC).replace(microsecond=0))
         with progress("planning"):
             if push_it:
-                catch_up(git)
+                _catch_up(git)
             clone = Clone.read(git)
             history = _history(clone)
             _may_sign(history, signer)
             standpoint = _stand(clone, base, head, at=signer.at, today=today_or(today))
             made = plan(standpoint)
         paint = Paint(on=colourful(sys.stdout))
-        sys.stdout.write(as_text(made, colour=paint.on))
+        sys.stdout.write(as_text(made, colour=paint.on, hint=False))
         before = earlier(clone, history, signer.person, standpoint.change, signer.at)
         sys.stdout.write("" if before is None else previous_text(before, signer.person, paint))
         _warn(clone, made, git.uncommitted(*INPUT_FOLDERS) if head is None else ())
@@ -126,6 +130,15 @@ def signed_by(signer: Signer, history: History, standpoint: Standpoint, *, withd
     return Signed.of(sign(Statement(subject=subject(change=standpoint.change.digest), predicate=predicate), signer.key))
 
 
+def _catch_up(git: Git) -> None:
+    """Ask the remote before anything is shown, so that nothing is signed that could not be brought there."""
+    try:
+        catch_up(git)
+    except RemoteAwayError as error:
+        error.help = f"{error.help}; nothing was signed"
+        raise
+
+
 def _history(clone: Clone) -> History:
     if clone.history is None:
         raise NoGenesisError(
@@ -143,15 +156,16 @@ def _history(clone: Clone) -> History:
 def _may_sign(history: History, signer: Signer) -> None:
     people = history.governance.people
     if signer.person not in people:
-        raise NotApprovedError(
+        known = f"it knows {', '.join(sorted(people))}; whom a change adds can approve once it is taken"
+        raise UsageError(
             f"the last verified commit {history.commit[:12]} knows no person `{signer.person}`",
-            help=f"it knows {', '.join(sorted(people))}; whom a change adds can approve once it is taken",
+            help=did_you_mean(signer.person, people, known),
         )
     owner = history.governance.owner_of_key.get(signer.key.fingerprint)
     if owner != signer.person:
         whose = f"{owner}'s" if owner else "nobody's"
         theirs = ", ".join(item.fingerprint for item in people[signer.person].keys)
-        raise NotApprovedError(
+        raise UsageError(
             f"the key {signer.key.fingerprint} is {whose} at the last verified commit, not {signer.person}'s",
             help=f"the public half stands in policies/people/{signer.person}.yaml: {theirs}",
         )
@@ -161,7 +175,7 @@ def _stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, to
     try:
         return stand(clone, base, head, at=at, today=today)
     except UnsoundError as error:
-        sys.stdout.write(full(error.diagnostics, error.files, colour=colourful(sys.stdout)))
+        sys.stdout.write(unsound_as_text(error.unsound, colour=colourful(sys.stdout)))
         raise NotApprovedError("the head does not compile, so there is nothing to approve") from None
 
 
@@ -251,11 +265,11 @@ def _standing(case: Case | None, *, merged: bool) -> str:
 
 
 def _warn(clone: Clone, made: Plan, uncommitted: tuple[str, ...]) -> None:
-    warnings = list(warnings_of(clone, made.change, uncommitted))
+    warnings = list(warnings_of(clone, made.change.digest, uncommitted))
     if made.forecast is not None and not made.forecast.same:
         warnings.append(f"{made.branch} has moved: merged now, this would be another change, and need new approvals")
     warnings += [
         f"{item.commit[:12]} on {made.branch} altered {item.meets[0]} too" for item in made.landed if item.meets
     ]
     for warning in warnings:
-        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
+        typer.secho(f"warning: {shown(warning)}", fg=typer.colors.YELLOW, err=True)

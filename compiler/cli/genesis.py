@@ -16,6 +16,7 @@ import typer
 
 from compiler.cli.options import HERE, Repo
 from compiler.cli.progress import progress
+from compiler.cli.terminal import ask_passphrase
 from compiler.driver import compile_commit
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
@@ -39,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 def genesis(person: Person, key: KeyFile, repo: Repo = HERE) -> None:
     """Start the history of this repository: two people whom it names sign what HEAD of main compiles to."""
-    private = load_private(key)
+    private = load_private(key, ask_passphrase)
     with Repository(repo) as git, progress("compiling HEAD"):
         head = _head(git)
         compile_ = compile_commit(git)

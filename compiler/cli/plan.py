@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -12,11 +13,12 @@ import typer
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.progress import progress
 from compiler.cli.standpoint import Clone, UnsoundError, catch_up, stand, warnings_of
-from compiler.diagnostics.as_json import as_json as diagnostics_as_json
-from compiler.diagnostics.full import full
+from compiler.diagnostics.printable import shown
+from compiler.driver import without_collector
 from compiler.plan import Plan, plan
 from compiler.plan_json import as_json
 from compiler.plan_text import as_text
+from compiler.plan_unsound import Unsound, unsound_as_json, unsound_as_markdown, unsound_as_text
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.repository import Repository
 
@@ -66,41 +68,38 @@ def show(
 
     Looks at commits, never at the work tree. Ends with 0 where the change is sound, 1 where it is not.
     """
-    with Repository(repo) as git:
+    with Repository(repo) as git, without_collector():
         with progress("planning"):
             if fetch:
                 catch_up(git)
             clone = Clone.read(git)
-            made = _plan(clone, base, head, today_or(today), form)
-        warnings = tuple(warnings_of(clone, made.change, git.uncommitted(*INPUT_FOLDERS) if head is None else ()))
+            made = _plan(clone, base, head, today_or(today))
+        uncommitted = git.uncommitted(*INPUT_FOLDERS) if head is None else ()
+        digest = made.change.digest if isinstance(made, Plan) else None
+        warnings = tuple(warnings_of(clone, digest, uncommitted))
+    gc.freeze()  # what is left to do is to print and to end
     sys.stdout.write(written(made, form))
     for warning in warnings:
-        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
-    if not made.sound or (require_approved and not made.approved):
+        typer.secho(f"warning: {shown(warning)}", fg=typer.colors.YELLOW, err=True)
+    if isinstance(made, Unsound) or not made.sound or (require_approved and not made.approved):
         raise typer.Exit(1)
 
 
-def written(made: Plan, form: PlanFormat) -> str:
+def written(made: Plan | Unsound, form: PlanFormat) -> str:
     """Return the plan as it goes to standard output."""
     match form:
         case PlanFormat.JSON:
-            return as_json(made)
+            return as_json(made) if isinstance(made, Plan) else unsound_as_json(made)
         case PlanFormat.MARKDOWN:
             from compiler.plan_markdown import as_markdown  # noqa: PLC0415 -- jinja2 is dear, and for this form only
 
-            return as_markdown(made)
-    return as_text(made, colour=colourful(sys.stdout))
+            return as_markdown(made) if isinstance(made, Plan) else unsound_as_markdown(made)
+    colour = colourful(sys.stdout)
+    return as_text(made, colour=colour) if isinstance(made, Plan) else unsound_as_text(made, colour=colour)
 
 
-def _plan(clone: Clone, base: str | None, head: str | None, today: date, form: PlanFormat) -> Plan:
+def _plan(clone: Clone, base: str | None, head: str | None, today: date) -> Plan | Unsound:
     try:
         return plan(stand(clone, base, head, at=datetime.now(tz=UTC), today=today))
     except UnsoundError as error:
-        if form is PlanFormat.JSON:
-            sys.stdout.write(f'{{"sound": false, "problems": {diagnostics_as_json(error.diagnostics).rstrip()}}}\n')
-        elif form is PlanFormat.MARKDOWN:
-            said = full(error.diagnostics, error.files)
-            sys.stdout.write(f"### Conductor plan\n\nThis change does not compile.\n\n```text\n{said}```\n")
-        else:
-            sys.stdout.write(full(error.diagnostics, error.files, colour=colourful(sys.stdout)))
-        raise typer.Exit(1) from None
+        return error.unsound

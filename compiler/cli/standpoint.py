@@ -16,12 +16,13 @@ from compiler.nodes import Scalar
 from compiler.parse import parse_file
 from compiler.plan import Forecast, Landed, Point, Standpoint
 from compiler.plan_resources import Inputs
+from compiler.plan_unsound import Unsound
 from compiler.source import SourceTree, from_commit, from_files
-from runtime.contract.change import Change, Snapshot, between, taken
+from runtime.contract.change import Change, Row, Snapshot, between, taken
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, Manifest
 from runtime.contract.statement import Verdict
-from runtime.git.inputs import digests, is_input
+from runtime.git.inputs import digests, digests_from, is_input, rows
 from runtime.git.interface import Git
 from runtime.git.repository import tracking
 from runtime.governance.approvals import BRANCH as APPROVALS
@@ -38,12 +39,25 @@ _NO_REPOSITORY = "0" * 32
 
 
 class UnsoundError(ConductorError):
-    """The head does not compile; `diagnostics` say why."""
+    """The head does not compile: `unsound` is all that a plan can say of it."""
 
-    def __init__(self, diagnostics: Diagnostics, files: Mapping[str, bytes]) -> None:
+    def __init__(self, unsound: Unsound) -> None:
         super().__init__("the head does not compile")
-        self.diagnostics = diagnostics
-        self.files = files
+        self.unsound = unsound
+
+
+@dataclass(frozen=True)
+class Known:
+    """A commit whose inputs are known (None: they are not), so that those of one near it need no reading."""
+
+    commit: str
+    inputs: Mapping[str, str] | None
+
+    def digests(self, git: Git, commit: str) -> dict[str, str]:
+        """Every input of a commit: path -> SHA-256."""
+        if self.inputs is None:
+            return digests(git, commit)
+        return digests_from(git, self.commit, self.inputs, commit)
 
 
 @dataclass(frozen=True)
@@ -52,16 +66,18 @@ class Clone:
 
     git: Git
     branch: str
-    main: str | None
+    main: str
     history: History | None
     approvals: tuple[Approvals, ...]
 
     @classmethod
     def read(cls, git: Git) -> Clone:
-        """Read a clone as it is; nothing is fetched."""
+        """Read a clone as it is; nothing is fetched. Raises UsageError where it has no main."""
         main = head_of(git, MAIN)
+        if main is None:
+            raise _without_main(git)
         try:
-            history = None if main is None else replay(git, main)
+            history = replay(git, main)
         except NoGenesisError:
             history = None
         branch = MAIN if history is None else history.genesis.branch
@@ -76,6 +92,15 @@ class Clone:
     def malformed(self, change: str) -> tuple[Malformed, ...]:
         """What is filed under a change and is no approval."""
         return tuple({item.path: item for source in self.approvals for item in source.malformed(change)}.values())
+
+
+def _without_main(git: Git) -> UsageError:
+    if git.resolve("HEAD") is None:
+        return UsageError("there is no commit yet", help="git add and git commit come first")
+    return UsageError(
+        f"this clone has neither {MAIN} nor {REMOTE}/{MAIN}, so there is nothing to compare with",
+        help=f"git fetch {REMOTE} {MAIN}; or, where it has another name here, git branch {MAIN} NAME",
+    )
 
 
 def catch_up(git: Git) -> None:
@@ -107,24 +132,29 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
     tree = from_commit(git, head_oid)
     if history is not None:
         _same_release(tree)
+    point = replace(_point(git, head_oid, head, "compiled"), subject=_subject(git, head_oid, base_oid))
     after = _compiled(tree)
-    before, source = _before(clone, base_oid)
+    if isinstance(after, Diagnostics):
+        points = _point(git, base_oid, base, "unknown"), replace(point, source="unknown")
+        raise UnsoundError(_unsound(clone, *points, after, tree.files))
+    near = Known(head_oid, None if tree.findings else after.manifest.inputs)
+    before, source = _before(clone, base_oid, near)
     repository = _NO_REPOSITORY if history is None else history.genesis.repository
     change = between(before, after, repository=repository, branch=clone.branch)
-    merged = clone.main is not None and git.is_ancestor(head_oid, clone.main)
+    merged = git.is_ancestor(head_oid, clone.main)
     landed = tuple(_landed(clone, head_oid if merged else base_oid, change))
     forecast = None
-    if landed and not merged and clone.main is not None and not any(item.meets for item in landed):
-        forecast = _forecast(clone, clone.main, change, tree)
+    if landed and not merged and not any(item.meets for item in landed):
+        forecast = _forecast(clone, clone.main, change, tree, near)
     return Standpoint(
         branch=clone.branch,
         base=_point(git, base_oid, base, source),
-        head=replace(_point(git, head_oid, head, "compiled"), subject=_subject(git, head_oid, base_oid)),
+        head=point,
         change=change,
         inputs=_inputs(git, base_oid, change, tree),
         before=before.contents,
         after=after.contents,
-        case=None if history is None else _case(clone, history, change, at, merged=merged),
+        case=None if history is None else _case(clone, history, change, at, near, merged=merged),
         merged=merged,
         waits=tuple(_waits(clone, base_oid, before)),
         landed=landed,
@@ -137,7 +167,7 @@ def default_base(clone: Clone, head: str) -> str | None:
     """The merge base with main; on main itself the last verified commit, and where that does not lie behind the head
     (before genesis, or for what was taken long ago) the first parent."""
     git = clone.git
-    fork = None if clone.main is None else git.merge_base(clone.main, head)
+    fork = git.merge_base(clone.main, head)
     if fork is not None and fork != head:
         return fork
     verified = None if clone.history is None else clone.history.commit
@@ -149,8 +179,8 @@ def default_base(clone: Clone, head: str) -> str | None:
     return parents[0] if parents else None
 
 
-def _case(clone: Clone, history: History, change: Change, at: datetime, *, merged: bool) -> Case:
-    main = dict(digests(clone.git, clone.main)) if clone.main is not None else {}
+def _case(clone: Clone, history: History, change: Change, at: datetime, near: Known, *, merged: bool) -> Case:
+    main = near.digests(clone.git, clone.main)
     if not merged:
         # what main would have if the change were merged now
         for path, _, after in change.inputs:
@@ -168,20 +198,28 @@ def _case(clone: Clone, history: History, change: Change, at: datetime, *, merge
     )
 
 
-def _before(clone: Clone, base: str | None) -> tuple[Snapshot, str]:
+def _before(clone: Clone, base: str | None, near: Known) -> tuple[Snapshot, str]:
     if base is None:
         return _EMPTY, "empty"
-    known = None if clone.history is None else verified_snapshot(clone.history, digests(clone.git, base))
+    known = None if clone.history is None else verified_snapshot(clone.history, near.digests(clone.git, base))
     if known is not None:
         return known, "ledger"
-    tree = from_commit(clone.git, base)
-    try:
-        return _compiled(tree), "compiled"
-    except UnsoundError as error:
+    compiled = _compiled(from_commit(clone.git, base))
+    if isinstance(compiled, Diagnostics):
         raise UsageError(
             f"the base {base[:12]} does not compile, so no change leads on from it",
             help="name another with --base: a commit before the mistake, or the last verified one",
-        ) from error
+        )
+    return compiled, "compiled"
+
+
+def _unsound(clone: Clone, base: Point, head: Point, found: Diagnostics, files: Mapping[str, bytes]) -> Unsound:
+    commit = head.commit or ""
+    if base.commit is None:
+        inputs: tuple[Row, ...] = tuple((path, None, digest) for path, digest in digests(clone.git, commit).items())
+    else:
+        inputs = rows(clone.git, base.commit, commit)
+    return Unsound(clone.branch, base, head, inputs, tuple(found), files)
 
 
 def verified_snapshot(history: History, inputs: Mapping[str, str]) -> Snapshot | None:
@@ -219,8 +257,6 @@ def _waits(clone: Clone, base: str | None, before: Snapshot) -> Iterator[Landed]
 
 
 def _landed(clone: Clone, since: str | None, change: Change) -> Iterator[Landed]:
-    if clone.main is None:
-        return
     pending = set(clone.history.pending) if clone.history is not None else set()
     mine = {path for path, _, _ in change.inputs}
     for step in clone.git.first_parents(clone.main, *INPUT_FOLDERS, since=since):
@@ -231,7 +267,7 @@ def _landed(clone: Clone, since: str | None, change: Change) -> Iterator[Landed]
             yield Landed(step.commit.oid, step.commit.subject, taken_, meets)
 
 
-def _forecast(clone: Clone, main: str, change: Change, head: SourceTree) -> Forecast:
+def _forecast(clone: Clone, main: str, change: Change, head: SourceTree, near: Known) -> Forecast:
     """Merge the change into main as files, and see whether it would still be this change."""
     onto = from_commit(clone.git, main)
     files = dict(onto.files)
@@ -240,24 +276,25 @@ def _forecast(clone: Clone, main: str, change: Change, head: SourceTree) -> Fore
         if after is not None:
             files[path] = head.files[path]
     try:
-        before, _ = _before(clone, main)
-        after_merge = _compiled(from_files(files))
-    except UnsoundError as error:
-        return Forecast(same=False, errors=tuple(item.message for item in error.diagnostics))
+        before, _ = _before(clone, main, near)
     except UsageError as error:
         return Forecast(same=False, errors=(error.message,))
+    after_merge = _compiled(from_files(files))
+    if isinstance(after_merge, Diagnostics):
+        return Forecast(same=False, errors=tuple(item.message for item in after_merge))
     merged = between(before, after_merge, repository=change.repository, branch=change.branch)
     if merged.digest == change.digest:
         return Forecast(same=True)
-    rows = {*merged.inputs, *merged.bundle} ^ {*change.inputs, *change.bundle}
-    return Forecast(same=False, differs=tuple(sorted({row[0] for row in rows})))
+    differ = {*merged.inputs, *merged.bundle} ^ {*change.inputs, *change.bundle}
+    return Forecast(same=False, differs=tuple(sorted({row[0] for row in differ})))
 
 
-def _compiled(tree: SourceTree) -> Snapshot:
+def _compiled(tree: SourceTree) -> Snapshot | Diagnostics:
+    """The snapshot of a tree; what is wrong with it, if it has none."""
     diagnostics = Diagnostics()
     bundle = compile_tree(tree, diagnostics)
     if bundle is None:
-        raise UnsoundError(diagnostics, tree.files)
+        return diagnostics
     return Snapshot.of(tree.digests(), bundle)
 
 
@@ -303,10 +340,9 @@ def _commit(git: Git, rev: str) -> str:
     return oid
 
 
-def warnings_of(clone: Clone, change: Change, uncommitted: Iterable[str]) -> Iterator[str]:
-    """What a reader of the plan should know about this clone."""
-    malformed = clone.malformed(change.digest)
-    for item in malformed[:3]:
+def warnings_of(clone: Clone, change: str | None, uncommitted: Iterable[str]) -> Iterator[str]:
+    """What a reader of the plan of a change (its SHA-256, None where it has none) should know about this clone."""
+    for item in () if change is None else clone.malformed(change)[:3]:
         yield f"{item.path} on the branch {APPROVALS} is no approval: {item.message}"
     found = tuple(uncommitted)
     if found:

@@ -1,11 +1,22 @@
-"""What a stream can show."""
+"""What a stream can show, and what can be asked on a terminal."""
 
 from __future__ import annotations
 
 import os
+import sys
+from getpass import getpass
+from pathlib import Path
 from typing import TextIO
 
 
 def colourful(stream: TextIO) -> bool:
     """Whether to colour what goes to a stream (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def ask_passphrase(path: Path) -> bytes | None:
+    """Ask for the passphrase of a key file, unseen; None where there is no terminal.
+
+    On purpose by no variable: what stands in the environment can be read by every program that is started.
+    """
+    return getpass(f"Passphrase of {path}: ").encode() if sys.stdin.isatty() else None

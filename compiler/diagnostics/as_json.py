@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from compiler.diagnostics.model import Diagnostic, Label
+from compiler.diagnostics.printable import shown_json
 
 
 def to_json(item: Diagnostic) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def to_json(item: Diagnostic) -> dict[str, Any]:
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
     """Return all findings as a JSON list."""
-    return json.dumps([to_json(item) for item in diagnostics], indent=2, ensure_ascii=False) + "\n"
+    return shown_json(json.dumps([to_json(item) for item in diagnostics], indent=2, ensure_ascii=False)) + "\n"
 
 
 def _label(label: Label) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from compiler.diagnostics.model import Diagnostic
+from compiler.diagnostics.printable import shown
 
 
 def line(item: Diagnostic) -> str:
     """Return the line of one finding."""
     span = item.primary.span
-    return f"{span.path}:{span.line}:{span.column}: {item.severity}[{item.code.id}]: {item.message}"
+    return shown(f"{span.path}:{span.line}:{span.column}: {item.severity}[{item.code.id}]: {item.message}")
 
 
 def concise(diagnostics: Iterable[Diagnostic]) -> str:

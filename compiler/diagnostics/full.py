@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from compiler.diagnostics.model import Diagnostic, Label, Severity
+from compiler.diagnostics.printable import shown, shown_lines
 
 _MAX_WIDTH = 160
 _MAX_SHOWN = 4096
@@ -43,7 +44,9 @@ class _Lines:
         if len(lines[number - 1]) > _MAX_SHOWN:
             return None  # nobody reads it, and there may be a finding at each of its words
         text = lines[number - 1].decode("utf-8", "replace").removesuffix("\r")
-        return "".join(char if char.isprintable() else "\ufffd" if char != "\t" else " " for char in text)
+        if shown(text) == text:
+            return text
+        return "".join(" " if char == "\t" else char if shown(char) == char else "\ufffd" for char in text)
 
 
 class _Drawing:
@@ -58,17 +61,19 @@ class _Drawing:
 
     def text(self) -> str:
         item = self.item
-        head = self.paint(f"{item.severity}[{item.code.id}]", self.tint) + self.paint(f": {item.message}", _BOLD)
+        head = self.paint(f"{item.severity}[{item.code.id}]", self.tint) + self.paint(
+            f": {shown_lines(item.message)}", _BOLD
+        )
         lines = [head, *self.snippet(item.primary, "-->", "^", self.tint)]
         for label in item.secondary:
             lines += [self.gutter("|"), *self.snippet(label, ":::", "-", _BLUE)]
         if item.help:
-            lines.append(self.gutter("= ") + self.paint("help", _CYAN) + f": {item.help}")
+            lines.append(self.gutter("= ") + self.paint("help", _CYAN) + f": {shown_lines(item.help)}")
         return "".join(f"{line.rstrip()}\n" for line in lines)
 
     def snippet(self, label: Label, arrow: str, mark: str, tint: str) -> list[str]:
         span = label.span
-        place = f"{span.path}:{span.line}:{span.column}"
+        place = f"{shown(span.path)}:{span.line}:{span.column}"
         head = " " * self.width + self.paint(arrow, _BLUE) + f" {place}"
         if arrow == ":::":
             head = " " * (self.width + 1) + self.paint(arrow, _BLUE) + f" {place}"
@@ -84,7 +89,9 @@ class _Drawing:
             source = source[: max(_MAX_WIDTH, span.column + 20)] + "…"
             length = min(length, len(source) - span.column + 1)
         number = self.paint(f"{span.line:>{self.width}} |", _BLUE)
-        marks = " " * (span.column - 1) + self.paint(mark * length + (f" {label.text}" if label.text else ""), tint)
+        marks = " " * (span.column - 1) + self.paint(
+            mark * length + (f" {shown(label.text)}" if label.text else ""), tint
+        )
         body = [f"{number} {source}", self.gutter("| ") + marks]
         return [head, self.gutter("|"), *body] if arrow == "-->" else [head, *body]
 

@@ -7,6 +7,8 @@ it is well formed is the compiler's question. Content comes from blobs, never fr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from runtime.contract.canonical import sha256
 from runtime.contract.change import Row
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
@@ -23,6 +25,14 @@ def is_input(path: str) -> bool:
 def digests(git: Git, commit: str) -> dict[str, str]:
     """Every input of a commit: path -> SHA-256."""
     return _hashed(git, {path: entry for path, entry in git.files(commit, *INPUT_FOLDERS).items() if is_input(path)})
+
+
+def digests_from(git: Git, near: str, inputs: Mapping[str, str], commit: str) -> dict[str, str]:
+    """What `digests` gives, where `inputs` are those of the commit `near`: only what differs is read."""
+    changes = [item for item in git.changes(near, commit, *INPUT_FOLDERS) if is_input(item.path)]
+    news = _hashed(git, {item.path: item.after for item in changes if item.after is not None})
+    gone = {item.path for item in changes if item.after is None}
+    return {path: digest for path, digest in {**inputs, **news}.items() if path not in gone}
 
 
 def rows(git: Git, before: str, after: str) -> tuple[Row, ...]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from runtime.contract.errors import EnvironmentFailedError
+from runtime.contract.errors import EnvironmentFailedError, UsageError
 
 
 class TreeFile(NamedTuple):
@@ -78,6 +78,15 @@ class PushOutcome(StrEnum):
 
 class RemoteAwayError(EnvironmentFailedError):
     """The remote did not answer."""
+
+
+class NoRemoteError(RemoteAwayError):
+    """The clone has no remote of that name."""
+
+    exit_code = UsageError.exit_code
+
+    def __init__(self, remote: str) -> None:
+        super().__init__(f"this clone has no remote `{remote}`", help=f"git remote add {remote} URL")
 
 
 class Git(Protocol):

@@ -18,7 +18,7 @@ from typing import Self
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.git.batch import Batch
 from runtime.git.graph import ObjectGraph
-from runtime.git.interface import PushOutcome, RemoteAwayError
+from runtime.git.interface import NoRemoteError, PushOutcome, RemoteAwayError
 from runtime.git.pack import encode_pack
 from runtime.git.process import LOCAL_SECONDS, REMOTE_SECONDS, Output, end, failed, run, start, without_credentials
 
@@ -227,6 +227,8 @@ def _check(remote: str, branch: str) -> None:
 
 
 def _away(remote: str, output: Output) -> RemoteAwayError:
+    if _REMOTE_NAME.fullmatch(remote) and f"'{remote}' does not appear to be a git repository" in output.error:
+        return NoRemoteError(remote)
     error = failed(f"the remote `{without_credentials(remote)}` did not answer", output)
     return RemoteAwayError(error.message, help="see whether it is reachable: git ls-remote")
 

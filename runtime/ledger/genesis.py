@@ -100,7 +100,7 @@ def sign(pending: Pending, person: str, key: PrivateKey, at: datetime) -> Pendin
         raise UsageError(f"commit {genesis.commit[:12]} names no person `{person}`", help=f"it names {names}")
     if key.fingerprint not in {item.fingerprint for item in named.keys}:
         keys = ", ".join(item.fingerprint for item in named.keys) or "none"
-        raise GenesisError(
+        raise UsageError(
             f"the key {key.fingerprint} is not one of {person}'s", help=f"policies/people/{person}.yaml gives {keys}"
         )
     if any(item.keyid == key.fingerprint for item in pending.statements):

@@ -1,7 +1,8 @@
 """Key file -> PrivateKey; OpenSSH public line -> PublicKey.
 
-Private keys are OpenSSH or PEM files, without passphrase, Ed25519 (RFC 8032) or ECDSA on P-256 with SHA-256. Public
-keys travel as OpenSSH lines (`ssh-ed25519 AAAA…`), and are named by their fingerprint as `ssh-keygen -l` prints it.
+Private keys are OpenSSH or PEM files, with or without a passphrase, Ed25519 (RFC 8032) or ECDSA on P-256 with SHA-256.
+Public keys travel as OpenSSH lines (`ssh-ed25519 AAAA…`), and are named by their fingerprint as `ssh-keygen -l` prints
+it.
 Signatures are raw for Ed25519 (64 bytes) and DER for ECDSA, as DSSE and cosign expect them.
 
 Rules kept: no secret is in a message, a `repr` or a log; a public line has one spelling, without comment.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -36,14 +38,20 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_key,
 )
 
-from runtime.contract.errors import EnvironmentFailedError, FormatError
+from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
 
 _Private: TypeAlias = Ed25519PrivateKey | EllipticCurvePrivateKey
 _Public: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey
+Passphrase: TypeAlias = Callable[[Path], bytes | None]
+"""Key file -> its passphrase, None where nobody can be asked."""
 
 ED25519 = "ssh-ed25519"
 ECDSA_P256 = "ecdsa-sha2-nistp256"
-_MAKE_ONE = "ssh-keygen -t ed25519 -N '' -f FILE makes a key that works"
+_NAME_ONE = (
+    "name the private half of a key that policies/ gives; a new one, of ssh-keygen -t ed25519 -f FILE, counts once a "
+    "change that adds its public half there is taken"
+)
+_TRIES = 3
 _MAX_KEY_BYTES = 64 * 1024
 
 
@@ -136,36 +144,54 @@ def fingerprint(line: str) -> str:
     return PublicKey.parse(line).fingerprint
 
 
-def load_private(path: Path) -> PrivateKey:
-    """Read a private key file; raises EnvironmentFailedError where it cannot be used, saying what to do."""
+def load_private(path: Path, passphrase: Passphrase | None = None) -> PrivateKey:
+    """Read a private key file; raises UsageError where it cannot be used, saying what to do.
+
+    `passphrase` is asked for that of a locked key, three times at most; it gives None where there is nobody to ask.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_KEY_BYTES + 1)
     except OSError as error:
-        raise EnvironmentFailedError(
-            f"the key file {path} cannot be read: {error.strerror}", help=f"name a private key file; {_MAKE_ONE}"
-        ) from None
+        raise UsageError(f"the key file {path} cannot be read: {error.strerror}", help=_NAME_ONE) from None
     if data.startswith((b"ssh-", b"ecdsa-", b"-----BEGIN PUBLIC KEY", b"-----BEGIN SSH2 PUBLIC KEY")):
-        raise EnvironmentFailedError(
+        raise UsageError(
             f"{path} is a public key; a private one signs", help=f"name the file without .pub: {path.with_suffix('')}"
         )
     try:
-        openssh = b"-----BEGIN OPENSSH PRIVATE KEY-----" in data
-        key = load_ssh_private_key(data, None) if openssh else load_pem_private_key(data, None)
-    except TypeError:
-        raise EnvironmentFailedError(
-            f"the key file {path} is encrypted",
-            help="make one for this alone, where only you can read it: ssh-keygen -t ed25519 -N '' -f FILE; "
-            "or take the passphrase off a copy: ssh-keygen -p -N '' -f COPY",
-        ) from None
+        key = _opened(data, None)
+    except TypeError:  # so the library says that it is locked
+        key = _unlocked(path, data, passphrase)
     except (ValueError, UnsupportedAlgorithm, NotImplementedError):
         # the library's text is left out: it may quote what it read
-        raise EnvironmentFailedError(f"{path} holds no OpenSSH or PEM private key", help=_MAKE_ONE) from None
+        raise UsageError(f"{path} holds no OpenSSH or PEM private key", help=_NAME_ONE) from None
     if isinstance(key, Ed25519PrivateKey):
         return PrivateKey.of(key)
     if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
         return PrivateKey.of(key)
-    raise EnvironmentFailedError(f"{path} is neither an Ed25519 nor an ECDSA P-256 key", help=_MAKE_ONE)
+    raise UsageError(f"{path} is neither an Ed25519 nor an ECDSA P-256 key", help=_NAME_ONE)
+
+
+def _unlocked(path: Path, data: bytes, passphrase: Passphrase | None) -> object:
+    for _ in range(_TRIES):
+        given = None if passphrase is None else passphrase(path)
+        if given is None:
+            raise UsageError(
+                f"the key file {path} has a passphrase, and there is no terminal to ask for it on",
+                help="call it on a terminal; what runs unattended has a key of its own, without a passphrase, in a "
+                "file that only it can read",
+            )
+        try:
+            return _opened(data, given)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            continue
+    raise UsageError(f"that is not the passphrase of {path}", help="ssh-keygen -y -f FILE asks for it, too")
+
+
+def _opened(data: bytes, passphrase: bytes | None) -> object:
+    if b"-----BEGIN OPENSSH PRIVATE KEY-----" in data:
+        return load_ssh_private_key(data, passphrase)
+    return load_pem_private_key(data, passphrase)
 
 
 def write_keypair(path: Path, seed: bytes | None = None) -> PrivateKey:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.git.graph import ObjectGraph
-from runtime.git.interface import Author, FileChange, PushOutcome, RemoteAwayError
+from runtime.git.interface import Author, FileChange, NoRemoteError, PushOutcome, RemoteAwayError
 from runtime.git.objects import object_id, parse_commit, parse_tree
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -133,7 +133,9 @@ class MemoryGit(ObjectGraph):
 
     def _remote(self, name: str) -> MemoryRemote:
         remote = self.remotes.get(name)
-        if remote is None or remote.away:
+        if remote is None:
+            raise NoRemoteError(name)
+        if remote.away:
             raise RemoteAwayError(f"the remote `{name}` did not answer", help="try again when it is reachable")
         return remote
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
+import pty
+import select
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +110,7 @@ def desk(begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Des
 def test_a_change_is_planned_approved_by_two_and_pushed(desk: Desk) -> None:
     desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
     code, out, _ = desk.conductor("plan", *DAY)
-    assert (code, "+ Tenant fjord" in out, "2 rules not met yet" in out) == (0, True, True)
+    assert (code, "+ Tenant fjord" in out, "Approvals are missing: platform, pm." in out) == (0, True, True)
     assert desk.conductor("plan", "--require-approved", *DAY)[0] == 1
     code, out, _ = desk.approve(ADA, "--push")
     assert (code, "Still missing" in out, "branch `approvals` of `origin`" in out) == (0, True, True)
@@ -174,11 +179,15 @@ def test_an_approval_can_be_taken_back(desk: Desk) -> None:
 def test_only_somebodys_own_key_signs_for_them(desk: Desk) -> None:
     desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
     code, _, err = desk.approve(ADA, key=BEN)
-    assert (code, f"is {BEN}'s" in err) == (1, True)
+    assert (code, f"is {BEN}'s" in err) == (2, True)
     code, _, err = desk.approve(ADA, key="stranger")
-    assert (code, "is nobody's" in err) == (1, True)
+    assert (code, "is nobody's" in err) == (2, True)
     code, _, err = desk.approve("stranger")
-    assert (code, "knows no person `stranger`" in err) == (1, True)
+    assert (code, "knows no person `stranger`" in err, f"{ADA}, {BEN}" in err) == (2, True, True)
+    code, _, err = desk.approve("ada-brg", key=ADA)
+    assert (code, f"did you mean `{ADA}`?" in err) == (2, True)
+    assert desk.approve(ADA, key="absent")[0] == 2
+    assert desk.approve(ADA, key=f"{ADA}.pub")[0] == 2
     assert desk.git("branch", "--list", "approvals") == ""
 
 
@@ -272,3 +281,58 @@ def test_a_remote_that_is_away_leaves_the_approval_here(desk: Desk) -> None:
     (desk.folder / "remote.git").rename(desk.folder / "gone.git")
     code, _, err = desk.approve(ADA, "--push")
     assert (code, "did not answer" in err) == (3, True)
+
+
+def test_without_a_remote_nothing_is_signed_and_it_says_how_to_add_one(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    desk.git("remote", "remove", "origin")
+    code, _, err = desk.approve(ADA, "--push")
+    assert (code, "git remote add origin URL" in err, "nothing was signed" in err) == (2, True, True)
+    assert desk.git("branch", "--list", "approvals") == ""
+
+
+def test_what_a_commit_says_never_reaches_the_terminal_raw(desk: Desk) -> None:
+    hostile = "Add \x1b[2Kfjord\u202e"
+    desk.commit(hostile, **{"tenants/fjord.yaml": tenant("fjord")})
+    for person in PEOPLE:
+        out = desk.approve(person)[1]
+        assert (out.isprintable(), "\\x1b[2Kfjord\\u202e" in out) == (False, True)
+        assert out.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("words", [("--help",), ("plan", "--format", "json", "--base", "main~1", "--head", "main")])
+def test_a_reader_who_has_seen_enough_is_no_finding(desk: Desk, words: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "compiler.cli", *words]
+    done = subprocess.run(
+        command, check=False, cwd=desk.repo, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_locked_key_is_opened_on_a_terminal(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    key = desk.folder / "keys" / ADA
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", key], check=True, timeout=60)
+    code, _, err = desk.approve(ADA)
+    assert (code, "has a passphrase" in err) == (2, True)
+    words = ("approve", "--repo", str(desk.repo), "--person", ADA, "--key", str(key), "--yes", *DAY)
+    code, told = on_a_terminal([sys.executable, "-m", "compiler.cli", *words], {"Passphrase of": "open sesame"})
+    assert (code, f"{ADA} approved change" in told, "open sesame" in told) == (0, True, False)
+
+
+def on_a_terminal(command: list[str], answers: dict[str, str]) -> tuple[int, str]:
+    """Run a command on a terminal of its own, answer what it asks, and return its end and all that was seen."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(command[0], command)  # noqa: S606 -- an argument list, in the child that has the terminal
+    told, waiting = "", dict(answers)
+    with contextlib.suppress(OSError):  # the terminal is gone once the command has ended
+        while select.select([terminal], [], [], 60)[0] and (data := os.read(terminal, 4096)):
+            told += data.decode(errors="replace")
+            for question in [question for question in waiting if question in told]:
+                os.write(terminal, f"{waiting.pop(question)}\n".encode())
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), told

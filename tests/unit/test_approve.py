@@ -194,5 +194,5 @@ def test_what_lies_among_the_approvals_and_is_none_is_said_and_stops_nobody(worl
     path = f"{change.digest}/{'0' * 64}.sigstore.json"
     append(world.git, {path: b"junk"}, message="Vandalise", author=SOMEBODY, at=START)
     assert world.plan().consent is not None
-    (warning,) = warnings_of(Clone.read(world.git), change, ())
+    (warning,) = warnings_of(Clone.read(world.git), change.digest, ())
     assert path in warning

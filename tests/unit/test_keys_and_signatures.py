@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from runtime.contract.envelope import decode_envelope
-from runtime.contract.errors import EnvironmentFailedError, FormatError
+from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
 from runtime.contract.statement import Approval, Seen, Statement, subject
 from runtime.signing import envelopes, sshsig
-from runtime.signing.keys import PrivateKey, PublicKey, fingerprint, load_private, write_keypair
+from runtime.signing.keys import Passphrase, PrivateKey, PublicKey, fingerprint, load_private, write_keypair
 
 AT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 # the example of RFC 8032, section 7.1, TEST 2, as an OpenSSH line; its fingerprint is ssh-keygen's
@@ -60,13 +60,44 @@ def test_openssh_and_pem_files_of_both_kinds_load(tmp_path: Path, form: PrivateF
     assert load_private(path) == PrivateKey.of(secret)
 
 
-def test_an_encrypted_key_is_refused_with_the_command_that_helps(tmp_path: Path) -> None:
+def locked(path: Path, form: PrivateFormat) -> PrivateKey:
     secret = Ed25519PrivateKey.from_private_bytes(bytes(32))
-    path = tmp_path / "key"
-    path.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")))
-    with pytest.raises(EnvironmentFailedError, match="encrypted") as caught:
-        load_private(path)
-    assert "ssh-keygen -p" in str(caught.value.help)
+    encryption = (
+        form.encryption_builder().kdf_rounds(2).build(b"open sesame") if form is PrivateFormat.OpenSSH else None
+    )
+    path.write_bytes(secret.private_bytes(Encoding.PEM, form, encryption or BestAvailableEncryption(b"open sesame")))
+    return PrivateKey.of(secret)
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.OpenSSH, PrivateFormat.PKCS8])
+def test_a_locked_key_opens_with_its_passphrase_at_the_second_try(tmp_path: Path, form: PrivateFormat) -> None:
+    key = locked(tmp_path / "key", form)
+    answers = [b"open sesame", b"close sesame"]
+    assert load_private(tmp_path / "key", lambda _: answers.pop()) == key
+    assert answers == []
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.OpenSSH, PrivateFormat.PKCS8])
+def test_a_locked_key_asks_three_times_and_never_quotes_the_answer(tmp_path: Path, form: PrivateFormat) -> None:
+    locked(tmp_path / "key", form)
+    asked: list[Path] = []
+
+    def passphrase(path: Path) -> bytes:
+        asked.append(path)
+        return b"close sesame"
+
+    with pytest.raises(UsageError, match="not the passphrase") as caught:
+        load_private(tmp_path / "key", passphrase)
+    assert asked == [tmp_path / "key"] * 3
+    assert "sesame" not in f"{caught.value.message} {caught.value.help}"
+
+
+@pytest.mark.parametrize("passphrase", [None, lambda _: None])
+def test_a_locked_key_is_refused_where_nobody_can_be_asked(tmp_path: Path, passphrase: Passphrase | None) -> None:
+    locked(tmp_path / "key", PrivateFormat.OpenSSH)
+    with pytest.raises(UsageError, match="has a passphrase") as caught:
+        load_private(tmp_path / "key", passphrase)
+    assert "on a terminal" in str(caught.value.help)
 
 
 @pytest.mark.parametrize("secret", [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP384R1())])
@@ -75,14 +106,14 @@ def test_a_key_of_another_kind_is_refused(
 ) -> None:
     path = tmp_path / "key"
     path.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    with pytest.raises(EnvironmentFailedError, match="neither an Ed25519 nor an ECDSA"):
+    with pytest.raises(UsageError, match="neither an Ed25519 nor an ECDSA"):
         load_private(path)
 
 
 def test_no_error_about_a_key_file_quotes_its_content(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("-----BEGIN PRIVATE KEY-----\nc2VjcmV0LXNlY3JldA==\n-----END PRIVATE KEY-----\n")
-    with pytest.raises(EnvironmentFailedError) as caught:
+    with pytest.raises(UsageError) as caught:
         load_private(path)
     assert "c2VjcmV0" not in f"{caught.value.message} {caught.value.help}"
     assert caught.value.__suppress_context__
@@ -90,14 +121,15 @@ def test_no_error_about_a_key_file_quotes_its_content(tmp_path: Path) -> None:
 
 def test_a_public_key_file_is_refused_with_the_name_of_the_private_one(tmp_path: Path) -> None:
     write_keypair(tmp_path / "mara")
-    with pytest.raises(EnvironmentFailedError, match="is a public key") as caught:
+    with pytest.raises(UsageError, match="is a public key") as caught:
         load_private(tmp_path / "mara.pub")
     assert str(caught.value.help).endswith(str(tmp_path / "mara"))
 
 
-def test_an_absent_key_file_is_an_error_of_the_environment(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFailedError, match="cannot be read"):
+def test_an_absent_key_file_is_wrong_usage_and_says_when_a_new_key_counts(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read") as caught:
         load_private(tmp_path / "absent")
+    assert "counts once a change that adds its public half" in str(caught.value.help)
 
 
 def test_a_written_pair_is_private_loads_and_is_never_overwritten(tmp_path: Path) -> None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
 
 from compiler.cli.standpoint import UnsoundError
 from compiler.driver import compile_commit
+from compiler.plan import Plan
 from compiler.plan_differences import Operation
 from compiler.plan_json import as_json
 from compiler.plan_markdown import as_markdown
 from compiler.plan_text import as_text
+from compiler.plan_unsound import Unsound, unsound_as_json, unsound_as_markdown, unsound_as_text
 from runtime.agent.desired import Desired
 from runtime.agent.diff import diff
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.objects import ObjectId
+from runtime.testing.memory_git import MemoryGit
 from tests.unit.plan_world import ADA, BEN, PlanWorld, base_files, tenant
 
-BLUEPRINT = "tenants/blueprints/standard.yaml"
+BLUEPRINT, FLAG = "tenants/blueprints/standard.yaml", "flags/new-checkout.yaml"
 
 
 @pytest.fixture
@@ -61,13 +65,14 @@ def test_approvals_are_counted_one_by_one_until_it_is_complete(world: PlanWorld)
     assert "Approvals  complete" in as_text(plan)
 
 
-def test_a_withdrawn_approval_is_shown_and_does_not_count(world: PlanWorld) -> None:
+def test_a_withdrawn_approval_is_shown_once_and_does_not_count(world: PlanWorld) -> None:
     world.commit({"tenants/fjord.yaml": tenant("fjord")})
     world.approve(ADA)
     world.approve(ADA, withdraw=True)
     plan = world.plan()
     assert plan.consent is not None
     assert plan.consent.given == ()
+    assert [item.rule for item in plan.consent.rejected] == ["not-withdrawn"]
     assert "withdrew it" in as_text(plan)
 
 
@@ -136,11 +141,13 @@ def test_more_deletions_than_a_target_allows_are_said_to_be_held_back(world: Pla
 
 
 def test_a_flag_asks_for_an_admin_and_names_who_is_one(world: PlanWorld) -> None:
-    flag = base_files()["flags/new-checkout.yaml"].replace(b"604800", b"86400")
-    world.commit({"flags/new-checkout.yaml": flag})
+    flag = base_files()[FLAG].replace(b"604800", b"86400")
+    world.commit({FLAG: flag})
     consent = world.plan().consent
     assert consent is not None
-    assert [need.could for need in consent.missing if need.rule == "policy"] == [(ADA,)]
+    (need,) = (need for need in consent.missing if need.rule == "policy")
+    assert (need.could, [place.role for place in need.places]) == ((ADA,), ["admin"])
+    assert "needs an `admin`" in (need.reason or "")
     world.approve(ADA)
     consent = world.plan().consent
     assert consent is not None
@@ -151,8 +158,8 @@ def test_an_expired_flag_fails_only_where_the_change_alters_it(world: PlanWorld)
     later = date(2027, 1, 1)
     world.commit({"tenants/fjord.yaml": tenant("fjord")})
     assert world.plan(today=later).sound
-    flag = base_files()["flags/new-checkout.yaml"].replace(b"604800", b"86400")
-    world.commit({"flags/new-checkout.yaml": flag}, branch="flag")
+    flag = base_files()[FLAG].replace(b"604800", b"86400")
+    world.commit({FLAG: flag}, branch="flag")
     assert world.plan("flag").sound
     plan = world.plan("flag", today=later)
     assert [(item.code.id, item.severity, item.primary.span.line) for item in plan.problems] == [
@@ -166,8 +173,8 @@ def test_a_flag_dated_in_the_future_fails_only_where_the_change_alters_it(world:
     earlier, day_before = created - timedelta(days=2), created - timedelta(days=1)
     world.commit({"tenants/fjord.yaml": tenant("fjord")})
     assert world.plan(today=earlier).sound
-    flag = base_files()["flags/new-checkout.yaml"].replace(b"604800", b"86400")
-    world.commit({"flags/new-checkout.yaml": flag}, branch="flag")
+    flag = base_files()[FLAG].replace(b"604800", b"86400")
+    world.commit({FLAG: flag}, branch="flag")
     assert world.plan("flag", today=day_before).sound
     plan = world.plan("flag", today=earlier)
     assert [(item.code.id, item.severity, item.primary.span.line) for item in plan.problems] == [
@@ -199,7 +206,7 @@ def test_what_does_not_compile_has_no_plan(world: PlanWorld) -> None:
     world.commit({"tenants/fjord.yaml": tenant("fjord").replace("standard", "standrad")})
     with pytest.raises(UnsoundError) as caught:
         world.plan()
-    assert [item.code.id for item in caught.value.diagnostics] == ["MC0012"]
+    assert [item.code.id for item in caught.value.unsound.problems] == ["MC0012"]
 
 
 def test_another_release_than_the_head_pins_is_told_what_to_install(world: PlanWorld) -> None:
@@ -293,6 +300,37 @@ def test_what_was_taken_back_holds_up_nothing(world: PlanWorld) -> None:
     assert world.plan().waits == ()
 
 
+def test_two_people_are_asked_for_only_where_no_rule_asks_for_as_many(world: PlanWorld) -> None:
+    flag = base_files()[FLAG].replace(b"604800", b"86400")
+    world.commit({FLAG: flag})
+    assert "Approvals are missing: two people, admin." in as_text(world.plan())
+    world.approve(BEN)
+    assert "Approvals are missing: admin." in as_text(world.plan())
+    world.commit({"tenants/fjord.yaml": tenant("fjord")}, branch="other")
+    assert "Approvals are missing: platform, pm." in as_text(world.plan("other"))
+
+
+def test_a_revision_is_shown_by_its_name_and_its_commit(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    head = world.git.resolve("topic") or ""
+    assert as_text(world.plan("topic")).startswith(f"{world.main[:12]} → topic ({head[:12]})")
+    assert as_text(world.plan(head)).startswith(f"{world.main[:12]} → {head[:12]}  ")
+
+
+def test_a_clone_without_main_is_told_how_to_get_it(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    del world.git.refs["refs/heads/main"]
+    world.git.head = "topic"
+    with pytest.raises(UsageError, match="neither main nor origin/main") as caught:
+        world.plan()
+    assert "git fetch origin main" in str(caught.value.help)
+
+
+def test_a_repository_without_a_commit_says_so() -> None:
+    with pytest.raises(UsageError, match="no commit yet"):
+        PlanWorld(MemoryGit()).plan()
+
+
 def test_an_unknown_revision_is_wrong_usage(world: PlanWorld) -> None:
     with pytest.raises(UsageError, match="there is no revision `absent`"):
         world.plan("absent")
@@ -314,11 +352,31 @@ def test_text_json_and_markdown_tell_the_same_change(world: PlanWorld) -> None:
     assert plan.change.digest in as_text(plan)
 
 
-def test_a_file_cannot_draw_on_the_reviewers_terminal(world: PlanWorld) -> None:
-    text = as_text(world.plan(_with_escape(world)))
-    assert "\x1b" not in text
-    assert "\\x1b[2K" in text
+HOSTILE = "Add \x1b[2K\u202e\u3164\x9b nothing"
 
 
-def _with_escape(world: PlanWorld) -> str:
-    return world.commit({"tenants/fjord.yaml": tenant("fjord")}, message="Add \x1b[2K nothing")
+@pytest.mark.parametrize(
+    ("draw", "draw_unsound"),
+    [(as_text, unsound_as_text), (as_markdown, unsound_as_markdown), (as_json, unsound_as_json)],
+    ids=["text", "markdown", "json"],
+)
+def test_nothing_in_a_commit_or_file_can_draw_on_the_reviewers_terminal(
+    world: PlanWorld, draw: Callable[[Plan], str], draw_unsound: Callable[[Unsound], str]
+) -> None:
+    flag, reason = base_files()[FLAG], b"Try the new checkout with one tenant first"
+    hostile = json.dumps("Try \x1b[31m\u202e\u3164\x9b").encode()
+    world.commit({FLAG: flag.replace(reason, hostile)}, message=HOSTILE)
+    made = [draw(world.plan())]
+    world.commit({FLAG: flag.replace(b"safe: disabled", b"safe: " + hostile)}, message=HOSTILE)
+    with pytest.raises(UnsoundError) as caught:
+        world.plan()
+    made.append(draw_unsound(caught.value.unsound))
+    for text in made:
+        assert "nothing" in text
+        assert [char for char in text if char != "\n" and not char.isprintable()] == []
+        assert "\u3164" not in text
+
+
+def test_json_means_the_same_with_everything_escaped(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")}, message=HOSTILE)
+    assert json.loads(as_json(world.plan()))["head"]["subject"] == HOSTILE

@@ -1,0 +1,41 @@
+"""Plan -> the one sentence that a reader wants first: whether it can be taken, and what is missing."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from compiler.plan import Plan
+from compiler.plan_consent import TWO_PEOPLE, Consent
+
+
+class Verdict(Enum):
+    """How a plan stands."""
+
+    NO_GENESIS = "no genesis"
+    CANNOT = "cannot"
+    MISSING = "missing"
+    APPROVED = "approved"
+
+
+def verdict(plan: Plan) -> tuple[Verdict, str]:
+    """Return how a plan stands, and the sentence."""
+    if not plan.sound:
+        return Verdict.CANNOT, "This cannot be taken, whoever approves it."
+    if plan.consent is None:
+        return Verdict.NO_GENESIS, "Nobody can approve this: there is no genesis yet."
+    if plan.approved:
+        return Verdict.APPROVED, "Approved: the agent takes it once it is merged."
+    if not plan.consent.missing:
+        return Verdict.CANNOT, "This cannot be taken as it stands."
+    return Verdict.MISSING, f"Approvals are missing: {_missing(plan.consent)}."
+
+
+def _missing(consent: Consent) -> str:
+    """Who is needed, by role: each once, however many rules ask for it."""
+    wanted: list[str] = []
+    for need in consent.told:
+        if need.rule == TWO_PEOPLE and not need.met:
+            wanted.append("one more person" if need.lacking == 1 else "two people")
+        else:
+            wanted += [place.role for place in need.places if place.person is None]
+    return ", ".join(dict.fromkeys(wanted))
