@@ -267,6 +267,8 @@ class _Decoder:
 
     def missing(self, key: str, siblings: Mapping, known: Sequence[str], at: Span, help_: str | None) -> None:
         """Say that a key is missing, unless it is there and misspelt, which was said already."""
+        if siblings.span in self.document.partial:
+            return
         if not any(did_you_mean(other, [key]) for other in siblings.entries if other not in known):
             self.diagnostics.add(codes.MISSING_KEY, f"`{key}` is missing", at, help=help_)
 

@@ -131,7 +131,8 @@ class _Reporter:
         for error in errors:
             *above, key = error["loc"]
             parent = self.pointer(above)
-            if (*parent, key) in misspelt or self.is_quiet(parent):
+            node = self.document.node(parent)
+            if (*parent, key) in misspelt or self.is_quiet(parent) or (node and node.span in self.document.partial):
                 continue
             self.diagnostics.add(
                 codes.MISSING_KEY, f"`{key}` is missing", self.document.key_span(parent), help=f"{key}: ..."

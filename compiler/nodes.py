@@ -56,6 +56,8 @@ class Document:
     """Nodes that a finding already speaks of: no later stage adds a second finding about them."""
     text: str = ""
     """The file's text."""
+    partial: frozenset[Span] = frozenset()
+    """Mappings of which not every key is known: nothing is missing in them."""
 
     def node(self, pointer: Pointer) -> Node | None:
         """The node a pointer names, None if there is none."""

@@ -32,10 +32,14 @@ from yaml.events import (
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
 from compiler.nodes import Document, Entry, Mapping, Node, Scalar, Sequence
-from compiler.scalars import Trouble, resolve_plain
+from compiler.scalars import MAX_SHOWN, Trouble, meant, resolve_plain
+from compiler.syntax import Place, Stop, conflicts, syntax_error
 from compiler.text import read_text
 
 MAX_DEPTH = 32
+
+_CURLY = "\u00ab\u00bb\u2018\u2019\u201a\u201c\u201d\u201e"
+"""Quotes for people: in YAML they are letters."""
 
 _new = tuple.__new__
 
@@ -54,6 +58,8 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | N
     if found is None:
         return None
     text, clean = found
+    if conflicts(path, text, diagnostics):
+        return None
     builder = _Builder(path, text, diagnostics)
     try:
         root = builder.build()
@@ -67,7 +73,8 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | N
         if not (isinstance(root, Scalar) and root.span in builder.doubtful):
             diagnostics.add(codes.NO_DOCUMENT, "a resource is a mapping", root.span, help=_SKELETON)
         return None
-    return Document(path, root, frozenset(builder.doubtful), text)
+    builder.curly_quotes(root)
+    return Document(path, root, frozenset(builder.doubtful), text, frozenset(builder.partial))
 
 
 _SKELETON = "begin with `apiVersion: conductor/v1`, `kind:`, `metadata:` and `spec:`"
@@ -81,6 +88,8 @@ class _Builder:
         self.text = text
         self.diagnostics = diagnostics
         self.doubtful: set[Span] = set()
+        self.partial: set[Span] = set()
+        self.merging: set[int] = set()
         self.repeated: tuple[int, int] | None = None
 
     @cached_property
@@ -137,9 +146,11 @@ class _Builder:
                 node = Sequence(tuple(items), span) if items is not None else Mapping(entries or {}, span)
                 if odd and opened.index in odd:
                     self.doubtful.add(span)
+                if self.merging and opened.index in self.merging:
+                    self.partial.add(span)
                 entries, items, key, key_span, opened = stack.pop()
             elif kind is AliasEvent:
-                node = self.alias(event)
+                node = self.alias(event, merged=key == "<<")
             elif kind is DocumentStartEvent:
                 documents += 1
                 if not self.document(event, documents):
@@ -147,8 +158,9 @@ class _Builder:
                 continue
             elif kind is StreamEndEvent:
                 if not documents:
+                    what = "holds nothing but comments" if self.text.strip() else "is empty"
                     self.diagnostics.add(
-                        codes.NO_DOCUMENT, "the file is empty", Label(Span(path, 1, 1, 1, 1)), help=_SKELETON
+                        codes.NO_DOCUMENT, f"the file {what}", Label(Span(path, 1, 1, 1, 1)), help=_SKELETON
                     )
                 return root
             else:
@@ -162,6 +174,8 @@ class _Builder:
                 odd.add(opened.index)
             else:
                 if key in entries or key == "<<":
+                    if key == "<<":
+                        self.merging.add(opened.index)
                     self.odd_entry(entries, key, key_span or node.span, node)
                 else:
                     entries[key] = _new(Entry, (key, key_span, node))
@@ -212,11 +226,12 @@ class _Builder:
                 codes.AMBIGUOUS_SCALAR,
                 f"`{text}` means different things to different readers of YAML",
                 Label(span, "needs quotes"),
-                help=f'"{text}"' + _meant(text),
+                help=_with_quotes(text),
             )
         else:
+            shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
             self.diagnostics.add(
-                codes.NUMBER_RANGE, f"`{text[:40]}` cannot be carried exactly", span, help=f'as text: "{text[:40]}"'
+                codes.NUMBER_RANGE, f"`{shown}` cannot be carried exactly", span, help=_with_quotes(text)
             )
         self.doubtful.add(span)
         return text
@@ -239,13 +254,36 @@ class _Builder:
         if span is not None:
             self.doubtful.add(span)
 
-    def alias(self, event: Any) -> Scalar:
-        """Say that an alias is not allowed; its value is unknown."""
+    def curly_quotes(self, root: Node) -> None:
+        """Find values between quotes that are none in YAML: they would be a part of the text."""
+        if self.text.isascii() or not any(char in self.text for char in _CURLY):
+            return
+        nodes = [root]
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, Mapping):
+                nodes += [entry.value for entry in node.entries.values()]
+            elif isinstance(node, Sequence):
+                nodes += node.items
+            elif len(node.text) > 1 and node.text[0] in _CURLY and node.text[-1] in _CURLY:
+                line, column = node.span.line, node.span.column
+                if self.lines[line - 1][column - 1] in _CURLY:
+                    self.diagnostics.add(
+                        codes.BAD_CHARACTER,
+                        f"`{node.text[0]}` (U+{ord(node.text[0]):04X}) is no quote in YAML",
+                        node.span,
+                        help=f'"{node.text[1:-1]}"',
+                    )
+                    self.doubtful.add(node.span)
+
+    def alias(self, event: Any, *, merged: bool) -> Scalar:
+        """Say that an alias is not allowed, unless the merge key says so; its value is unknown."""
         start, end = event.start_mark, event.end_mark
         span = Span(self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-        self.diagnostics.add(
-            codes.ANCHOR, f"alias `*{event.anchor}` is not allowed", span, help="write the value out here"
-        )
+        if not merged:
+            self.diagnostics.add(
+                codes.ANCHOR, f"alias `*{event.anchor}` is not allowed", span, help="write the value out here"
+            )
         self.doubtful.add(span)
         return Scalar(None, "", span)
 
@@ -272,38 +310,17 @@ class _Builder:
     def syntax_error(self, error: YAMLError) -> None:
         """Say what libyaml says."""
         mark = getattr(error, "problem_mark", None)
-        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        at = Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
         problem = str(getattr(error, "problem", None) or "not readable")
-        others = []
-        context = error.context_mark if isinstance(error, MarkedYAMLError) else None
-        if context is not None and context.line + 1 != line:
-            at = Span(self.path, context.line + 1, context.column + 1, context.line + 1, context.column + 2)
-            others.append(Label(at, str(getattr(error, "context", "") or "")))
-        self.diagnostics.add(
-            codes.YAML_SYNTAX,
-            f"not YAML: {problem}",
-            Label(Span(self.path, line, column, line, column + 1)),
-            *others,
-            help=_ADVICE.get(problem),
-        )
+        begun = error.context_mark if isinstance(error, MarkedYAMLError) else None
+        context = None
+        if begun is not None:
+            context = (Place(begun.line + 1, begun.column + 1), str(getattr(error, "context", "") or ""))
+        syntax_error(self.path, self.lines, Stop(problem, at, context), self.diagnostics)
 
 
-def _meant(text: str) -> str:
-    lower = text.lower()
-    if lower in {"yes", "on", "y"}:
-        return " for the text, true for the truth value"
-    if lower in {"no", "off", "n"}:
-        return " for the text, false for the truth value"
-    return ""
-
-
-_ADVICE = {
-    "mapping values are not allowed in this context": "quote a value that holds `: `, or mend the indentation",
-    "could not find expected ':'": "end the key with `:`",
-    "did not find expected key": "line the key up with the others of its mapping",
-    "did not find expected '-' indicator": "line the item up with the others of its list",
-    "found character that cannot start any token": "quote a value that begins with `@`, `%` or a backquote",
-    "found unexpected end of stream": "close the quotes",
-    "did not find expected ',' or ']'": "close the list with `]`",
-    "did not find expected ',' or '}'": "close the mapping with `}`",
-}
+def _with_quotes(text: str) -> str:
+    """What to type for a plain scalar that has no value: the text, and what else may have been meant."""
+    quoted = f'"{text}"' if len(text) <= MAX_SHOWN else "quotes around it"
+    other = meant(text)
+    return quoted if other is None else f"{quoted} for the text, {other}"

@@ -22,6 +22,8 @@ class Trouble(Enum):
 
 
 MAX_INT = 2**53 - 1
+MAX_SHOWN = 40
+"""How long a scalar may be that is repeated in what to type."""
 
 _WORDS: dict[str, Value | Trouble] = {
     "": None,
@@ -69,6 +71,28 @@ def resolve_plain(text: str) -> Value | Trouble:
     if _SPECIAL.fullmatch(text):
         return Trouble.RANGE
     return Trouble.AMBIGUOUS if _OLD.fullmatch(text) else text
+
+
+def meant(text: str) -> str | None:
+    """What somebody may have meant by a plain scalar that has no value, other than the text."""
+    if _INTEGER.fullmatch(text) or _HEX.fullmatch(text):
+        return f"or a whole number up to {MAX_INT}"
+    if len(text) > MAX_SHOWN:
+        return None
+    lower = text.lower()
+    if lower in {"yes", "on", "y"}:
+        return "true for the truth value"
+    if lower in {"no", "off", "n"}:
+        return "false for the truth value"
+    if _FLOAT.fullmatch(text):
+        value = float(text)
+        return f"{value!r} for the number" if abs(value) <= MAX_INT else None
+    number = text.replace("_", "").lower()
+    for form, base in ((r"[-+]?0b[01]+", 2), (r"0o[0-7]+", 8), (r"[-+]?0x[0-9a-f]+", 16), (r"[-+]?[0-9]+", 10)):
+        if re.fullmatch(form, number):
+            value_ = int(number, base)
+            return f"{value_} for the number" if abs(value_) <= MAX_INT else None
+    return None
 
 
 def _bounded(value: int) -> Value | Trouble:

@@ -1,8 +1,8 @@
 """Raw bytes -> text whose lines and columns everybody counts alike; part of the stage `parse`.
 
-Rules kept: UTF-8 only; no tab, control character, carriage return, byte order mark, foreign line end or character that
-cannot be seen or turns the reading direction: what a reviewer sees is what is there. One finding a place, one for all
-carriage returns of a file.
+Rules kept: UTF-8 only; no tab, control character, carriage return, byte order mark, foreign line end, space other than
+the plain one, or character that cannot be seen or turns the reading direction: what a reviewer sees is what is there.
+One finding a place, one for all carriage returns of a file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
 
 _BAD = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\U000e0000-\U000e0fff]"
+    "[\x00-\x09\x0b-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\uffff"
+    "\U000e0000-\U000e0fff]"
 )
 _BAD_ASCII = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
 
@@ -22,6 +23,12 @@ _NAMES = {
     "\r": ("a carriage return", "save the file with line ends LF"),
     "\ufeff": ("a byte order mark", "save the file as UTF-8 without a byte order mark"),
     "\x00": ("a null character", "delete it"),
+    **{
+        char: (f"a space that is none in YAML, U+{ord(char):04X},", "put a plain space there")
+        for char in "\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u205f\u3000"
+    },
+    "\xa0": ("a no-break space (U+00A0)", "put a plain space there"),
+    "\u202f": ("a narrow no-break space (U+202F)", "put a plain space there"),
 }
 
 

@@ -42,6 +42,7 @@ AMBIGUOUS_SCALAR = Code("MC0020", "ambiguous-scalar", "a plain value that YAML v
 TOO_DEEP = Code("MC0021", "too-deep", "a document is nested deeper than 32")
 KEY_TYPE = Code("MC0022", "key-type", "a key is not a string")
 NUMBER_RANGE = Code("MC0023", "number-range", "a number cannot be carried exactly")
+MERGE_CONFLICT = Code("MC0024", "merge-conflict", "a merge has left both of its sides in a file")
 
 # --- 01xx: header and fields -------------------------------------------------------------------------------------
 

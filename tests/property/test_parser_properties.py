@@ -49,6 +49,10 @@ PIECES = st.sampled_from(
             "\x00",
             "\u2028",
             "é",
+            "\xa0",
+            "\u201cx\u201d",
+            "<<<<<<< a\n",
+            ">>>>>>> b\n",
             "\U0001d54f",
         ),
         *("apiVersion: conductor/v1\n", "kind: Tenant\n", "metadata: {name: acme}\n", "spec: {blueprint: x}\n"),
@@ -59,10 +63,12 @@ SCALARS = st.one_of(
     st.booleans(),
     st.integers(-(2**53) + 1, 2**53 - 1),
     # what compiler.text lets through: no control, format, private or unassigned characters, no invisible selectors
+    # and no space but the plain one
     st.text(
         st.characters(
             max_codepoint=0xDFFFF,
-            exclude_categories=("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"),
+            exclude_categories=("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"),
+            include_characters=" ",
             exclude_characters="\ufffc\ufffd",
         ),
         max_size=20,
