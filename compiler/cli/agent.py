@@ -6,6 +6,7 @@ tree, and moves no branch of the clone but the local one where there is no remot
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +22,14 @@ import typer
 
 from compiler.cli.options import HERE, Repo
 from compiler.cli.progress import progress
-from compiler.driver import compiled
-from compiler.source import from_commit
+from compiler.cli.terminal import ask_passphrase
 from runtime.agent.decide import Take, compile_once
 from runtime.agent.dry import Identity, Look, look
 from runtime.agent.loop import once as turn
 from runtime.agent.state import State, read
 from runtime.agent.telling import action_line, entry_line
 from runtime.agent.world import Local, Remote, Upstream, World
+from runtime.contract.compiling import Compiled
 from runtime.contract.errors import UsageError
 from runtime.contract.statement import Release
 from runtime.git.process import run as git_command
@@ -38,6 +40,9 @@ from runtime.signing.keys import PrivateKey, load_private
 from runtime.targets.config import TargetConfig
 from runtime.targets.interface import Target
 from runtime.targets.open import open_control, open_target
+
+_COLLECT = (50_000, 20, 20)
+"""How often Python's garbage collector looks: a ledger is many small values that all stay."""
 
 Key = Annotated[
     Path | None,
@@ -164,9 +169,10 @@ def world_of(
     dry: bool = False,
 ) -> Iterator[tuple[World, State | None]]:
     """Build what the loop is given, and what was read on the way. A dry run signs nothing, so it needs no key."""
+    gc.set_threshold(*_COLLECT)
     if key is None and not dry:
         raise UsageError("the agent signs what it does", help="--key FILE, or CONDUCTOR_AGENT_KEY=FILE")
-    private = PrivateKey.generate() if key is None else load_private(key)
+    private = PrivateKey.generate() if key is None else load_private(key, ask_passphrase)
     with Repository(repo) as git:
         release = Release(version=VERSION, sha256=code_sha256())
         world = World(
@@ -174,7 +180,7 @@ def world_of(
             upstream=_upstream(git, remote),
             branch=branch,
             writer=Writer(agent or "", private, release),
-            compile=compile_once(lambda commit: compiled(from_commit(git, commit)), git),
+            compile=compile_once(partial(_compiled, git), git),
             target=_open,
             control=lambda config: open_control(config, application_name="conductor control"),
             clock=lambda: datetime.now(tz=UTC),
@@ -184,6 +190,14 @@ def world_of(
         if agent is None and known is not None:
             world = replace(world, writer=Writer(_name(known, private), private, release))
         yield world, known
+
+
+def _compiled(git: Repository, commit: str) -> Compiled:
+    """Compile a commit. A turn that finds nothing to take never gets here, so the compiler is loaded here."""
+    from compiler.driver import compiled  # noqa: PLC0415 -- see above
+    from compiler.source import from_commit  # noqa: PLC0415 -- see above
+
+    return compiled(from_commit(git, commit))
 
 
 def _name(known: State, key: PrivateKey) -> str:
