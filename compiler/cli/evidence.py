@@ -11,7 +11,8 @@ import typer
 
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.verify import ReportFormat
-from runtime.contract.canonical import decode, encode
+from compiler.diagnostics.printable import shown, shown_json
+from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import UsageError
 from runtime.git.repository import Repository
 from runtime.ledger.history import History, replay
@@ -34,16 +35,15 @@ def log(repo: Repo = HERE, rev: Rev = None, form: Form = ReportFormat.TEXT) -> N
     history = _history(repo, rev)
     told = lines(history)
     if form is ReportFormat.JSON:
-        sys.stdout.write(encode([line.to_json() for line in told]).decode() + "\n")
+        sys.stdout.write(shown_json(encode([line.to_json() for line in told]).decode()) + "\n")
         return
     if sys.stdout.isatty():
         _table(told)
     else:
         for line in told:
             entry = line.entry
-            sys.stdout.write(
-                f"{entry.sequence:>5}  {line.time}  {entry.kind:<9}  {line.by} {line.what}; because: {line.because}\n"
-            )
+            told_so = f"{line.by} {line.what}; because: {line.because}"
+            sys.stdout.write(f"{entry.sequence:>5}  {line.time}  {entry.kind:<9}  {shown(told_so)}\n")
     _warn(history)
 
 
@@ -64,9 +64,9 @@ def show(
     statement = decode(line.entry.envelope.payload)
     if form is ReportFormat.JSON:
         value = {**line.to_json(), "statement": statement}
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(_json(value) + "\n")
         return
-    sys.stdout.write(_shown(line, json.dumps(statement, indent=2, ensure_ascii=False)))
+    sys.stdout.write(_shown(line, _json(statement)))
     _warn(history)
 
 
@@ -83,8 +83,8 @@ def _shown(line: Line, statement: str) -> str:
     return "\n".join(
         (
             f"entry {entry.sequence}, {entry.kind}, {line.time}",
-            f"  {line.by} {line.what}",
-            f"  because: {line.because}",
+            f"  {shown(f'{line.by} {line.what}')}",
+            f"  because: {shown(line.because)}",
             "",
             f"file    {entry.path}",
             f"sha256  {entry.digest}",
@@ -103,6 +103,10 @@ def _shown(line: Line, statement: str) -> str:
     )
 
 
+def _json(value: JSON) -> str:
+    return shown_json(json.dumps(value, indent=2, ensure_ascii=False))
+
+
 def _table(told: list[Line]) -> None:
     from rich.console import Console  # noqa: PLC0415 -- only where there is a terminal
     from rich.table import Table  # noqa: PLC0415 -- see above
@@ -112,7 +116,7 @@ def _table(told: list[Line]) -> None:
         table.add_column(heading, overflow="fold")
     for line in told:
         entry = line.entry
-        table.add_row(str(entry.sequence), line.time, entry.kind, line.what, line.by, line.because)
+        table.add_row(str(entry.sequence), line.time, entry.kind, shown(line.what), shown(line.by), shown(line.because))
     Console(no_color=not colourful(sys.stdout), highlight=False, markup=False).print(table)
 
 

@@ -17,6 +17,7 @@ import typer
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.progress import progress
 from compiler.cli.verify_text import as_text
+from compiler.diagnostics.printable import shown_json
 from runtime.contract.canonical import encode
 from runtime.contract.errors import UsageError
 from runtime.git.repository import Repository
@@ -88,7 +89,7 @@ def verify(
 def written(report: Report, form: ReportFormat) -> str:
     """Return the report as it is printed."""
     if form is ReportFormat.JSON:
-        return encode(report.to_json()).decode() + "\n"
+        return shown_json(encode(report.to_json()).decode()) + "\n"
     return as_text(report, colour=colourful(sys.stdout))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import typer
 
 from compiler.diagnostics.ledger import code_of
+from compiler.diagnostics.printable import shown
 from runtime.ledger.findings import Answer, Finding
 from runtime.ledger.verify import Report, Status
 
@@ -75,6 +76,11 @@ def _problems(report: Report) -> Iterator[str]:
 
 
 def _problem(item: Finding) -> Iterator[str]:
+    # paths and reasons are whatever somebody has pushed
+    yield from map(shown, _told(item))
+
+
+def _told(item: Finding) -> Iterator[str]:
     yield f"  {code_of(item.rule).id} {item.rule}: {item.message}"
     if item.path is not None:
         yield f"    file   {item.path}"
