@@ -153,6 +153,7 @@ LEDGER_APPROVALS = Code("MC0735", "approvals", "an approval that a verdict names
 LEDGER_SUMMARY = Code("MC0736", "summary", "a verdict says one thing as a SLSA summary and another as a verdict")
 LEDGER_LANDED = Code("MC0737", "landed", "a verdict does not say what landed since its approvals were given")
 LEDGER_SURVIVING_KEY = Code("MC0738", "surviving-key", "a change that dismisses an agent's key is taken by that key")
+LEDGER_COUNTED = Code("MC0739", "counted", "a verdict names an approval that does not count")
 LEDGER_CONSENT = Code("MC0740", "consent", "a verdict is not justified by the approvals that it names")
 LEDGER_RENDERED = Code("MC0745", "rendered", "a verified commit renders to another manifest than the ledger says")
 LEDGER_CLOSED = Code("MC0750", "closed", "an intent has no result")

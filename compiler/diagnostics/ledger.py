@@ -32,6 +32,7 @@ OF_RULE: Mapping[str, Code] = {
     codes.LEDGER_SUMMARY.name: codes.LEDGER_SUMMARY,
     codes.LEDGER_LANDED.name: codes.LEDGER_LANDED,
     codes.LEDGER_SURVIVING_KEY.name: codes.LEDGER_SURVIVING_KEY,
+    codes.LEDGER_COUNTED.name: codes.LEDGER_COUNTED,
     codes.LEDGER_CONSENT.name: codes.LEDGER_CONSENT,
     codes.LEDGER_RENDERED.name: codes.LEDGER_RENDERED,
     codes.LEDGER_CLOSED.name: codes.LEDGER_CLOSED,

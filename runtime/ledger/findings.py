@@ -59,6 +59,7 @@ CODES: dict[str, str] = {
     "summary": "MC0736",
     "landed": "MC0737",
     "surviving-key": "MC0738",
+    "counted": "MC0739",
     "consent": "MC0740",
     "rendered": "MC0745",
     # completeness

@@ -107,7 +107,8 @@ class VerdictFacts:
     `starts` is whether it starts at P's snapshot; `after` the digest of the manifest that it leads to. `inputs` are the
     rows in which the candidate's blobs differ from P's. `candidate` is whether the head descends from P on the
     first-parent line of the parent of the commit that brought the verdict. `approvals` are the SHA-256 that were found
-    on main. `landed` are the verdicts since the earliest approval's `after`. `governance` is what the change leaves.
+    on main; `idle` says, of a change that those allow, which of them does not count, and why. `landed` are the verdicts
+    since the earliest approval's `after`. `governance` is what the change leaves.
     """
 
     entry: Entry
@@ -122,6 +123,7 @@ class VerdictFacts:
     inputs: tuple[tuple[str, str | None, str | None], ...] | None
     candidate: bool
     approvals: frozenset[str]
+    idle: tuple[str, ...]
     landed: tuple[str, ...]
     governance: Governance | None
 
@@ -286,6 +288,11 @@ def approvals(facts: VerdictFacts) -> tuple[str, ...]:
     return tuple(f"the approval sha256:{digest[:12]}… that the verdict names is not with it" for digest in gone)
 
 
+def counted(facts: VerdictFacts) -> tuple[str, ...]:
+    """Every approval that a verdict names counts: who is named as an approver has approved it."""
+    return facts.idle
+
+
 def summary(facts: VerdictFacts) -> tuple[str, ...]:
     """What a verdict says as a SLSA summary is what it says as a verdict."""
     verdict, detail = facts.verdict, facts.detail
@@ -344,6 +351,7 @@ CHAIN: tuple[Rule, ...] = (
     Rule("compiled-inputs", Stage.VERDICT, compiled_inputs, voids=True),
     Rule("candidate", Stage.VERDICT, candidate, voids=True),
     Rule("approvals", Stage.VERDICT, approvals, voids=True),
+    Rule("counted", Stage.VERDICT, counted, voids=True),
     Rule("summary", Stage.VERDICT, summary, voids=True),
     Rule("landed", Stage.VERDICT, landed, voids=True),
     Rule("surviving-key", Stage.VERDICT, surviving_key, voids=True),

@@ -93,6 +93,7 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     candidate, main, tree, touched = _main(state, detail.head, place)
     signed = _approvals(state, detail.change, detail.approvals)
     case = None if change is None else _case(state, entry, change, signed, main)
+    judgement = None if case is None or snapshot is None else judge(case, state.rules.consent)
     facts = VerdictFacts(
         entry=entry,
         verdict=verdict,
@@ -106,6 +107,7 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
         inputs=None if tree is None else _rows(state, tree, touched),
         candidate=candidate,
         approvals=frozenset(item.sha256 for item in signed),
+        idle=() if judgement is None or not judgement.allowed else tuple(item.message for item in judgement.rejected),
         landed=_landed(state, signed),
         governance=None if case is None else case.after,
     )
@@ -115,13 +117,11 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
         if rule.stage is Stage.VERDICT
         for message in rule.check(facts)
     ]
-    if case is not None and snapshot is not None:
-        judgement = judge(case, state.rules.consent)
-        vars(case).pop(
-            "readings", None
-        )  # they point back at the case: thousands of manifests would wait for a collector
-        if not judgement.allowed:
-            problems.extend((problem.rule, problem.message) for problem in judgement.problems)
+    if judgement is not None and not judgement.allowed:
+        problems.extend((problem.rule, problem.message) for problem in judgement.problems)
+    if case is not None:
+        # they point back at the case: thousands of manifests would wait for a collector
+        vars(case).pop("readings", None)
     return Judged(tuple(problems), case, snapshot, tree)
 
 

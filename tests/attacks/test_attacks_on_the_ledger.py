@@ -22,7 +22,7 @@ from runtime.ledger.rules import CHAIN, Rule
 from runtime.signing.envelopes import sign
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.chronicle import AGENT, WASM, Chronicle, writer
-from runtime.testing.court import REPOSITORY, START, agent, document, installation, key_of, person
+from runtime.testing.small_tree import REPOSITORY, START, agent, document, key_of, person, small_tree
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def test_an_agent_signs_for_itself_only(kept_out_by: KeptOutBy) -> None:
     Rule: `author`.
     """
     other = "conductor-us"
-    chronicle = begun(installation(**{f"policies/agents/{other}.yaml": agent(other).data(), WASM: b"\0asm"}))
+    chronicle = begun(small_tree(**{f"policies/agents/{other}.yaml": agent(other).data(), WASM: b"\0asm"}))
     chronicle.push(chronicle.heartbeat(by=writer(key_of(other), AGENT)))
     kept_out_by("author", CHAIN, lambda rules: believed(chronicle, rules))
 
@@ -249,6 +249,20 @@ def test_an_approval_that_nobody_can_read_was_not_given(kept_out_by: KeptOutBy) 
     kept_out_by("approvals", CHAIN, lambda rules: taken(chronicle, rules, commit))
 
 
+def test_nobody_is_named_as_an_approver_who_is_none(kept_out_by: KeptOutBy) -> None:
+    """Two approved. Ines did too, for a day, and let it lapse. My verdict names her, so that she shares the blame.
+
+    Rule: `counted`.
+    """
+    chronicle = begun()
+    commit = chronicle.edit(INITECH)
+    change = chronicle.change(commit)
+    approvals = [chronicle.approval(change, name, days=days) for name, days in (("mara", 7), ("tomas", 7), ("ines", 1))]
+    chronicle.later(days=2)
+    chronicle.push(chronicle.verdict(commit, approvals))
+    kept_out_by("counted", CHAIN, lambda rules: taken(chronicle, rules, commit))
+
+
 def test_a_verdict_says_the_same_to_every_reader(kept_out_by: KeptOutBy) -> None:
     """Who reads SLSA summaries only, sees in my verdict another commit than the one that it takes.
 
@@ -297,7 +311,7 @@ def test_one_person_with_two_keys_starts_nothing(kept_out_by: KeptOutBy) -> None
 
     Rule: `genesis-signed`.
     """
-    files = installation(**{"policies/people/mara.yaml": person("mara", "admin", "mc", "pm", keys=2).data()})
+    files = small_tree(**{"policies/people/mara.yaml": person("mara", "admin", "mc", "pm", keys=2).data()})
     chronicle = Chronicle.start({**files, WASM: b"\0asm"}, signers=[("mara", 1), ("mara", 2)])
     kept_out_by("genesis-signed", CHAIN, lambda rules: believed(chronicle, rules))
 
@@ -308,7 +322,7 @@ def test_a_genesis_does_not_invent_its_commit(kept_out_by: KeptOutBy) -> None:
     Rule: `genesis-commit`.
     """
     git = MemoryGit()
-    commit = git.commit_files(installation(**{WASM: b"\0asm"}))
+    commit = git.commit_files(small_tree(**{WASM: b"\0asm"}))
     honest = Chronicle.start().snapshot
     invented = {**honest.manifest.inputs, "policies/people/mallory.yaml": "ba" * 32}
     made = Genesis(REPOSITORY, "main", commit, Snapshot(Manifest(invented, honest.manifest.bundle), honest.contents))

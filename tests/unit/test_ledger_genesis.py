@@ -14,7 +14,7 @@ from runtime.ledger.genesis import GenesisError, Pending
 from runtime.ledger.history import replay
 from runtime.ledger.start import genesis_path, statement_path
 from runtime.release import VERSION
-from runtime.testing.court import REPOSITORY, START, agent, document, installation, key_of, person
+from runtime.testing.small_tree import REPOSITORY, START, agent, document, key_of, person, small_tree
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.tiny_compiler import compile_commit
 
@@ -24,7 +24,7 @@ AUTHOR = Author("Mara", "mara@example.org")
 @pytest.fixture
 def git() -> MemoryGit:
     made = MemoryGit()
-    made.commit_files(installation(**{"policies/people/mara.yaml": person("mara", "admin", "mc", "pm", keys=2).data()}))
+    made.commit_files(small_tree(**{"policies/people/mara.yaml": person("mara", "admin", "mc", "pm", keys=2).data()}))
     return made
 
 
@@ -56,7 +56,7 @@ def test_two_people_start_a_history_with_one_commit(git: MemoryGit) -> None:
     [
         ("nobody", "mara", UsageError, "names no person `nobody`"),
         ("conductor-eu", "conductor-eu", UsageError, "names no person"),
-        ("ines", "tomas", GenesisError, "is not one of ines's"),
+        ("ines", "tomas", UsageError, "is not one of ines's"),
     ],
 )
 def test_only_a_named_person_signs_and_with_a_key_of_their_own(
