@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from compiler.cli.options import HERE, Repo, colourful
-from compiler.cli.verify import ReportFormat
+from compiler.cli.verify import ReportFormat, head_of
 from compiler.diagnostics.printable import shown, shown_json
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import UsageError
@@ -26,8 +26,16 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Read the ledger.")
     group.command("log")(log)
-    group.command("show")(show)
+    # so that `-1` is a number, and no option that does not exist
+    group.command("show", context_settings={"ignore_unknown_options": True})(show)
     app.add_typer(group, name="evidence")
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no entry's number") from None
 
 
 def log(repo: Repo = HERE, rev: Rev = None, form: Form = ReportFormat.TEXT) -> None:
@@ -48,18 +56,25 @@ def log(repo: Repo = HERE, rev: Rev = None, form: Form = ReportFormat.TEXT) -> N
 
 
 def show(
-    sequence: Annotated[int, typer.Argument(metavar="SEQ", help="The entry's number.")],
+    sequence: Annotated[
+        int,
+        typer.Argument(metavar="SEQ", parser=_number, help="The entry's number; -1 is the last, -2 the one before."),
+    ],
     repo: Repo = HERE,
     rev: Rev = None,
     form: Form = ReportFormat.TEXT,
 ) -> None:
     """Show one entry: its statement, its file, the commit that brought it, and how to verify it by hand."""
     history = _history(repo, rev)
-    line = next((item for item in lines(history) if item.entry.sequence == sequence), None)
+    number = sequence if sequence >= 0 else history.tip.sequence + 1 + sequence
+    line = next((item for item in lines(history) if item.entry.sequence == number), None)
     if line is None:
+        last = history.tip.sequence
         raise UsageError(
             f"the ledger has no entry {sequence}",
-            help=f"its last one is {history.tip.sequence}; `conductor evidence log`",
+            help=f"it has the entries 1 to {last}; `conductor evidence log`"
+            if last
+            else "no agent has written one yet",
         )
     statement = decode(line.entry.envelope.payload)
     if form is ReportFormat.JSON:
@@ -72,10 +87,7 @@ def show(
 
 def _history(repo: Path, rev: str | None) -> History:
     with Repository(repo) as git:
-        head = git.resolve(rev or "HEAD")
-        if head is None:
-            raise UsageError(f"there is no revision `{rev or 'HEAD'}`")
-        return replay(git, head)
+        return replay(git, head_of(git, rev))
 
 
 def _shown(line: Line, statement: str) -> str:
@@ -93,7 +105,8 @@ def _shown(line: Line, statement: str) -> str:
             "",
             statement,
             "",
-            "By hand (evidence/README.md explains each, and makes $work/allowed):",
+            "By hand (evidence/README.md explains each, and makes `dsse` and $work/allowed):",
+            f"  dsse {entry.path}",
             f"  sha256sum {entry.path}",
             f"  git log --diff-filter=A --format=%H -- {entry.path}",
             f'  git -c gpg.format=ssh -c gpg.ssh.allowedSignersFile="$work/allowed" verify-commit {entry.commit}',

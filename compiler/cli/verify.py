@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from runtime.ledger.verify import Report, parse_digest
 from runtime.ledger.verify import verify as assess
 from runtime.release import VERSION
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
 
 class ReportFormat(StrEnum):
     """How the report is written."""
@@ -44,11 +47,22 @@ def verify(
     repo: Repo = HERE,
     trust_root: Annotated[
         str | None,
-        typer.Option("--trust-root", metavar="sha256:…", help="SHA-256 of the genesis, as you were given it."),
+        typer.Option(
+            "--trust-root",
+            metavar="DIGEST",
+            help="SHA-256 of the genesis, as you were given it: sha256: and 64 hex digits, or those alone.",
+        ),
     ] = None,
+    require_proven: Annotated[
+        bool, typer.Option("--require-proven", help="Fail if the trust root had to be assumed.")
+    ] = False,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="DIGEST", help="An earlier head: what `verify` printed as `head` then."),
+        typer.Option(
+            "--since",
+            metavar="DIGEST",
+            help="An earlier head, written in the same way: what `verify` printed as `head` then; or a commit.",
+        ),
     ] = None,
     rev: Annotated[
         str | None, typer.Option("--rev", metavar="REV", help="The head to verify; HEAD if left out.")
@@ -56,17 +70,21 @@ def verify(
     render: Annotated[bool, typer.Option("--render", help="Render the commits of this release again.")] = False,
     at: Annotated[
         datetime | None,
-        typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%SZ"], help="The time to judge heartbeats by; now if left out."),
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            formats=["%Y-%m-%dT%H:%M:%SZ"],
+            help="The time to judge heartbeats by, as 2026-11-24T08:00:00Z; now if left out.",
+        ),
     ] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="How the report is written.")] = ReportFormat.TEXT,
 ) -> None:
-    """Check every verdict in history and the whole ledger. Needs no network, no server and no private key."""
+    """Check every verdict in history and the whole ledger. Needs no network, no server and no private key.
+
+    Exits with 0 if no answer is `failed`. In JSON every SHA-256 is 64 hex digits, without `sha256:`.
+    """
     with Repository(repo) as git, progress("verifying"), _without_collector():
-        head = git.resolve(rev or "HEAD")
-        if head is None:
-            raise UsageError(
-                f"there is no revision `{rev or 'HEAD'}`", help="`git log --oneline` lists those there are"
-            )
+        head = head_of(git, rev)
         compile_ = None
         if render:
             from compiler.driver import compile_commit  # noqa: PLC0415 -- an auditor needs no compiler otherwise
@@ -76,7 +94,8 @@ def verify(
             git,
             head,
             now=datetime.now(tz=UTC) if at is None else at.replace(tzinfo=UTC),
-            trust_root=_digest("--trust-root", trust_root),
+            trust_root=digest_of("--trust-root", trust_root),
+            require_proven=require_proven,
             since=_since(git, since),
             worktree=None if git.bare or head != git.resolve("HEAD") else read_evidence(git.path),
             compile=compile_,
@@ -84,6 +103,26 @@ def verify(
         )
     sys.stdout.write(written(report, form))
     raise typer.Exit(0 if report.ok else 1)
+
+
+def head_of(git: Repository, rev: str | None) -> str:
+    """Return the commit to read; raises UsageError where there is none."""
+    head = git.resolve(rev or "HEAD")
+    if head is None and rev in {None, "HEAD"}:
+        raise UsageError(f"there is no commit yet in {git.path}", help="commit something, or name a branch with --rev")
+    if head is None:
+        raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists those there are")
+    return head
+
+
+def digest_of(option: str, given: str | None) -> str | None:
+    """Read a SHA-256 as people write it; raises UsageError for anything else."""
+    if given is None:
+        return None
+    digest = parse_digest(given.strip())
+    if digest is None:
+        raise UsageError(f"{option} takes sha256: and 64 hex digits in lower case, not {given!r}")
+    return digest
 
 
 def written(report: Report, form: ReportFormat) -> str:
@@ -125,22 +164,15 @@ def _content(file: str) -> bytes:
         return stream.read()
 
 
-def _digest(option: str, given: str | None) -> str | None:
-    if given is None:
-        return None
-    digest = parse_digest(given.strip())
-    if digest is None:
-        raise UsageError(f"{option} takes sha256: and 64 hex digits, not {given!r}")
-    return digest
-
-
 def _since(git: Repository, given: str | None) -> str | None:
     if given is None:
         return None
     found = parse_digest(given.strip()) or git.resolve(given)
+    if found is None and _COMMIT.fullmatch(given):
+        return given  # a commit that is gone is what the option is there to find
     if found is None:
         raise UsageError(
-            f"--since takes sha256: and 64 hex digits, or a commit of this clone, not {given!r}",
+            f"--since takes sha256: and 64 hex digits in lower case, or a commit of this clone, not {given!r}",
             help="what an earlier `conductor verify` printed as its head",
         )
     return found

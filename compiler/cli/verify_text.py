@@ -1,4 +1,8 @@
-"""Report -> text for an auditor: first what was not assessed and whether the trust root is proven, then what fails."""
+"""Report -> text for an auditor: first what was not assessed and whether the trust root is proven, then what fails,
+at the end the verdict.
+
+Rules kept: what failed hands nobody a head to keep; a thousand findings of one rule take the place of one.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ import typer
 from compiler.diagnostics.ledger import code_of
 from compiler.diagnostics.printable import shown
 from runtime.ledger.findings import Answer, Finding
+from runtime.ledger.history import History
 from runtime.ledger.verify import Report, Status
 
-_SHOWN = 20
 _COLOURS = {
     Status.OK: typer.colors.GREEN,
     Status.FAILED: typer.colors.RED,
@@ -20,8 +24,8 @@ _COLOURS = {
 
 
 def as_text(report: Report, *, colour: bool) -> str:
-    """Return the report as text."""
-    return "\n".join(line for line in _lines(report, colour=colour)) + "\n"
+    """Return the report as text. Its last line is the verdict: `OK…` or `FAILED…`."""
+    return "\n".join(_lines(report, colour=colour)) + "\n"
 
 
 def _lines(report: Report, *, colour: bool) -> Iterator[str]:
@@ -29,19 +33,36 @@ def _lines(report: Report, *, colour: bool) -> Iterator[str]:
     yield ""
     for answer in Answer:
         status = report.answers[answer].status
-        word = typer.style(status.value, fg=_COLOURS[status], bold=True) if colour else status.value
-        yield f"{answer.value:<13} {word}"
+        yield f"{answer.value:<13} {_styled(status.value, status, colour=colour)}"
     if report.problems:
         yield ""
-        yield from _problems(report)
+        yield from _problems(report.problems)
     if report.history is not None:
         yield ""
-        yield from _summary(report)
+        yield from _summary(report, report.history)
+    yield ""
+    yield _verdict(report, colour=colour)
+
+
+def _styled(word: str, status: Status, *, colour: bool) -> str:
+    return typer.style(word, fg=_COLOURS[status], bold=True) if colour else word
+
+
+def _verdict(report: Report, *, colour: bool) -> str:
+    if report.ok:
+        known = report.trust_root is not None and report.trust_root.proven
+        return _styled("OK", Status.OK, colour=colour) + ("" if known else ", if that is the trust root you were given")
+    first, *rest = report.problems
+    what = f"{code_of(first.rule).id} {first.rule}"
+    count = f": {len(rest) + 1} problems, the first is {what}" if rest else f": {what}"
+    return _styled("FAILED", Status.FAILED, colour=colour) + count
 
 
 def _limits(report: Report) -> Iterator[str]:
     root = report.trust_root
-    if root is None:
+    if root is None and any(item.rule == "trust-root" for item in report.problems):
+        yield "trust root: not here: no genesis of this repository has the SHA-256 that you gave"
+    elif root is None:
         yield "trust root: none; there is nothing to trust yet"
     elif root.proven:
         yield f"trust root: sha256:{root.sha256}, as given"
@@ -60,28 +81,27 @@ def _limits(report: Report) -> Iterator[str]:
         yield f"not re-rendered: {rest} of {report.rendered.of} verified commits, which other releases rendered"
 
 
-def _problems(report: Report) -> Iterator[str]:
-    first, *rest = report.problems
+def _problems(problems: tuple[Finding, ...]) -> Iterator[str]:
+    """The first in full; of the others the first of each rule, and how many there are."""
+    first, *rest = problems
     code = code_of(first.rule)
     yield "first thing that fails:"
-    yield from _problem(first)
+    yield from map(shown, _problem(first, 1))
     yield f"    page   conductor explain {code.id}: {code.summary}"
-    if rest:
-        yield ""
-        yield f"and {len(rest)} more:"
-        for item in rest[:_SHOWN]:
-            yield from _problem(item)
-        if len(rest) > _SHOWN:
-            yield f"  … {len(rest) - _SHOWN} more (--format json lists all)"
+    if not rest:
+        return
+    groups: dict[str, list[Finding]] = {}
+    for item in rest:
+        groups.setdefault(item.rule, []).append(item)
+    yield ""
+    yield f"and {len(rest)} more:" if len(groups) == len(rest) else f"and {len(rest)} more (--format json lists each):"
+    for group in groups.values():
+        yield from map(shown, _problem(group[0], len(group)))
 
 
-def _problem(item: Finding) -> Iterator[str]:
-    # paths and reasons are whatever somebody has pushed
-    yield from map(shown, _told(item))
-
-
-def _told(item: Finding) -> Iterator[str]:
-    yield f"  {code_of(item.rule).id} {item.rule}: {item.message}"
+def _problem(item: Finding, count: int) -> Iterator[str]:
+    times = "" if count == 1 else f", {count} times; the first:"
+    yield f"  {code_of(item.rule).id} {item.rule}{times or ':'} {item.message}"
     if item.path is not None:
         yield f"    file   {item.path}"
     if item.commit is not None:
@@ -90,18 +110,25 @@ def _told(item: Finding) -> Iterator[str]:
         yield f"    help   {item.help}"
 
 
-def _summary(report: Report) -> Iterator[str]:
-    history = report.history
-    if history is None:
-        return
+def _summary(report: Report, history: History) -> Iterator[str]:
     kinds = [entry.kind for entry in history.entries]
-    verdicts = len(history.verified.timeline) - 1
-    yield f"verified up to commit {history.commit[:12]}: {verdicts} changes taken, {len(kinds)} entries in the ledger"
-    if report.rendered is not None:
-        same = "" if any(item.rule == "rendered" for item in report.problems) else ", with the same bytes"
-        yield f"rendered again: {report.rendered.again} of {report.rendered.of} verified commits{same}"
+    taken, entries = _count(len(history.verified.timeline) - 1, "change"), _count(len(kinds), "entry", "entries")
+    reached = "verified up to" if report.ok else "what counts leads to"
+    yield f"{reached} commit {history.commit[:12]}: {taken} taken, {entries} in the ledger"
+    if report.rendered is not None and report.rendered.again:
+        differ = sum(item.rule == "rendered" for item in report.problems)
+        how = "identical" if not differ else f"{differ} of them DIFFER"
+        yield f"rendered again: {report.rendered.again} of {_count(report.rendered.of, 'verified commit')}, {how}"
     if "intent" not in kinds:
         yield "pending: no agent has acted on the genesis yet (a forecast, no failure)"
-    for oid in history.pending:
-        yield f"pending: commit {oid[:12]} changes inputs, and no verdict has taken it (a forecast, no failure)"
-    yield f"head: sha256:{report.head} (keep it: the next audit gives it as --since)"
+    if history.pending:
+        names = ", ".join(oid[:12] for oid in history.pending[:3])
+        more = f" and {len(history.pending) - 3} more" if len(history.pending) > 3 else ""
+        commits = _count(len(history.pending), "commit")
+        yield f"pending: {commits} that no verdict has taken (a forecast, no failure): {names}{more}"
+    if report.ok:
+        yield f"head: sha256:{report.head} (keep it: the next audit gives it as --since)"
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or f'{one}s'}"

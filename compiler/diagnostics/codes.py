@@ -125,6 +125,7 @@ LEDGER_GENESIS_SIGNED = Code(
 )
 LEDGER_GENESIS_COMMIT = Code("MC0702", "genesis-commit", "a genesis does not describe the commit that it names")
 LEDGER_TRUST_ROOT = Code("MC0703", "trust-root", "the genesis that was asked for is not in this repository")
+LEDGER_UNPROVEN = Code("MC0704", "unproven", "the trust root was assumed, and a proven one was demanded")
 LEDGER_SIGNED = Code("MC0710", "signed", "an entry of the ledger is not signed by an agent's key in force")
 LEDGER_CHAIN = Code("MC0711", "chain", "an entry of the ledger is missing, inserted, out of order or replayed")
 LEDGER_NAME = Code("MC0712", "name", "an entry of the ledger lies under another path than its content says")

@@ -12,6 +12,7 @@ OF_RULE: Mapping[str, Code] = {
     codes.LEDGER_GENESIS_SIGNED.name: codes.LEDGER_GENESIS_SIGNED,
     codes.LEDGER_GENESIS_COMMIT.name: codes.LEDGER_GENESIS_COMMIT,
     codes.LEDGER_TRUST_ROOT.name: codes.LEDGER_TRUST_ROOT,
+    codes.LEDGER_UNPROVEN.name: codes.LEDGER_UNPROVEN,
     codes.LEDGER_SIGNED.name: codes.LEDGER_SIGNED,
     codes.LEDGER_CHAIN.name: codes.LEDGER_CHAIN,
     codes.LEDGER_NAME.name: codes.LEDGER_NAME,

@@ -36,6 +36,7 @@ CODES: dict[str, str] = {
     "genesis-signed": "MC0701",
     "genesis-commit": "MC0702",
     "trust-root": "MC0703",
+    "unproven": "MC0704",
     # every entry
     "signed": "MC0710",
     "chain": "MC0711",

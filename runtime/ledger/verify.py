@@ -27,9 +27,12 @@ from runtime.ledger.findings import Answer, Finding, finding
 from runtime.ledger.history import History, NoGenesisError, TrustRoot, replay
 from runtime.ledger.replaying import Foreign, Policies
 from runtime.ledger.rules import CHAIN, Rule
+from runtime.ledger.start import genesis_path
 from runtime.policy.engine import Policy
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_HARMLESS = frozenset({"unproven", "foreign", "unchanged", "work-tree", "rendered"})
+"""Rules of integrity that leave chain and verdicts what they are: what is complete can be told all the same."""
 
 
 class Status(StrEnum):
@@ -109,6 +112,7 @@ def verify(
     *,
     now: datetime,
     trust_root: str | None = None,
+    require_proven: bool = False,
     since: str | None = None,
     worktree: Mapping[str, bytes] | None = None,
     compile: Compile | None = None,  # noqa: A002 -- the plan's word for it
@@ -119,8 +123,9 @@ def verify(
 ) -> Report:
     """Verify all of main's history up to `head`.
 
-    `trust_root` and `since` are SHA-256 as 64 hex digits; `since` may be a commit's id too. `worktree` are the files
-    under evidence/ of a work tree that has `head` checked out. With `compile` (of `release`), commits of that release
+    `trust_root` and `since` are SHA-256 as 64 hex digits; `since` may be a commit's id too. With `require_proven` a
+    trust root that had to be assumed is a finding. `worktree` are the files under evidence/ of a work tree that has
+    `head` checked out. With `compile` (of `release`), commits of that release
     are rendered again.
     """
     try:
@@ -128,6 +133,8 @@ def verify(
     except NoGenesisError as error:
         return _nothing(error, head, trust_root)
     problems = [*history.findings, *_foreign(history)]
+    if require_proven and not history.trust_root.proven:
+        problems.insert(0, _assumed(history))
     if worktree is not None:
         problems.extend(_worktree(git, history.state.blobs, head, worktree))
     rendered = None
@@ -137,22 +144,38 @@ def verify(
         problems.extend(differing)
     problems.extend(_complete(history))
     problems.extend(_fresh(git, history, since, now))
-    failed = {item.answer for item in problems}
-    answers = {
-        answer: Assessed(Status.FAILED if answer in failed else Status.OK)
-        for answer in (Answer.INTEGRITY, Answer.COMPLETENESS, Answer.FRESHNESS)
-    }
-    if since is None and Answer.FRESHNESS not in failed:
-        why = "without an earlier head nobody can tell whether the ledger's end was cut off (give --since DIGEST)"
-        answers[Answer.FRESHNESS] = Assessed(Status.NOT_ASSESSED, why)
     return Report(
-        answers=answers,
+        answers=_answers(problems, since),
         problems=tuple(problems),
         trust_root=history.trust_root,
         head=history.tip.digest,
         commit=head,
         history=history,
         rendered=rendered,
+    )
+
+
+def _answers(problems: list[Finding], since: str | None) -> dict[Answer, Assessed]:
+    failed = {item.answer for item in problems}
+    answers = {answer: Assessed(Status.FAILED if answer in failed else Status.OK) for answer in Answer}
+    broken = any(item.answer is Answer.INTEGRITY and item.rule not in _HARMLESS for item in problems)
+    if broken and Answer.COMPLETENESS not in failed:
+        why = "while the ledger itself is broken nobody can tell what else belongs to it"
+        answers[Answer.COMPLETENESS] = Assessed(Status.NOT_ASSESSED, why)
+    if since is None and Answer.FRESHNESS not in failed:
+        why = "without an earlier head nobody can tell whether the ledger's end was cut off (give --since DIGEST)"
+        answers[Answer.FRESHNESS] = Assessed(Status.NOT_ASSESSED, why)
+    return answers
+
+
+def _assumed(history: History) -> Finding:
+    digest = history.trust_root.sha256
+    return finding(
+        "unproven",
+        f"nobody gave a trust root, so this history's own, sha256:{digest[:12]}…, was only assumed",
+        path=genesis_path(digest),
+        commit=history.genesis_commit,
+        help="--trust-root sha256:…, as you were given it by another way than this repository",
     )
 
 
