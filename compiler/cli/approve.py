@@ -33,12 +33,12 @@ from compiler.plan_text import Paint, as_text, missing_text, previous_text
 from compiler.plan_unsound import unsound_as_text
 from compiler.source import from_commit
 from runtime.contract.change import Change
-from runtime.contract.envelope import SUFFIX
 from runtime.contract.errors import ConductorError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.contract.statement import Approval, Seen, Statement, subject
 from runtime.git.interface import Author, Git, RemoteAwayError
 from runtime.git.repository import Repository
+from runtime.governance.approvals import filed
 from runtime.governance.case import Case, Signed
 from runtime.ledger.history import History, NoGenesisError
 from runtime.signing.envelopes import sign
@@ -219,14 +219,10 @@ def _ask(signer: Signer, *, yes: bool, withdraw: bool) -> None:
 
 
 def _file(git: Git, signer: Signer, change: Change, signed: Signed) -> None:
-    files = {
-        f"{change.digest}/change.json": change.data,
-        f"{change.digest}/{signed.sha256}{SUFFIX}": signed.envelope.data,
-    }
     verb = "Withdraw from" if signed.approval.kind == "withdrawal" else "Approve"
     append(
         git,
-        files,
+        filed(change, signed),
         message=f"{verb} {change.digest[:12]} as {signer.person}\n",
         author=signer.author,
         at=signer.at,

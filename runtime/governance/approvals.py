@@ -27,6 +27,12 @@ MAX_BYTES = 64 * 1024
 _PLAIN = "100644"
 
 
+def filed(change: Change, *statements: Signed) -> dict[str, bytes]:
+    """The files of a change and of statements about it: path on the branch -> content."""
+    files = {f"{change.digest}/{one.sha256}{SUFFIX}": one.envelope.data for one in statements}
+    return {f"{change.digest}/change.json": change.data, **files}
+
+
 @dataclass(frozen=True)
 class Malformed:
     """A file among the approvals that is none, and why."""

@@ -1,12 +1,13 @@
 """A repository in memory with its genesis, and an agent that writes what it is told, right or wrong.
 
-People, keys and files are those of `runtime.testing.court`; the tiny compiler compiles them. What is written is read by
-the real `replay`. Every step can be given in another way than an honest agent would: that is what attacks are.
+The files are those of `runtime.testing.small_tree`, and the tiny compiler compiles them, unless told. What is written
+is read by the real `replay`. Every step can be given in another way than an honest agent would: that is what attacks
+are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,45 +15,24 @@ from typing import Any
 from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.compiling import Compile
 from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.contract.policy_input import TransitionInput
-from runtime.contract.statement import Approval, GenesisApproval, Outcome, Release, Seen, Statement, subject
+from runtime.contract.statement import Outcome, Release, Seen
 from runtime.git.interface import Author, Git
 from runtime.governance.case import Signed
 from runtime.ledger import append, genesis
 from runtime.ledger.append import Grounds, Tip, Writer, Written
 from runtime.ledger.entry import EVIDENCE
 from runtime.ledger.history import History, replay
-from runtime.policy.engine import Policy, Refused
 from runtime.release import VERSION
-from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
 from runtime.signing.sshsig import sign_commit
-from runtime.testing.court import REPOSITORY, START, installation, key_of
 from runtime.testing.memory_git import MemoryGit
+from runtime.testing.memory_policy import no_objection
+from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, START, key_of, small_tree
+from runtime.testing.statements import approval, signed_genesis
 from runtime.testing.tiny_compiler import compile_commit
 
-AGENT = "conductor-eu"
-WASM = "policies/policy.wasm"
 AUTHOR = Author(AGENT, f"{AGENT}@conductor.invalid")
 RELEASE = Release(version=VERSION, sha256="5e" * 32)
-
-
-class Lenient(Policy):
-    """A policy without an objection but those that a test gives it."""
-
-    def __init__(self, *objections: Refused) -> None:
-        self.objections = list(objections)
-
-    def transition(self, asked: TransitionInput) -> list[Refused]:
-        """Answer as told."""
-        del asked
-        return self.objections
-
-
-def lenient(wasm: bytes, contents: Mapping[str, str]) -> Policy:
-    """Load any policy as one that allows everything."""
-    del wasm, contents
-    return Lenient()
 
 
 def writer(key: PrivateKey | None = None, agent: str = AGENT) -> Writer:
@@ -65,6 +45,7 @@ class Chronicle:
     """A repository with a ledger. `now` is the agent's clock."""
 
     git: MemoryGit
+    compile: Compile
     root: str
     """SHA-256 of the genesis."""
     now: datetime
@@ -72,29 +53,22 @@ class Chronicle:
     base: str
     snapshot: Snapshot
     verdicts: list[str] = field(default_factory=list)
-    compiler: Callable[[Git], Compile] = compile_commit
 
     @classmethod
     def start(
         cls,
         files: Mapping[str, bytes] | None = None,
-        signers: Sequence[tuple[str, int]] = (),
+        signers: Iterable[PrivateKey] = (key_of("mara"), key_of("tomas")),
         compiler: Callable[[Git], Compile] = compile_commit,
     ) -> Chronicle:
-        """Commit an installation and its genesis. `signers`: (name, number of the key) of those who sign it."""
+        """Commit an installation, and a genesis that these keys sign."""
         git = MemoryGit()
-        git.commit_files(
-            {"README.md": "A small installation\n", **(files or installation(**{WASM: b"\0asm"}))},
-            message="Lay out the installation",
-        )
-        head = git.refs["refs/heads/main"]
-        made = genesis.create(compiler(git), head, branch="main", repository=REPOSITORY, release=VERSION)
-        pending = genesis.Pending(made)
-        for name, number in signers or (("mara", 1), ("tomas", 1)):
-            statement = Statement(subject=subject(genesis=made.digest), predicate=GenesisApproval(signed_at=START))
-            pending = genesis.Pending(made, (*pending.statements, sign(statement, key_of(name, number))))
-        git.commit_files(pending.files, message="Start the history")
-        return cls(git, made.digest, START, Tip(0, made.digest, START), head, made.snapshot, [made.digest], compiler)
+        compiled = compiler(git)
+        readme = {"README.md": b"A small installation\n"}
+        head = git.commit_files(readme | dict(files or small_tree()), message="Lay out the installation")
+        made = genesis.create(compiled, head, branch=BRANCH, repository=REPOSITORY, release=VERSION)
+        git.commit_files(signed_genesis(made, signers, START).files, message="Start the history")
+        return cls(git, compiled, made.digest, START, Tip(0, made.digest, START), head, made.snapshot, [made.digest])
 
     @property
     def head(self) -> str:
@@ -114,10 +88,14 @@ class Chronicle:
 
     def change(self, commit: str) -> Change:
         """The change from P to a commit."""
-        after = self.compiler(self.git)(commit).snapshot
-        if after is None:
+        return between(self.snapshot, self.compiled(commit), repository=REPOSITORY, branch=BRANCH)
+
+    def compiled(self, commit: str) -> Snapshot:
+        """What a commit compiles to."""
+        snapshot = self.compile(commit).snapshot
+        if snapshot is None:
             raise ValueError(commit)
-        return between(self.snapshot, after, repository=REPOSITORY, branch="main")
+        return snapshot
 
     def approval(
         self,
@@ -131,15 +109,8 @@ class Chronicle:
     ) -> Signed:
         """A person's approval."""
         at = at or self.now
-        predicate = Approval(
-            kind="approval",
-            after=after or self.verdicts[-1],
-            signed_at=at,
-            expires_at=at + timedelta(days=days),
-            seen=Seen(base=self.base, head=self.head),
-        )
-        digest = change if isinstance(change, str) else change.digest
-        return Signed.of(sign(Statement(subject=subject(change=digest), predicate=predicate), key_of(name, number)))
+        after, seen = after or self.verdicts[-1], Seen(base=self.base, head=self.head)
+        return approval(change, key_of(name, number), after=after, at=at, until=at + timedelta(days=days), seen=seen)
 
     def grounds(self, commit: str, approvals: Iterable[Signed] | None = None) -> Grounds:
         """What an honest verdict about a commit rests on."""
@@ -147,14 +118,11 @@ class Chronicle:
         if approvals is None:
             approvals = [self.approval(change, name) for name in ("mara", "tomas", "ines")]
         known = [self.verdicts.index(item.approval.after) for item in approvals if item.approval.after in self.verdicts]
-        after = self.compiler(self.git)(commit).snapshot
-        if after is None:
-            raise ValueError(commit)
         return Grounds(
             base=self.base,
             head=commit,
             before=self.snapshot.manifest.digest,
-            after=after.manifest.digest,
+            after=self.compiled(commit).manifest.digest,
             change=change,
             approvals={item.sha256: item.envelope.data for item in approvals},
             landed=tuple(self.verdicts[min(known) + 1 :]) if known else (),
@@ -208,10 +176,7 @@ class Chronicle:
     def moved(self, commit: str, written: Written) -> None:
         """Note that P has moved."""
         self.base = commit
-        after = self.compiler(self.git)(commit).snapshot
-        if after is None:
-            raise ValueError(commit)
-        self.snapshot = after
+        self.snapshot = self.compiled(commit)
         self.verdicts.append(written.digest)
 
     def intent(self, *, because: str = "genesis", actions: int = 1) -> Written:
@@ -251,4 +216,4 @@ class Chronicle:
 
     def replay(self, **options: Any) -> History:
         """Read the history with the real rules, or without one."""
-        return replay(self.git, self.head, **{"trust_root": self.root, "policies": lenient, **options})
+        return replay(self.git, self.head, **{"trust_root": self.root, "policies": no_objection, **options})

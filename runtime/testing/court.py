@@ -1,104 +1,27 @@
-"""A small installation to bring cases in: three people, an agent, a few tenants and flags, and a history of verdicts.
+"""A small installation to bring cases in: a history of verdicts over `runtime.testing.small_tree`, without git.
 
-Everything is repeatable: keys come from names, times from `START`. Nothing here judges; it makes what is judged.
+Nothing here judges; it makes what is judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Literal
 
-from runtime.contract.canonical import JSON, encode
 from runtime.contract.change import Change, Snapshot, between, taken
-from runtime.contract.statement import Approval, Seen, Statement, subject
 from runtime.governance.case import Case, Problem, Signed, Taken, Timeline, Transition, Verified
-from runtime.governance.config import Agent, ApprovalPolicy, CompilerPin, Governance, Key, PathRule, Person, Requirement
+from runtime.governance.config import Governance
 from runtime.governance.people import Approver
 from runtime.release import VERSION
-from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
+from runtime.testing.small_tree import BRANCH, REPOSITORY, START, key_of, small_tree
+from runtime.testing.statements import Kind, approval
 from runtime.testing.tiny_compiler import compile_files
 
-START = datetime(2026, 11, 24, 8, tzinfo=UTC)
-REPOSITORY = "0123456789abcdef" * 2
-BRANCH = "main"
 GENESIS = sha256(b"genesis").hexdigest()
 COMMIT = "c0" * 20
-
-ROLES: dict[str, tuple[str, ...]] = {
-    "mara": ("admin", "mc", "pm"),
-    "tomas": ("platform", "backend"),
-    "ines": ("sec-tl", "security"),
-}
-RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "tenants": (("tenants/**", "config/tenants/**"), ("platform", "pm")),
-    "flags": (("flags/**", "config/flags/**"), ("backend", "sec-tl")),
-    "policies": (("policies/**", "config/governance/**", "policy/*.*"), ("mc", "sec-tl")),
-}
-
-
-def key_of(name: str, number: int = 1) -> PrivateKey:
-    """The private key of that name; the same on every call."""
-    return PrivateKey.from_seed(sha256(f"{name}/{number}".encode()).digest())
-
-
-def public(key: PrivateKey) -> Key:
-    """The key as governance has it."""
-    return Key(fingerprint=key.fingerprint, public=key.public_line)
-
-
-def person(name: str, *roles: str, keys: int = 1) -> Person:
-    """A person with so many keys."""
-    return Person(name=name, keys=tuple(public(key_of(name, number + 1)) for number in range(keys)), roles=roles)
-
-
-def agent(name: str = "conductor-eu", keys: int = 1) -> Agent:
-    """An agent with so many keys."""
-    held = tuple(public(key_of(name, number + 1)) for number in range(keys))
-    return Agent(name=name, keys=held, heartbeat_seconds=86400, ledger_head="control")
-
-
-def policy(
-    rules: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None, *, approval_days: int = 14
-) -> ApprovalPolicy:
-    """Rules by path: name -> (globs, roles; a role named twice asks for two)."""
-    wanted = RULES if rules is None else rules
-    return ApprovalPolicy(
-        approval_days=approval_days,
-        rules=tuple(
-            PathRule(
-                name=name,
-                paths=paths,
-                people=tuple(Requirement(role=role, count=roles.count(role)) for role in dict.fromkeys(roles)),
-            )
-            for name, (paths, roles) in wanted.items()
-        ),
-    )
-
-
-def document(**spec: JSON) -> bytes:
-    """An input file of the tiny compiler."""
-    return encode(spec)
-
-
-def installation(**more: bytes) -> dict[str, bytes]:
-    """Input files of a small installation."""
-    files = {
-        "tenants/blueprints/basic.yaml": document(size="s"),
-        "tenants/acme.yaml": document(blueprint="basic"),
-        "tenants/globex.yaml": document(blueprint="basic"),
-        "flags/checkout.yaml": document(tenants=["acme"], on=False),
-        "spec/notes.yaml": document(text="nothing asks for this one"),
-        "policies/approvals.yaml": policy().data(),
-        "policies/compiler.yaml": CompilerPin(release=VERSION).data(),
-        "policies/agents/conductor-eu.yaml": agent().data(),
-        "policies/transition.rego": b"package conductor\n",
-        **{f"policies/people/{name}.yaml": person(name, *roles).data() for name, roles in ROLES.items()},
-    }
-    return {**files, **more}
 
 
 def snapshot_of(files: Mapping[str, bytes]) -> Snapshot:
@@ -126,7 +49,7 @@ class Court:
     @classmethod
     def open(cls, files: Mapping[str, bytes] | None = None) -> Court:
         """Start at a genesis."""
-        files = installation() if files is None else files
+        files = small_tree() if files is None else files
         snapshot = snapshot_of(files)
         governance = Governance.of(snapshot.contents)
         timeline = Timeline([Taken(GENESIS, frozenset(), None)])
@@ -152,19 +75,11 @@ class Court:
         after: str | None = None,
         signed_at: datetime | None = None,
         expires_at: datetime | None = None,
-        kind: Literal["approval", "withdrawal"] = "approval",
+        kind: Kind = "approval",
     ) -> Signed:
         """A statement about a change, by whatever key."""
-        signed_at = signed_at or self.now
-        predicate = Approval(
-            kind=kind,
-            after=after or self.verified.timeline.last.sha256,
-            signed_at=signed_at,
-            expires_at=expires_at or signed_at + timedelta(days=30),
-            seen=Seen(base=None, head=COMMIT),
-        )
-        digest = change if isinstance(change, str) else change.digest
-        return Signed.of(sign(Statement(subject=subject(change=digest), predicate=predicate), key))
+        after = after or self.verified.timeline.last.sha256
+        return approval(change, key, after=after, at=signed_at or self.now, until=expires_at, kind=kind)
 
     def approve(self, change: Change, *names: str) -> tuple[Signed, ...]:
         """An approval by each of these people, now."""

@@ -9,48 +9,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from runtime.agent.world import Remote, World
-from runtime.contract.canonical import decode, sha256
 from runtime.contract.change import Change, Snapshot, between
-from runtime.contract.compiling import Compile, Compiled
 from runtime.contract.genesis import Genesis
-from runtime.contract.manifest import INPUT_FOLDERS
-from runtime.contract.objects import Object, ObjectId, encode_objects
-from runtime.contract.statement import Approval, GenesisApproval, Release, Seen, Statement, subject
-from runtime.git.inputs import is_input
+from runtime.contract.statement import Release
+from runtime.governance.approvals import BRANCH as APPROVALS
+from runtime.governance.approvals import filed
 from runtime.ledger.append import Writer
 from runtime.ledger.entry import Entry
 from runtime.ledger.history import History, replay
-from runtime.ledger.start import genesis_path, statement_path
-from runtime.policy.engine import Policy, Refused
 from runtime.release import VERSION
-from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
 from runtime.targets.config import TargetConfig
 from runtime.targets.interface import Target
-from runtime.testing.court import START, document, installation, key_of
 from runtime.testing.memory_git import MemoryGit, MemoryRemote
+from runtime.testing.memory_policy import no_objection
 from runtime.testing.memory_target import MemoryControl, MemoryDatabase, MemorySystem, MemoryTarget
-from runtime.testing.tiny_compiler import compile_files
+from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, START, document, key_of, small_tree
+from runtime.testing.statements import Kind, approval, signed_genesis
+from runtime.testing.tiny_compiler import compile_commit
 
 Files = Callable[[], Mapping[str, bytes]]
-AGENT = "conductor-eu"
 DAY = timedelta(days=1)
-NO_OBJECTION = b"a stand-in for policy.wasm"
-
-
-class Consenting(Policy):
-    """A policy that refuses nothing."""
-
-    def __init__(self) -> None:
-        """Load nothing."""
-
-    def transition(self, asked: Any) -> list[Refused]:
-        """Refuse nothing."""
-        del asked
-        return []
 
 
 def target(name: str, *, drift: str = "heal", identity: str = "memory/1", control: bool = False, **more: Any) -> bytes:
@@ -67,30 +49,6 @@ def target(name: str, *, drift: str = "heal", identity: str = "memory/1", contro
         "control": control,
     }
     return TargetConfig.model_validate({**config, **more}).data()
-
-
-def compile_fleet(files: Mapping[str, bytes]) -> Compiled:
-    """Compile with the tiny compiler, and render targets and the tenants' objects as well."""
-    compiled = compile_files(files)
-    if compiled.errors:
-        return compiled
-    bundle = dict(compiled.bundle)
-    for path, data in files.items():
-        name = path.rsplit("/", 1)[-1].removesuffix(".yaml")
-        if path.startswith("spec/targets/"):
-            bundle[f"config/targets/target/{name}.json"] = data
-        elif path.startswith("tenants/") and path.count("/") == 1:
-            bundle[f"objects/tenant/{name}.json"] = encode_objects(objects_of(name, data))
-    return Compiled(compiled.inputs, bundle)
-
-
-def objects_of(name: str, data: bytes) -> list[Object]:
-    """A tenant's role and schema."""
-    login = decode(data).get("state", "active") == "active"
-    return [
-        Object(ObjectId("pg-eu", "role", f"{name}_app"), {"login": login}, 1, name),
-        Object(ObjectId("pg-eu", "schema", name), {"owner": f"{name}_app"}, 2, name),
-    ]
 
 
 @dataclass
@@ -110,20 +68,10 @@ class Fleet:
         """Build one up to its genesis; `files` are more inputs, or other ones."""
         fleet = cls()
         people = fleet.people = MemoryGit({"origin": fleet.remote})
-        inputs = installation(
-            **{
-                "spec/targets/pg-eu.yaml": target("pg-eu", control=True),
-                "policies/policy.wasm": NO_OBJECTION,
-                **files,
-            }
-        )
+        inputs = small_tree(**{"spec/targets/pg-eu.yaml": target("pg-eu", control=True), **files})
         commit = people.commit_files(inputs, at=START - DAY)
-        snapshot = fleet.snapshot(commit)
-        genesis = Genesis("0123456789abcdef" * 2, "main", commit, snapshot)
-        statement = Statement(subject=subject(genesis=genesis.digest), predicate=GenesisApproval(signed_at=START - DAY))
-        envelopes = [sign(statement, key_of(name)) for name in ("mara", "tomas")]
-        brought = {statement_path(envelope.digest): envelope.data for envelope in envelopes}
-        people.commit_files({genesis_path(genesis.digest): genesis.data, **brought}, at=START - DAY)
+        genesis = Genesis(REPOSITORY, BRANCH, commit, fleet.snapshot(commit))
+        people.commit_files(signed_genesis(genesis, map(key_of, ("mara", "tomas")), START - DAY).files, at=START - DAY)
         fleet.publish()
         for path in inputs:
             if path.startswith("spec/targets/"):
@@ -134,18 +82,9 @@ class Fleet:
     people: MemoryGit = field(default_factory=MemoryGit)
     agent_git: MemoryGit = field(default_factory=MemoryGit)
 
-    def compile(self, git: MemoryGit) -> Compile:
-        """Compile commits of a clone."""
-
-        def compiled(commit: str) -> Compiled:
-            entries = {path: entry for path, entry in git.files(commit, *INPUT_FOLDERS).items() if is_input(path)}
-            return compile_fleet({path: git.blob(entry.oid) for path, entry in entries.items()})
-
-        return compiled
-
     def snapshot(self, commit: str) -> Snapshot:
         """What a commit compiles to."""
-        snapshot = self.compile(self.people)(commit).snapshot
+        snapshot = compile_commit(self.people)(commit).snapshot
         if snapshot is None:
             raise ValueError(commit)
         return snapshot
@@ -158,11 +97,11 @@ class Fleet:
             upstream=Remote(git, "origin"),
             branch="main",
             writer=Writer(name, key or key_of(name), Release(version=self.release, sha256="0" * 64)),
-            compile=self.compile(git),
+            compile=compile_commit(git),
             target=self.target,
             control=lambda config: MemoryControl(self.databases.setdefault(config.name, self.database)),
             clock=lambda: self.now,
-            policies=lambda _wasm, _contents: Consenting(),
+            policies=no_objection,
             at=self.steps.append,
         )
 
@@ -210,33 +149,23 @@ class Fleet:
         """Push a withdrawal; returns its path on the branch."""
         return self.approve(change, name, kind="withdrawal")
 
-    def approve(self, change: Change, *names: str, kind: Literal["approval", "withdrawal"] = "approval") -> str:
+    def approve(self, change: Change, *names: str, kind: Kind = "approval") -> str:
         """Push an approval by each of these people to the branch `approvals`; returns the last one's path there."""
-        path = f"{change.digest}/change.json"
-        files = {path: change.data}
-        for name in names:
-            predicate = Approval(
-                kind=kind,
-                after=self.history().verified.timeline.last.sha256,
-                signed_at=self.now,
-                expires_at=self.now + 30 * DAY,
-                seen=Seen(base=None, head="c0" * 20),
-            )
-            envelope = sign(Statement(subject=subject(change=change.digest), predicate=predicate), key_of(name))
-            path = f"{change.digest}/{sha256(envelope.data)}.sigstore.json"
-            files[path] = envelope.data
+        after = self.history().verified.timeline.last.sha256
+        signed = [approval(change, key_of(name), after=after, at=self.now, kind=kind) for name in names]
+        files = filed(change, *signed)
         known = self.remote.refs.get("refs/heads/approvals")
         if known is not None:
             self.people.refs["refs/heads/approvals"] = known
-        self.remote.refs["refs/heads/approvals"] = self.people.commit_files(files, branch="approvals", at=self.now)
+        self.remote.refs["refs/heads/approvals"] = self.people.commit_files(files, branch=APPROVALS, at=self.now)
         self.remote.objects.update(self.people.objects)
-        return path
+        return list(files)[-1]
 
     def history(self) -> History:
         """What main's evidence says."""
         self.pull()
         head = self.people.refs["refs/heads/main"]
-        return replay(self.people, head, policies=lambda _wasm, _contents: Consenting())
+        return replay(self.people, head, policies=no_objection)
 
     def story(self) -> list[str]:
         """Kind by kind what the ledger says."""

@@ -1,4 +1,4 @@
-"""A whole installation in memory: git, genesis, approvals branch, agent and ledger, over the tiny compiler.
+"""A whole installation in memory: git, genesis, approvals branch, agent and ledger, over `runtime.testing.small_tree`.
 
 What judges, decides, writes and replays is the real thing; only git, the compiler and the policy are small. Tests of
 histories drive it, and anybody who wants to see what the rules do with a history can.
@@ -9,52 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
-from typing import cast
 
 from runtime.agent.decide import Decision, Take, compile_once, decide
 from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.compiling import Compile
 from runtime.contract.genesis import Genesis
-from runtime.contract.policy_input import TransitionInput
-from runtime.contract.statement import Approval, GenesisApproval, Release, Seen, Statement, subject
+from runtime.contract.statement import Seen
 from runtime.git.interface import Git
 from runtime.governance.approvals import BRANCH as APPROVALS
-from runtime.governance.approvals import Approvals
+from runtime.governance.approvals import Approvals, filed
 from runtime.governance.case import Signed
 from runtime.governance.rules import CONSENT, Rule
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Writer, Written
 from runtime.ledger.history import History, replay
 from runtime.ledger.replaying import Policies
-from runtime.ledger.start import genesis_path, statement_path
-from runtime.policy.engine import Policy, Refused
 from runtime.release import VERSION
-from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
-from runtime.testing.court import BRANCH, REPOSITORY, START, installation, key_of
+from runtime.testing.chronicle import writer
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
+from runtime.testing.memory_policy import legal_hold
+from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, START, key_of, small_tree
+from runtime.testing.statements import Kind, approval, signed_genesis
 from runtime.testing.tiny_compiler import compile_commit
-
-WASM = "policies/policy.wasm"
-
-
-class TinyPolicy:
-    """Stands where a policy.wasm would: the tenant `globex` is under a legal hold and cannot be removed."""
-
-    def transition(self, asked: TransitionInput) -> list[Refused]:
-        """Refuse the removal of a tenant that is held."""
-        return [
-            Refused(change["kind"], change["name"], "legal-hold", "a tenant under a legal hold cannot be removed")
-            for change in asked["changes"]
-            if (change["kind"], change["name"]) == ("Tenant", "globex") and change["after"] is None
-        ]
-
-
-def tiny_policy(wasm: bytes, contents: Mapping[str, str]) -> Policy:
-    """Load it, whatever the wasm says."""
-    del wasm, contents
-    return cast("Policy", TinyPolicy())
 
 
 @dataclass(frozen=True)
@@ -62,7 +39,7 @@ class Kit:
     """What is small here, and may be the real thing: the compiler over a repository, and how a policy is loaded."""
 
     compiler: Callable[[Git], Compile] = compile_commit
-    policies: Policies = tiny_policy
+    policies: Policies = legal_hold
 
 
 TINY = Kit()
@@ -85,26 +62,20 @@ class Installation:
         cls,
         files: Mapping[str, bytes] | None = None,
         *,
-        agent: str = "conductor-eu",
+        agent: str = AGENT,
         people: tuple[str, ...] = ("mara", "tomas"),
         kit: Kit = TINY,
     ) -> Installation:
         """Commit the files and a genesis that two people signed."""
         git = MemoryGit()
         compiled = compile_once(kit.compiler(git), git)
-        first = git.commit_files({WASM: b"tiny", **(installation() if files is None else files)}, message="Start")
+        first = git.commit_files(small_tree() if files is None else files, message="Start")
         snapshot = compiled(first).snapshot
         if snapshot is None:
             raise ValueError(compiled(first).errors)
         genesis = Genesis(REPOSITORY, BRANCH, first, snapshot)
-        add = {genesis_path(genesis.digest): genesis.data}
-        for name in people:
-            statement = Statement(subject=subject(genesis=genesis.digest), predicate=GenesisApproval(signed_at=START))
-            envelope = sign(statement, key_of(name))
-            add[statement_path(envelope.digest)] = envelope.data
-        git.commit_files(add, message="Start the history")
-        writer = Writer(agent, key_of(agent), Release(version=VERSION, sha256=sha256(b"code").hexdigest()))
-        return cls(git, compiled, genesis, writer, kit)
+        git.commit_files(signed_genesis(genesis, map(key_of, people), START).files, message="Start the history")
+        return cls(git, compiled, genesis, writer(agent=agent), kit)
 
     def copy(self) -> Installation:
         """Another installation with the same history, to see what would come of something."""
@@ -155,23 +126,18 @@ class Installation:
         *,
         after: str | None = None,
         at: datetime | None = None,
-        kind: Callable[..., Approval] | None = None,
+        kind: Kind = "approval",
         days: int = 30,
     ) -> Signed:
-        """A person's approval of a change (`kind`: another predicate), not filed yet."""
+        """A person's statement about a change, not filed yet."""
         at = at or self.now
-        predicate = (kind or _approval)(
-            after=after or self.history().verified.timeline.last.sha256,
-            signed_at=at,
-            expires_at=at + timedelta(days=days),
-            seen=Seen(base=None, head=self.main),
-        )
-        return Signed.of(sign(Statement(subject=subject(change=change.digest), predicate=predicate), key))
+        after = after or self.history().verified.timeline.last.sha256
+        seen = Seen(base=None, head=self.main)
+        return approval(change, key, after=after, at=at, until=at + timedelta(days=days), seen=seen, kind=kind)
 
     def file(self, change: Change, *signed: Signed) -> None:
         """Put statements onto the branch `approvals`."""
-        files = {f"{change.digest}/{one.sha256}.sigstore.json": one.envelope.data for one in signed}
-        self.git.commit_files({f"{change.digest}/change.json": change.data, **files}, branch=APPROVALS)
+        self.git.commit_files(filed(change, *signed), branch=APPROVALS)
 
     def approve(self, head: str, *names: str, base: str | None = None, after: str | None = None) -> Change | None:
         """These people approve what a commit does; None if it does not compile."""
@@ -234,12 +200,3 @@ class Installation:
         while isinstance(decision, Take):
             decision = self.step()
         return decision
-
-
-def _approval(**said: object) -> Approval:
-    return Approval.model_validate({"kind": "approval", **said})
-
-
-def withdrawal(**said: object) -> Approval:
-    """The predicate of a withdrawal: `kind=withdrawal` of `Installation.statement`."""
-    return Approval.model_validate({"kind": "withdrawal", **said})

@@ -1,9 +1,9 @@
 """Input files -> Compiled: a compiler small enough for tests of what comes after one, with the real one's interface.
 
-Documents are canonical JSON (which is YAML). It knows tenants, blueprints, flags and governance, renders the bundle's
-paths of the plan's section 5, and keeps what the rules of consent lean on: the result is a function of the inputs
-alone, one file per resource, `config/tenants/tenant/*` depends on the tenant and its blueprint, and a reference that
-points at nothing does not compile.
+Documents are canonical JSON (which is YAML). It knows tenants, blueprints, flags, targets and governance, renders the
+paths of a bundle, and a tenant to two objects on `pg-eu`. It keeps what the rules of consent lean on: the result is a
+function of the inputs alone, one file per resource, `config/tenants/tenant/*` depends on the tenant and its blueprint,
+and a reference that points at nothing does not compile.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from runtime.contract.canonical import JSON, decode, encode, sha256
 from runtime.contract.compiling import Compile, Compiled
 from runtime.contract.errors import FormatError
 from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.contract.objects import Object, ObjectId, encode_objects
 from runtime.git.inputs import is_input
 from runtime.git.interface import Git
 
@@ -63,7 +64,8 @@ def _rendered(path: str, data: bytes, files: Mapping[str, bytes]) -> dict[str, b
             if blueprint is None:
                 raise FormatError(f"unknown blueprint `{spec.get('blueprint')}`")
             content = {"name": name, "spec": spec, "blueprint": _document(blueprint)}
-            return {f"config/tenants/tenant/{name}.json": encode(content)}
+            objects = encode_objects(_objects(name, spec))
+            return {f"config/tenants/tenant/{name}.json": encode(content), f"objects/tenant/{name}.json": objects}
         case ["tenants", "blueprints", _]:
             _document(data)
             return {}
@@ -73,6 +75,8 @@ def _rendered(path: str, data: bytes, files: Mapping[str, bytes]) -> dict[str, b
                 if f"tenants/{tenant}.yaml" not in files:
                     raise FormatError(f"unknown tenant `{tenant}`")
             return {f"config/flags/flag/{name}.json": encode({"name": name, "spec": spec})}
+        case ["spec", "targets", _]:
+            return {f"config/targets/target/{name}.json": data}
         case ["policies", "people", _]:
             roles = encode({"roles": _document(data).get("roles", [])})
             return {f"config/governance/person/{name}.json": data, f"policy/people/{name}/data.json": roles}
@@ -82,6 +86,14 @@ def _rendered(path: str, data: bytes, files: Mapping[str, bytes]) -> dict[str, b
             return {_GOVERNANCE.get(path, f"policy/{file}"): data}
         case _:
             return {}
+
+
+def _objects(name: str, spec: Mapping[str, JSON]) -> list[Object]:
+    login = spec.get("state", "active") == "active"
+    return [
+        Object(ObjectId("pg-eu", "role", f"{name}_app"), {"login": login}, 1, name),
+        Object(ObjectId("pg-eu", "schema", name), {"owner": f"{name}_app"}, 2, name),
+    ]
 
 
 def _document(data: bytes) -> dict[str, JSON]:

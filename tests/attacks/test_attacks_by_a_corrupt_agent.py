@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from runtime.agent.decide import Take
 from runtime.governance.case import Signed
 from runtime.governance.rules import CONSENT, Rule
-from runtime.testing.court import RULES, document, installation, key_of, person, policy
 from runtime.testing.installation import Installation
+from runtime.testing.small_tree import RULES, document, key_of, person, policy, small_tree
 
 if TYPE_CHECKING:
     from tests.attacks.conftest import KeptOutBy
@@ -93,7 +93,7 @@ def test_one_person_with_two_keys(kept_out_by: KeptOutBy) -> None:
         "policies/people/ines.yaml": person("ines", "sec-tl", "sre").data(),
         "policies/approvals.yaml": policy({**RULES, "notes": (("spec/**",), ("sre", "sre"))}).data(),
     }
-    house = Installation.start(installation(**files))
+    house = Installation.start(small_tree(**files))
     head = house.git.commit_files(NOTES)
     change = house.change(head, base=house.genesis.commit)
     assert change is not None

@@ -15,7 +15,8 @@ from runtime.governance.case import Case, Problem, Signed
 from runtime.governance.config import CompilerPin, Person
 from runtime.governance.people import Approver
 from runtime.governance.rules import CONSENT
-from runtime.testing.court import RULES, Court, agent, document, installation, key_of, person, policy, public
+from runtime.testing.court import Court
+from runtime.testing.small_tree import RULES, agent, document, key_of, person, policy, public, small_tree
 
 RefusedBy = Callable[[str, Case], None]
 
@@ -120,7 +121,7 @@ def test_one_person_with_two_keys(refused_by: RefusedBy) -> None:
         "policies/people/ines.yaml": person("ines", "sec-tl", "sre").data(),
         APPROVALS: policy({**RULES, "notes": (("spec/**",), ("sre", "sre"))}).data(),
     }
-    court = Court.open(installation(**files))
+    court = Court.open(small_tree(**files))
     change = court.change(NOTES)
     both = (court.sign(change, key_of("mara", 1)), court.sign(change, key_of("mara", 2)))
     refused_by("counted-once", court.case(change, both))
@@ -149,7 +150,7 @@ def test_one_person_in_two_roles(refused_by: RefusedBy) -> None:
 
     Rule: `one-role-each`.
     """
-    court = Court.open(installation(**{"policies/people/mara.yaml": person("mara", "mc", "platform", "pm").data()}))
+    court = Court.open(small_tree(**{"policies/people/mara.yaml": person("mara", "mc", "platform", "pm").data()}))
     change = court.change(SUSPEND)
     refused_by("one-role-each", court.case(change, court.approve(change, "mara", "ines")))
 

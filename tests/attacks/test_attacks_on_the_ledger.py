@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 from runtime.contract.change import Snapshot
 from runtime.contract.genesis import Genesis
 from runtime.contract.manifest import Manifest
-from runtime.contract.statement import GenesisApproval, Outcome, Statement, Verdict, subject
+from runtime.contract.statement import Outcome, Statement, Verdict
 from runtime.ledger import append
 from runtime.ledger.append import Tip, Written
 from runtime.ledger.entry import path_of
-from runtime.ledger.genesis import Pending
 from runtime.ledger.rules import CHAIN, Rule
 from runtime.signing.envelopes import sign
 from runtime.signing.sshsig import sign_commit
-from runtime.testing.chronicle import AGENT, WASM, Chronicle, writer
-from runtime.testing.small_tree import REPOSITORY, START, agent, document, key_of, person, small_tree
+from runtime.testing.chronicle import Chronicle, writer
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
+from runtime.testing.small_tree import AGENT, REPOSITORY, START, agent, document, key_of, person, small_tree
+from runtime.testing.statements import signed_genesis
+from runtime.testing.tiny_compiler import compile_commit
 
 if TYPE_CHECKING:
     from tests.attacks.conftest import KeptOutBy
@@ -145,7 +146,7 @@ def test_an_agent_signs_for_itself_only(kept_out_by: KeptOutBy) -> None:
     Rule: `author`.
     """
     other = "conductor-us"
-    chronicle = begun(small_tree(**{f"policies/agents/{other}.yaml": agent(other).data(), WASM: b"\0asm"}))
+    chronicle = begun(small_tree(**{f"policies/agents/{other}.yaml": agent(other).data()}))
     chronicle.push(chronicle.heartbeat(by=writer(key_of(other), AGENT)))
     kept_out_by("author", CHAIN, lambda rules: believed(chronicle, rules))
 
@@ -312,7 +313,7 @@ def test_one_person_with_two_keys_starts_nothing(kept_out_by: KeptOutBy) -> None
     Rule: `genesis-signed`.
     """
     files = small_tree(**{"policies/people/mara.yaml": person("mara", "admin", "mc", "pm", keys=2).data()})
-    chronicle = Chronicle.start({**files, WASM: b"\0asm"}, signers=[("mara", 1), ("mara", 2)])
+    chronicle = Chronicle.start(files, signers=[key_of("mara"), key_of("mara", 2)])
     kept_out_by("genesis-signed", CHAIN, lambda rules: believed(chronicle, rules))
 
 
@@ -322,14 +323,14 @@ def test_a_genesis_does_not_invent_its_commit(kept_out_by: KeptOutBy) -> None:
     Rule: `genesis-commit`.
     """
     git = MemoryGit()
-    commit = git.commit_files(small_tree(**{WASM: b"\0asm"}))
+    commit = git.commit_files(small_tree())
     honest = Chronicle.start().snapshot
     invented = {**honest.manifest.inputs, "policies/people/mallory.yaml": "ba" * 32}
     made = Genesis(REPOSITORY, "main", commit, Snapshot(Manifest(invented, honest.manifest.bundle), honest.contents))
-    statement = Statement(subject=subject(genesis=made.digest), predicate=GenesisApproval(signed_at=START))
-    pending = Pending(made, tuple(sign(statement, key_of(name)) for name in ("mara", "tomas")))
-    git.commit_files(pending.files)
-    chronicle = Chronicle(git, made.digest, START, Tip(0, made.digest, START), commit, made.snapshot)
+    git.commit_files(signed_genesis(made, map(key_of, ("mara", "tomas")), START).files)
+    chronicle = Chronicle(
+        git, compile_commit(git), made.digest, START, Tip(0, made.digest, START), commit, made.snapshot
+    )
     kept_out_by("genesis-commit", CHAIN, lambda rules: believed(chronicle, rules))
 
 

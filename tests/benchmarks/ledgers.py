@@ -15,14 +15,12 @@ from pathlib import Path
 from compiler.cli.demo.copy import replace
 from compiler.driver import compile_commit
 from runtime.agent.decide import compile_once
-from runtime.contract.compiling import Compile
-from runtime.git.interface import Git
 from runtime.git.pack import encode_pack
 from runtime.ledger import append
 from runtime.ledger.append import Written
 from runtime.signing.sshsig import sign_commit
-from runtime.testing.chronicle import AGENT, AUTHOR, Chronicle
-from runtime.testing.court import key_of
+from runtime.testing.chronicle import AUTHOR, Chronicle
+from runtime.testing.small_tree import AGENT, key_of
 from tests.benchmarks import trees
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,14 +32,7 @@ TTL = b"ttl_seconds: 604800"
 def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
     """Make the repository; returns the trust root."""
     files = _files(tenants)
-    compiles: dict[int, Compile] = {}
-
-    def compiler(git: Git) -> Compile:
-        if id(git) not in compiles:
-            compiles[id(git)] = compile_once(compile_commit(git), git)
-        return compiles[id(git)]
-
-    chronicle = Chronicle.start(files, [(name, 1) for name in PEOPLE[:2]], compiler)
+    chronicle = Chronicle.start(files, map(key_of, PEOPLE[:2]), lambda git: compile_once(compile_commit(git), git))
     sign = sign_commit(key_of(AGENT))
 
     def push(entry: Written) -> None:

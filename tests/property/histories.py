@@ -15,9 +15,9 @@ from runtime.contract.change import Change
 from runtime.git.inputs import digests
 from runtime.governance.case import Signed
 from runtime.ledger.history import History
-from runtime.testing.court import RULES, key_of
-from runtime.testing.installation import Installation, withdrawal
+from runtime.testing.installation import Installation
 from runtime.testing.memory_git import ConflictError
+from runtime.testing.small_tree import RULES, key_of
 from tests.property.material import EVERYBODY, Material
 
 
@@ -138,7 +138,7 @@ class Story:
         position = len(self.model.verdicts) if known is None else min(known, len(self.model.verdicts))
         after = timeline.last if position == len(self.model.verdicts) else timeline.later(position - 1)[0]
         statement = house.statement(
-            change, key_of(name), after=after.sha256, days=days, kind=withdrawal if withdraws else None
+            change, key_of(name), after=after.sha256, days=days, kind="withdrawal" if withdraws else "approval"
         )
         house.file(change, statement)
         approval = statement.approval

@@ -17,8 +17,8 @@ from compiler import driver
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.inputs import is_input
 from runtime.policy.engine import Policy
-from runtime.testing.court import document, installation, key_of, person, policy
 from runtime.testing.installation import Installation, Kit
+from runtime.testing.small_tree import document, key_of, person, policy, small_tree
 
 ROOT = Path(__file__).parents[2]
 EVERYBODY = ("ines", "mara", "tomas")
@@ -90,7 +90,7 @@ def _tiny(kind: str, number: int) -> Edits:
 
 
 TINY = Material(
-    files=lambda: installation(**{"tenants/blueprints/extra.yaml": document(size="l")}),
+    files=lambda: small_tree(**{"tenants/blueprints/extra.yaml": document(size="l")}),
     edits=_tiny,
     held="tenants/globex.yaml",
 )

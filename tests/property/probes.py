@@ -7,8 +7,8 @@ from collections.abc import Callable
 from runtime.agent.decide import Nothing, Reason, Refuse, Take
 from runtime.contract.change import Change
 from runtime.ledger.entry import approval_path
-from runtime.testing.court import key_of
-from runtime.testing.installation import withdrawal
+from runtime.testing.small_tree import key_of
+from runtime.testing.statements import KINDS
 from tests.property.acts import Act
 from tests.property.histories import Pull, Story
 from tests.property.material import EVERYBODY
@@ -159,7 +159,7 @@ def verified_later(story: Story, act: Act) -> None:
         change = history.change(entry.statement.digest_of("change.json") or "")
         assert change is not None
         for name in act.names:
-            for kind in (None, withdrawal):
+            for kind in KINDS:
                 late = story.house.statement(change, key_of(name), at=entry.position.time, kind=kind)
                 files[approval_path(change.digest, late.sha256)] = late.envelope.data
     story.house.git.commit_files(files, message="more approvals in hand")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.cli.approvals_branch import append, push
-from runtime.testing.court import START
 from runtime.testing.memory_git import SOMEBODY, MemoryGit, MemoryRemote
+from runtime.testing.small_tree import START
 
 CLONES = 3
 steps = st.lists(

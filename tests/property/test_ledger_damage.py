@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from runtime.ledger.append import Tip
 from runtime.ledger.verify import Report, verify
 from runtime.signing.sshsig import sign_commit
-from runtime.testing.chronicle import AGENT, AUTHOR, Chronicle, lenient
-from runtime.testing.court import document, key_of
+from runtime.testing.chronicle import AUTHOR, Chronicle
 from runtime.testing.memory_git import MemoryGit
+from runtime.testing.memory_policy import no_objection
+from runtime.testing.small_tree import AGENT, document, key_of
 
 SIGN = sign_commit(key_of(AGENT))
 Commits = list[dict[str, bytes]]
@@ -56,7 +57,7 @@ def report_of(commits: Commits) -> Report:
         now=chronicle.now,
         trust_root=chronicle.root,
         since=tip.digest,
-        policies=lenient,
+        policies=no_objection,
     )
 
 

@@ -28,7 +28,7 @@ from runtime.release import VERSION
 from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey, write_keypair
 from runtime.targets.release import IDENTITY
-from runtime.testing.court import key_of
+from runtime.testing.small_tree import key_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AGENT = "conductor-eu"

@@ -23,8 +23,8 @@ from runtime.ledger.history import History
 from runtime.release import VERSION
 from runtime.signing.envelopes import sign
 from runtime.testing.chronicle import AUTHOR, RELEASE
-from runtime.testing.court import REPOSITORY, START, key_of
 from runtime.testing.memory_git import MemoryGit, MemoryRemote
+from runtime.testing.small_tree import REPOSITORY, START, key_of
 from tests.cases.golden import BASE, ROOT
 
 ADA, BEN, AGENT = "ada-berg", "ben-otieno", "agent-eu"

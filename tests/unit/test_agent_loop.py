@@ -11,9 +11,9 @@ from runtime.contract.change import between
 from runtime.contract.objects import ObjectId
 from runtime.contract.statement import Drift, Intent, Refusal
 from runtime.ledger.history import NoGenesisError
-from runtime.testing.court import document
 from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_target import MemoryObject
+from runtime.testing.small_tree import document
 
 ACME = ObjectId("pg-eu", "role", "acme_app")
 INITECH = ObjectId("pg-eu", "role", "initech_app")

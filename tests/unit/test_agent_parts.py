@@ -26,10 +26,10 @@ from runtime.contract.change import Snapshot
 from runtime.contract.errors import EnvironmentFailedError, FormatError
 from runtime.contract.objects import Object, ObjectId, encode_objects
 from runtime.ledger.head import Head, HeadFile
-from runtime.testing.court import START, agent, installation
-from runtime.testing.fleet import NO_OBJECTION, Fleet, target
+from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_target import MemoryObject, MemorySystem
+from runtime.testing.small_tree import START, agent, small_tree
 
 # A dry run ---------------------------------------------------------------------------------------------------------
 
@@ -51,9 +51,7 @@ def test_a_dry_run_names_the_actions_that_applying_then_performs() -> None:
 def test_before_the_genesis_a_dry_run_prints_who_the_targets_are() -> None:
     fleet = Fleet()
     fleet.people = MemoryGit({"origin": fleet.remote})
-    fleet.people.commit_files(
-        installation(**{"spec/targets/pg-eu.yaml": target("pg-eu", control=True), "policies/policy.wasm": NO_OBJECTION})
-    )
+    fleet.people.commit_files(small_tree(**{"spec/targets/pg-eu.yaml": target("pg-eu", control=True)}))
     fleet.publish()
     fleet.systems["pg-eu"] = MemorySystem(identity="77/graph")
     fleet.agent_git = MemoryGit({"origin": fleet.remote})

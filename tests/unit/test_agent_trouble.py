@@ -14,10 +14,10 @@ from runtime.agent.loop import BusyError, once
 from runtime.contract.objects import ObjectId
 from runtime.contract.statement import Intent, Result
 from runtime.targets.interface import RetryableError, TerminalError
-from runtime.testing.court import agent, key_of, public
 from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_target import MemoryControl, MemoryDatabase
+from runtime.testing.small_tree import agent, key_of, public
 
 INITECH = ObjectId("pg-eu", "role", "initech_app")
 

@@ -13,8 +13,8 @@ from compiler.plan_previous import Previous
 from compiler.plan_text import Paint, previous_text
 from runtime.contract.statement import Approval
 from runtime.git.interface import RemoteAwayError
-from runtime.testing.court import START
 from runtime.testing.memory_git import SOMEBODY, MemoryGit, MemoryRemote
+from runtime.testing.small_tree import START
 from tests.unit.plan_world import ADA, BEN, PlanWorld, base_files, tenant
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from runtime.governance.case import Judgement, Missing, Signed
 from runtime.governance.judge import judge
-from runtime.testing.court import RULES, Court, document, installation, key_of, person, policy
+from runtime.testing.court import Court
+from runtime.testing.small_tree import RULES, document, key_of, person, policy, small_tree
 
 SUSPEND = {"tenants/acme.yaml": document(blueprint="basic", state="suspended")}
 NOTES = {"spec/notes.yaml": document(text="new")}
@@ -70,7 +71,7 @@ def test_every_rule_that_matches_a_row_applies_and_the_same_people_count_for_sev
 
 def test_rules_look_at_the_bundle_half_too() -> None:
     rules = {"sizes": (("config/tenants/tenant/*.json",), ("platform", "pm"))}
-    court = Court.open(installation(**{"policies/approvals.yaml": policy(rules).data()}))
+    court = Court.open(small_tree(**{"policies/approvals.yaml": policy(rules).data()}))
     change = court.change({"tenants/blueprints/basic.yaml": document(size="xl")})
     assert {path for path, _, _ in change.inputs} == {"tenants/blueprints/basic.yaml"}
     assert rules_of(judge(court.case(change, court.approve(change, "ines", "tomas")))) == {"by-path"}
@@ -78,7 +79,7 @@ def test_rules_look_at_the_bundle_half_too() -> None:
 
 
 def test_within_one_rule_a_person_fills_one_role() -> None:
-    files = installation(**{"policies/people/mara.yaml": person("mara", "platform", "pm").data()})
+    files = small_tree(**{"policies/people/mara.yaml": person("mara", "platform", "pm").data()})
     court = Court.open(files)
     change = court.change(SUSPEND)
     judgement = judge(court.case(change, court.approve(change, "mara", "ines")))
@@ -88,7 +89,7 @@ def test_within_one_rule_a_person_fills_one_role() -> None:
 
 
 def test_people_are_counted_never_keys() -> None:
-    files = installation(**{"policies/people/mara.yaml": person("mara", "admin", keys=2).data()})
+    files = small_tree(**{"policies/people/mara.yaml": person("mara", "admin", keys=2).data()})
     court = Court.open(files)
     change = court.change(NOTES)
     both = (court.sign(change, key_of("mara", 1)), court.sign(change, key_of("mara", 2)))

@@ -11,18 +11,8 @@ from runtime.governance.case import Judgement
 from runtime.governance.config import Agent, CompilerPin, Person
 from runtime.governance.judge import judge
 from runtime.release import VERSION
-from runtime.testing.court import (
-    RULES,
-    Court,
-    agent,
-    document,
-    installation,
-    key_of,
-    person,
-    policy,
-    public,
-    snapshot_of,
-)
+from runtime.testing.court import Court, snapshot_of
+from runtime.testing.small_tree import RULES, agent, document, key_of, person, policy, public, small_tree
 
 APPROVALS = "policies/approvals.yaml"
 
@@ -196,7 +186,7 @@ def test_rename_of_a_person_is_a_removal_and_an_addition(court: Court) -> None:
 
 
 def test_release_that_the_head_pins_judges_it() -> None:
-    court = Court.open(installation())
+    court = Court.open(small_tree())
     change = court.change({"policies/compiler.yaml": CompilerPin(release="9.0.0").data()})
     approvals = court.approve(change, "mara", "ines")
     assert rules_of(judge(court.case(change, approvals, release=VERSION))) == {"pinned-release"}

@@ -8,7 +8,8 @@ import pytest
 
 from runtime.governance.case import Judgement
 from runtime.governance.judge import judge
-from runtime.testing.court import Court, document, installation, key_of, person, policy
+from runtime.testing.court import Court
+from runtime.testing.small_tree import document, key_of, person, policy, small_tree
 
 NOTES = {"spec/notes.yaml": document(text="new")}
 BACK = {"spec/notes.yaml": document(text="nothing asks for this one")}
@@ -111,7 +112,7 @@ def test_approval_counts_until_it_expires(court: Court) -> None:
 
 
 def test_approval_counts_no_longer_than_the_rules_let_it() -> None:
-    court = Court.open(installation(**{"policies/approvals.yaml": policy(approval_days=3).data()}))
+    court = Court.open(small_tree(**{"policies/approvals.yaml": policy(approval_days=3).data()}))
     change = court.change(NOTES)
     approvals = court.approve(change, "mara", "tomas")
     end = court.now + timedelta(days=3)
@@ -144,7 +145,7 @@ def test_withdrawal_of_the_same_second_wins(court: Court) -> None:
 
 
 def test_withdrawal_with_another_key_of_the_same_person_counts() -> None:
-    files = installation(**{"policies/people/mara.yaml": person("mara", "admin", "mc", "pm", keys=2).data()})
+    files = small_tree(**{"policies/people/mara.yaml": person("mara", "admin", "mc", "pm", keys=2).data()})
     court = Court.open(files)
     change = court.change(NOTES)
     withdrawal = court.later(hours=1).sign(change, key_of("mara", 2), kind="withdrawal")

@@ -10,8 +10,8 @@ from runtime.agent.decide import Nothing, Reason, Refuse, StoppedError, Take, co
 from runtime.contract.compiling import Compiled
 from runtime.governance.case import Missing
 from runtime.governance.config import CompilerPin
-from runtime.testing.court import document
 from runtime.testing.installation import Installation
+from runtime.testing.small_tree import document
 
 ACME = {"tenants/acme.yaml": document(blueprint="basic", state="suspended")}
 GLOBEX = {"tenants/globex.yaml": document(blueprint="basic", seats=5)}

@@ -6,8 +6,9 @@ from runtime.agent.decide import Refuse, Take
 from runtime.governance.case import Problem, no_policy
 from runtime.governance.judge import judge
 from runtime.governance.people import Approver
-from runtime.testing.court import Court, document, key_of
+from runtime.testing.court import Court
 from runtime.testing.installation import Installation
+from runtime.testing.small_tree import document, key_of
 
 NOTES = {"spec/notes.yaml": document(text="new")}
 
@@ -52,7 +53,9 @@ def test_step_that_the_policy_refuses_is_not_taken_and_the_rest_is() -> None:
     house.approve(head, "mara", "tomas", base=house.genesis.commit)
     decision = house.step()
     assert isinstance(decision, Refuse)
-    assert [problem.message for problem in decision.judgement.problems] == ["Tenant globex: a tenant under a legal hold cannot be removed"]
+    assert [problem.message for problem in decision.judgement.problems] == [
+        "Tenant globex: a tenant under a legal hold cannot be removed"
+    ]
     house.git.revert(head)
     other = house.git.commit_files(NOTES)
     house.approve(other, "mara", "tomas", base=house.genesis.commit)

@@ -10,8 +10,8 @@ from runtime.agent.decide import Take
 from runtime.contract.compiling import Compiled
 from runtime.governance.rules import CONSENT
 from runtime.ledger.entry import approval_path
-from runtime.testing.court import RULES, document, policy
 from runtime.testing.installation import Installation
+from runtime.testing.small_tree import RULES, document, policy
 
 ACME = {"tenants/acme.yaml": document(blueprint="basic", state="suspended")}
 NOTES = {"spec/notes.yaml": document(text="new")}

@@ -6,16 +6,16 @@ import pytest
 
 from runtime.agent.decide import Nothing, Take
 from runtime.ledger.history import NoGenesisError, replay
-from runtime.testing.court import document, installation, person
 from runtime.testing.installation import Installation
 from runtime.testing.memory_git import MemoryGit
+from runtime.testing.small_tree import document, person, small_tree
 
 NOTES = {"spec/notes.yaml": document(text="new")}
 
 
 def test_without_a_genesis_there_is_no_history() -> None:
     git = MemoryGit()
-    head = git.commit_files(installation())
+    head = git.commit_files(small_tree())
     with pytest.raises(NoGenesisError, match="no genesis yet"):
         replay(git, head)
 
@@ -75,6 +75,6 @@ def _with_verdict(house: Installation) -> str:
 
 
 def test_genesis_names_the_keys_that_count_from_then_on() -> None:
-    files = installation(**{"policies/people/jon.yaml": person("jon", "qa").data()})
+    files = small_tree(**{"policies/people/jon.yaml": person("jon", "qa").data()})
     house = Installation.start(files, people=("jon", "ines"))
     assert house.history().findings == ()

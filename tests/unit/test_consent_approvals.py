@@ -12,8 +12,9 @@ from runtime.contract.statement import GenesisApproval, Statement, subject
 from runtime.governance.approvals import MAX_BYTES, MAX_FILES, Approvals
 from runtime.governance.case import Signed
 from runtime.signing.envelopes import sign
-from runtime.testing.court import Court, document, key_of
+from runtime.testing.court import Court
 from runtime.testing.memory_git import MemoryGit
+from runtime.testing.small_tree import document, key_of
 
 COURT = Court.open()
 CHANGE = COURT.change({"spec/notes.yaml": document(text="new")})

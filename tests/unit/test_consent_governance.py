@@ -9,7 +9,8 @@ import pytest
 from runtime.contract.errors import FormatError
 from runtime.governance.config import FOLDER, Governance, Person
 from runtime.governance.judge import judge
-from runtime.testing.court import Court, document, key_of, person, public
+from runtime.testing.court import Court
+from runtime.testing.small_tree import document, key_of, person, public
 
 CONTENTS = dict(Court.open().verified.snapshot.contents)
 MARA = f"{FOLDER}person/mara.json"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runtime.governance.config import Requirement
 from runtime.governance.people import assign, could_help, places
-from runtime.testing.court import person
+from runtime.testing.small_tree import person
 
 
 def roles(*each: str) -> list[frozenset[str]]:

@@ -12,9 +12,9 @@ from runtime.git.interface import Commit
 from runtime.ledger import ahead
 from runtime.ledger.ahead import Ahead, keys_in
 from runtime.signing import envelopes
-from runtime.testing.chronicle import AGENT, Chronicle
-from runtime.testing.court import key_of
+from runtime.testing.chronicle import Chronicle
 from runtime.testing.memory_git import MemoryGit
+from runtime.testing.small_tree import AGENT, key_of
 
 SECONDS = 20.0
 

@@ -14,8 +14,8 @@ from runtime.ledger.genesis import GenesisError, Pending
 from runtime.ledger.history import replay
 from runtime.ledger.start import genesis_path, statement_path
 from runtime.release import VERSION
-from runtime.testing.small_tree import REPOSITORY, START, agent, document, key_of, person, small_tree
 from runtime.testing.memory_git import MemoryGit
+from runtime.testing.small_tree import REPOSITORY, START, agent, document, key_of, person, small_tree
 from runtime.testing.tiny_compiler import compile_commit
 
 AUTHOR = Author("Mara", "mara@example.org")

@@ -6,8 +6,8 @@ import pytest
 
 from runtime.ledger.history import NoGenesisError, replay
 from runtime.testing.chronicle import Chronicle
-from runtime.testing.court import document
 from runtime.testing.memory_git import MemoryGit
+from runtime.testing.small_tree import document
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from runtime.ledger import append
 from runtime.ledger.reading import lines
 from runtime.ledger.story import drifted, headline, resources
 from runtime.testing.chronicle import Chronicle, writer
-from runtime.testing.court import REPOSITORY, document
+from runtime.testing.small_tree import REPOSITORY, document
 
 TENANT = "tenants/initech.yaml"
 

@@ -10,16 +10,14 @@ from runtime.contract.canonical import sha256
 from runtime.contract.change import Snapshot
 from runtime.contract.genesis import Genesis
 from runtime.contract.manifest import Manifest
-from runtime.contract.statement import GenesisApproval, Statement, subject
 from runtime.git.interface import Author
 from runtime.governance.case import Signed
 from runtime.governance.config import Key
-from runtime.ledger.genesis import Pending
 from runtime.ledger.history import NoGenesisError
-from runtime.signing.envelopes import sign
 from runtime.signing.sshsig import sign_commit
-from runtime.testing.chronicle import AGENT, Chronicle, writer
-from runtime.testing.court import REPOSITORY, START, agent, document, key_of, person, public
+from runtime.testing.chronicle import Chronicle, writer
+from runtime.testing.small_tree import AGENT, REPOSITORY, START, agent, document, key_of, person, public
+from runtime.testing.statements import signed_genesis
 
 INITECH = {"tenants/initech.yaml": document(blueprint="basic")}
 AGENT_FILE = f"policies/agents/{AGENT}.yaml"
@@ -157,9 +155,7 @@ def test_a_history_read_before_main_was_moved_back_is_read_anew(chronicle: Chron
 def test_a_second_genesis_is_followed_only_by_whoever_was_told(chronicle: Chronicle) -> None:
     first = chronicle.root
     made = Genesis(REPOSITORY, "main", chronicle.head, chronicle.snapshot, previous=first)
-    statement = Statement(subject=subject(genesis=made.digest), predicate=GenesisApproval(signed_at=START))
-    pending = Pending(made, tuple(sign(statement, key_of(name)) for name in ("ines", "tomas")))
-    chronicle.git.commit_files(pending.files, message="Start anew")
+    chronicle.git.commit_files(signed_genesis(made, map(key_of, ("ines", "tomas")), START).files, message="Start anew")
     assert chronicle.replay(trust_root=None).genesis.digest == first
     assert chronicle.replay().genesis.digest == first
     anew = chronicle.replay(trust_root=made.digest)
@@ -179,8 +175,7 @@ def test_a_genesis_of_nonsense_stops_nobody(chronicle: Chronicle) -> None:
         Manifest(chronicle.snapshot.manifest.inputs, bundle), {**chronicle.snapshot.contents, path: text}
     )
     made = Genesis(REPOSITORY, "main", chronicle.head, snapshot)
-    statement = Statement(subject=subject(genesis=made.digest), predicate=GenesisApproval(signed_at=START))
-    pending = Pending(made, (sign(statement, key_of("mallory")),))
+    pending = signed_genesis(made, [key_of("mallory")], START)
     chronicle.git.commit_files({f"evidence/genesis/{made.digest}.json": made.data, "x": b""})
     chronicle.git.commit_files({f"evidence/approvals/genesis/{pending.statements[0].digest}.sigstore.json": b"{}"})
     envelope = pending.statements[0]

@@ -14,9 +14,10 @@ from runtime.ledger.findings import CODES, Answer
 from runtime.ledger.rules import CHAIN
 from runtime.ledger.verify import Report, Status, parse_digest, verify
 from runtime.release import VERSION
-from runtime.testing.chronicle import Chronicle, lenient
-from runtime.testing.court import document
+from runtime.testing.chronicle import Chronicle
 from runtime.testing.memory_git import MemoryGit
+from runtime.testing.memory_policy import no_objection
+from runtime.testing.small_tree import document
 from runtime.testing.tiny_compiler import compile_commit
 
 INITECH = {"tenants/initech.yaml": document(blueprint="basic")}
@@ -31,7 +32,7 @@ def chronicle() -> Chronicle:
 
 
 def assessed(chronicle: Chronicle, *, now: datetime | None = None, **options: object) -> Report:
-    arguments = {"trust_root": chronicle.root, "policies": lenient, **options}
+    arguments = {"trust_root": chronicle.root, "policies": no_objection, **options}
     return verify(chronicle.git, chronicle.head, now=now or chronicle.now, **arguments)  # type: ignore[arg-type]  # a test's options
 
 
