@@ -303,6 +303,33 @@ def test_a_cut_off_end_is_found_against_an_earlier_head(copy: Path, conductor: C
     assert "MC0760 extends" in said.out
 
 
+def test_a_commit_that_is_gone_is_a_lost_head_and_nonsense_is_wrong_usage(copy: Path, conductor: Conductor) -> None:
+    gone = conductor("verify", "--repo", str(copy), "--since", "ab" * 20)
+    assert (gone.code, "MC0760 extends" in gone.out) == (1, True)
+    for nonsense in ("xyz", "AB" * 32, f"sha256:{'AB' * 32}", "ab" * 31):
+        said = conductor("verify", "--repo", str(copy), "--since", nonsense)
+        assert (said.code, said.out) == (2, "")
+        assert "64 hex digits in lower case" in said.err
+        assert conductor("verify", "--repo", str(copy), "--trust-root", nonsense).code == 2
+
+
+def test_a_digest_is_taken_as_the_text_and_as_the_json_write_it(copy: Path, conductor: Conductor) -> None:
+    report = json.loads(conductor("verify", "--repo", str(copy), "--format", "json").out)
+    root, head = report["trust_root"]["sha256"], report["head"]
+    for prefix in ("", "sha256:"):
+        args = ("--trust-root", prefix + root, "--since", prefix + head, "--require-proven")
+        said = conductor("verify", "--repo", str(copy), *args)
+        assert (said.code, said.out.splitlines()[-1]) == (0, "OK")
+    assert conductor("verify", "--repo", str(copy), "--require-proven").code == 1
+
+
+def test_without_a_commit_there_is_nothing_to_verify_or_read(tmp_path: Path, conductor: Conductor) -> None:
+    git(tmp_path, "init", "--quiet")
+    for command in (("verify",), ("verify", "--rev", "HEAD"), ("evidence", "log"), ("evidence", "show", "1")):
+        said = conductor(*command, "--repo", str(tmp_path))
+        assert (said.code, "there is no commit yet" in said.err) == (2, True)
+
+
 def test_a_silent_agent_is_found(copy: Path, conductor: Conductor) -> None:
     later = (datetime.now(tz=UTC) + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
     said = conductor("verify", "--repo", str(copy), "--at", later)
@@ -319,7 +346,11 @@ def test_the_ledger_reads_as_a_story(finished: Path, conductor: Conductor) -> No
     shown = conductor("evidence", "show", "1", "--repo", str(finished / "repo"))
     assert '"predicateType": "https://slsa.dev/verification_summary/v1"' in shown.out
     assert "verify-commit" in shown.out
-    assert conductor("evidence", "show", "9", "--repo", str(finished / "repo")).code == 2
+    last = conductor("evidence", "show", "-1", "--repo", str(finished / "repo"))
+    assert last.out.startswith("entry 4, heartbeat")
+    for number in ("9", "0", "-9", "--last", "one"):
+        refused = conductor("evidence", "show", number, "--repo", str(finished / "repo"))
+        assert (refused.code, "No such option" in refused.err) == (2, False)
     subjects = git(finished / "repo", "log", "--format=%s", "--", "evidence/ledger").splitlines()
     assert subjects[-1].startswith("Take ")
 
@@ -345,17 +376,38 @@ def by_hand(repo: Path) -> subprocess.CompletedProcess[str]:
 def test_stock_tools_verify_it_word_for_word_as_the_readme_says(finished: Path) -> None:
     done = by_hand(finished / "repo")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("Signature Verified Successfully") == 1 + 2
-    assert done.stdout.count("Verified OK") == 1 + 1
-    assert "the chain holds" in done.stdout
+    assert done.stdout.splitlines()[-1] == "everything holds", done.stdout + done.stderr
+    assert "FAILS" not in done.stdout
+    assert done.stdout.count(": Signature Verified Successfully") == 1 + 4 + 2
+    assert done.stdout.count(": Verified OK") == 1 + 1
+    assert "the end of the chain is sha256:" in done.stdout
     assert 'Good "git" signature for agent' in done.stdout
-    assert done.stdout.count("sha256") > 3
+
+
+def test_the_readme_does_not_end_the_shell_that_it_is_pasted_into() -> None:
+    words = re.findall(r"^\s*(set|exit|exec|return)\b", readme_script(), flags=re.MULTILINE)
+    assert words == []
 
 
 @pytest.mark.parametrize("kind", ["verdict", "result"])
-def test_stock_tools_find_a_flipped_byte(copy: Path, kind: str) -> None:
+def test_stock_tools_find_a_flipped_byte_and_name_its_file(copy: Path, kind: str) -> None:
     path = next((copy / "evidence").rglob(f"*-{kind}-*.sigstore.json"))
     text = path.read_text()
     start = text.index('"payload":"') + 200
     path.write_text(text[:start] + ("A" if text[start] != "A" else "B") + text[start + 1 :])
-    assert by_hand(copy).returncode != 0
+    done = by_hand(copy)
+    assert f"FAILS: {path.relative_to(copy).as_posix()}" in done.stdout
+    assert done.stdout.splitlines()[-1] == "something FAILS: see above"
+
+
+def test_stock_tools_find_a_removed_entry_and_a_borrowed_approval(copy: Path) -> None:
+    gone = next((copy / "evidence").rglob("*-intent-*.sigstore.json"))
+    gone.unlink()
+    approval = next(
+        path for path in (copy / "evidence/approvals").rglob("*.sigstore.json") if "genesis" not in str(path)
+    )
+    approval.write_bytes(next((copy / "evidence/approvals/genesis").iterdir()).read_bytes())
+    done = by_hand(copy)
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILS: ")]
+    assert any("-result-" in line and "does not say" in line for line in failed)
+    assert sum(approval.name in line for line in failed) >= 2
