@@ -79,8 +79,8 @@ def _counted_once(reading: Reading, signed: Signed, counted: Counted) -> str | N
 
 def _two_people(_: Reading, counted: Counted) -> Iterable[str]:
     if len(counted) < 2:
-        names = ", ".join(approver.name for approver in counted) or "nobody"
-        yield f"two different people approve every change; so far {names}"
+        there = f"only {counted[0].name} has" if counted else "nobody has yet"
+        yield f"two different people approve every change, and {there}"
 
 
 def applying(rights: Governance, paths: Iterable[str]) -> tuple[PathRule, ...]:
