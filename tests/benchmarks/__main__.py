@@ -47,8 +47,14 @@ def main() -> None:
     options = parser.parse_args()
     begun = machine()
     lines: list[Line] = []
-    for count in options.tenants:
-        lines += compare(count, options.runs)
+    folder = Path(tempfile.mkdtemp(prefix="conductor-bench-"))
+    try:
+        for count in options.tenants:
+            lines += compare(count, options.runs, folder / str(count))
+    finally:
+        # at the very end: a file system without a journal looks for a minute at every file that was deleted before it
+        # makes a new one, so that deleting one bundle makes writing the next take ten times as long
+        shutil.rmtree(folder, ignore_errors=True)
     lines += inside()
     head = "| work | ours | peer | hold | held |\n|---|---|---|---|---|"
     table = "\n".join([head, *map(str, lines)])
@@ -67,48 +73,37 @@ def main() -> None:
         PAGE.write_text(f"{before}{mark}{text}")
 
 
-def compare(count: int, runs: int) -> list[Line]:
-    """Whole processes beside their peers, interleaved, at `count` tenants."""
-    folder = Path(tempfile.mkdtemp(prefix="conductor-bench-"))
-    try:
-        ours, plain, kapitan = folder / "ours", folder / "plain", folder / "kapitan"
-        trees.conductor(ROOT, ours, count)
-        trees.plain(plain, count)
+def compare(count: int, runs: int, folder: Path) -> list[Line]:
+    """Whole processes beside their peers, interleaved, at `count` tenants. Every run writes to a folder of its own."""
+    ours, plain, kapitan = folder / "ours", folder / "plain", folder / "kapitan"
+    folder.mkdir()
+    trees.conductor(ROOT, ours, count)
+    trees.plain(plain, count)
+    cue, conftest = str(peers.go_tool(peers.CUE)), str(peers.go_tool(peers.CONFTEST))
+    files = [f"tenants/{trees.name(i)}.yaml" for i in range(count)]
+    cue_input = ["-d", "#Tenant", "tenant.cue", *files]
+    edited = ours / "tenants" / f"{trees.name(7)}.yaml"
+    edits = iter(range(10_000))
+
+    def edit() -> None:
+        edited.write_text(trees.tenant(7).replace("Generated tenant", f"Edited tenant, {next(edits)} times, once"))
+
+    check = [CONDUCTOR, "check", "--repo", str(ours)]
+    build = Contender("build", [CONDUCTOR, "build", "--repo", str(ours), "-o", str(folder / "bundle-{run}")], ours)
+    contenders = [
+        Contender("check", check, ours),
+        Contender("cue vet", [cue, "vet", "-c", *cue_input], plain),
+        Contender("conftest", [conftest, "test", "-p", "policy", "tenants"], plain),
+        build,
+        Contender("cue export", [cue, "export", *cue_input, "-o", str(folder / "export-{run}.json")], plain),
+        Contender("check, one file changed", check, ours, prepare=edit),
+    ]
+    found = {item.name: item for item in interleave(contenders, runs=runs)}
+    if count <= 1000:
         trees.kapitan(kapitan, count)
-        out = folder / "bundle"
-        cue, conftest = str(peers.go_tool(peers.CUE)), str(peers.go_tool(peers.CONFTEST))
-        files = [f"tenants/{trees.name(i)}.yaml" for i in range(count)]
-        cue_input = ["-d", "#Tenant", "tenant.cue", *files]
-        edited = ours / "tenants" / f"{trees.name(7)}.yaml"
-        edits = iter(range(10_000))
-
-        def edit() -> None:
-            edited.write_text(trees.tenant(7).replace("Generated tenant", f"Edited tenant, {next(edits)} times, once"))
-
-        contenders = [
-            Contender("check", [CONDUCTOR, "check", "--repo", str(ours)], ours),
-            Contender("cue vet", [cue, "vet", "-c", *cue_input], plain),
-            Contender("conftest", [conftest, "test", "-p", "policy", "tenants"], plain),
-            Contender(
-                "build",
-                [CONDUCTOR, "build", "--repo", str(ours), "-o", str(out)],
-                ours,
-                prepare=lambda: shutil.rmtree(out, ignore_errors=True),
-            ),
-            Contender(
-                "cue export",
-                [cue, "export", *cue_input, "-o", str(folder / "export.json")],
-                plain,
-                prepare=lambda: (folder / "export.json").unlink(missing_ok=True),
-            ),
-            Contender("check, one file changed", [CONDUCTOR, "check", "--repo", str(ours)], ours, prepare=edit),
-        ]
-        if count <= 1000:
-            kapitan_path = str(peers.kapitan())
-            contenders.append(Contender("kapitan", [kapitan_path, "compile"], kapitan))
-        found = {item.name: item for item in interleave(contenders, runs=runs)}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        command = [str(peers.kapitan()), "compile", "--output-path", str(folder / "kapitan-{run}")]
+        # by itself, because it deletes as many files as it makes
+        (found["kapitan"],) = interleave([Contender("kapitan", command, kapitan)], runs=runs)
     return list(_lines(count, found))
 
 

@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+INSTALLED = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+"""The environment of those measured: modules are compiled once, by the installer or the warm-up, not at every start."""
+
 
 @dataclass(frozen=True)
 class Contender:
-    """A whole process: `prepare` is called before each run (a fresh output folder), outside the clock."""
+    """A whole process: `prepare` is called before each run, outside the clock; `{run}` in `command` is its number."""
 
     name: str
     command: Sequence[str]
@@ -47,24 +50,24 @@ def interleave(contenders: Sequence[Contender], *, runs: int = 5, warm_up: int =
     memory: dict[str, float] = {item.name: 0.0 for item in contenders}
     for round_number in range(warm_up + runs):
         for item in contenders:
-            took, mebibytes = _once(item)
+            took, mebibytes = _once(item, round_number)
             if round_number >= warm_up:
                 seconds[item.name].append(took)
                 memory[item.name] = max(memory[item.name], mebibytes)
     return [Measured(item.name, tuple(seconds[item.name]), memory[item.name]) for item in contenders]
 
 
-def _once(item: Contender) -> tuple[float, float]:
+def _once(item: Contender, run: int) -> tuple[float, float]:
     item.prepare()
     with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         process = subprocess.Popen(
-            list(item.command),
+            [part.replace("{run}", str(run)) for part in item.command],
             cwd=item.cwd,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **item.environment},
+            env={**INSTALLED, **item.environment},
         )
         _, status, usage = os.wait4(process.pid, 0)
         took = time.perf_counter() - start
