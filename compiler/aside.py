@@ -1,10 +1,12 @@
-"""policy.wasm -> somebody to ask `conductor/deny`, in a process of its own that gets ready while the tree is read.
+"""policy.wasm -> somebody to ask, in a process of its own that gets ready while the tree is read.
 
 Loading wasm takes as long as reading a thousand files, and neither needs the other, so on two cores they go side by
 side. Rules kept: the answers are those of `runtime.policy.engine`, which this process runs as well where the other one
-fails; the other process sees the wasm and the questions, ends with its input, and writes nothing but answers.
+fails; the other process sees the wasm, its data and the questions, ends with its input, and writes nothing but answers.
 
-`python -m compiler.aside` is that process: lines of JSON in (the wasm in base64, then batches), one line of JSON out.
+`python -m compiler.aside` is that process. Lines of JSON in: the wasm in base64; then batches of resources, and null
+after the last; `{"data": ...}`, for all transitions that follow; `{"transition": ...}`. A line out for each null and
+each transition.
 """
 
 from __future__ import annotations
@@ -13,14 +15,17 @@ import json
 import subprocess
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from threading import Thread
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from runtime.contract.policy_input import DenyInput
-from runtime.policy.engine import Denial, Policy, PolicyError
+from runtime.contract.canonical import JSON
+from runtime.contract.policy_input import DenyInput, TransitionInput
+from runtime.policy.data import data_text
+from runtime.policy.engine import Denial, Policy, PolicyError, Refused
 
 Deny: TypeAlias = Callable[[bytes, Iterable[DenyInput]], list[Denial]]
 """wasm x batches of resources -> what its rules hold against them, sorted; raises PolicyError."""
@@ -41,6 +46,7 @@ class Aside:
         self._wasm = wasm
         self.process: subprocess.Popen[bytes] | None = None
         self._given: Thread | None = None
+        self._data = ""
         if wasm is None:
             return
         with suppress(OSError):
@@ -96,6 +102,23 @@ class Aside:
             raise PolicyError(answer["error"], help=answer["help"])
         return [Denial(*item) for item in answer["denials"]]
 
+    def policies(self, wasm: bytes, contents: Mapping[str, str]) -> Policy:
+        """Return what `Policy.of` does; its transitions are asked in the other process if that has the same wasm."""
+        if self.process is None or wasm != self._wasm:
+            return Policy.of(wasm, contents)
+        return _Elsewhere(self, wasm, contents)
+
+    def transition(self, data: str, asked: TransitionInput) -> list[Refused]:
+        """Ask the other process; raises OSError or ValueError where it has no answer."""
+        if self.process is None or self.process.stdout is None or self._given is None:
+            raise OSError("there is no other process")
+        self._given.join()
+        if data != self._data:
+            self._write({"data": data})
+            self._data = data
+        self._write({"transition": asked})
+        return [Refused(*item) for item in json.loads(self.process.stdout.readline())["refused"]]
+
     def _write(self, value: object) -> None:
         if self.process is None or self.process.stdin is None:
             raise OSError("the process takes no input")
@@ -103,18 +126,68 @@ class Aside:
         self.process.stdin.flush()
 
 
+class _Elsewhere(Policy):
+    """A policy whose transitions are asked in the other process; all else, and what fails there, here."""
+
+    def __init__(self, aside: Aside, wasm: bytes, contents: Mapping[str, str]) -> None:
+        self._aside = aside
+        self._wasm = wasm
+        self._contents = contents
+        self._text = data_text(contents)
+
+    @cached_property
+    def _here(self) -> Policy:
+        return Policy.of(self._wasm, self._contents)
+
+    @property
+    def sha256(self) -> str:
+        return self._here.sha256
+
+    def with_data(self, data: Mapping[str, JSON]) -> Policy:  # type: ignore[override]  # one that is asked here
+        return self._here.with_data(data)
+
+    def transition(self, asked: TransitionInput) -> list[Refused]:
+        try:
+            return self._aside.transition(self._text, asked)
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        try:
+            return self._here.transition(asked)
+        except PolicyError as error:
+            return [Refused("", "", "policy-answers", error.message)]
+
+    def results(self, entrypoint: str, asked: object) -> list[JSON]:
+        return self._here.results(entrypoint, asked)
+
+
 def main() -> None:
-    """Load the wasm, answer the batches that come, and end."""
+    """Load the wasm, answer what is asked, and end."""
     lines = sys.stdin.buffer
     try:
-        policy = Policy.load(b64decode(json.loads(lines.readline())))
-        found: set[Denial] = set()
-        while (batch := json.loads(lines.readline() or b"null")) is not None:
-            found.update(policy.deny(batch))
-        answer: dict[str, object] = {"denials": sorted(found)}
+        policy = with_data = Policy.load(b64decode(json.loads(lines.readline())))
     except PolicyError as error:
-        answer = {"error": error.message, "help": error.help}
-    sys.stdout.write(json.dumps(answer) + "\n")
+        _answer({"error": error.message, "help": error.help})
+        return
+    found: set[Denial] = set()
+    wrong: PolicyError | None = None
+    while line := lines.readline():
+        match json.loads(line):
+            case None:
+                _answer({"denials": sorted(found)} if wrong is None else {"error": wrong.message, "help": wrong.help})
+            case {"data": str(text)}:
+                with_data = policy.with_data(json.loads(text))
+            case {"transition": asked}:
+                _answer({"refused": with_data.transition(asked)})
+            case batch:
+                try:
+                    found.update(policy.deny(batch))
+                except PolicyError as error:
+                    wrong = error
+
+
+def _answer(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

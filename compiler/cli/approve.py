@@ -21,7 +21,7 @@ from compiler.cli.earlier import earlier
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.plan import Base, Head
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, catch_up, stand, warnings_of
+from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, catch_up, policy_aside, stand, warnings_of
 from compiler.cli.terminal import ask_passphrase
 from compiler.diagnostics.printable import shown
 from compiler.diagnostics.suggest import did_you_mean
@@ -84,12 +84,12 @@ def approve(
     today: Today = None,
 ) -> None:
     """Sign a change after reading its plan; the approval goes to the branch `approvals`."""
-    with Repository(repo) as git, without_collector():
+    with Repository(repo) as git, without_collector(), policy_aside(git, head) as aside:
         signer = Signer(person, load_private(key, ask_passphrase), datetime.now(tz=UTC).replace(microsecond=0))
         with progress("planning"):
             if push_it:
                 _catch_up(git)
-            clone = Clone.read(git)
+            clone = Clone.read(git, aside)
             history = _history(clone)
             _may_sign(history, signer)
             standpoint = _stand(clone, base, head, at=signer.at, today=today_or(today))

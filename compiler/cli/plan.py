@@ -12,7 +12,7 @@ import typer
 
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import Clone, UnsoundError, catch_up, stand, warnings_of
+from compiler.cli.standpoint import Clone, UnsoundError, catch_up, policy_aside, stand, warnings_of
 from compiler.diagnostics.printable import shown
 from compiler.driver import without_collector
 from compiler.plan import Plan, plan
@@ -68,11 +68,11 @@ def show(
 
     Looks at commits, never at the work tree. Ends with 0 where the change is sound, 1 where it is not.
     """
-    with Repository(repo) as git, without_collector():
+    with Repository(repo) as git, without_collector(), policy_aside(git, head) as aside:
         with progress("planning"):
             if fetch:
                 catch_up(git)
-            clone = Clone.read(git)
+            clone = Clone.read(git, aside)
             made = _plan(clone, base, head, today_or(today))
         uncommitted = git.uncommitted(*INPUT_FOLDERS) if head is None else ()
         digest = made.change.digest if isinstance(made, Plan) else None

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
+from compiler.aside import Aside, Deny, deny_here
 from compiler.diagnostics.model import Diagnostics
 from compiler.driver import compile_tree
 from compiler.nodes import Scalar
@@ -17,7 +19,7 @@ from compiler.parse import parse_file
 from compiler.plan import Forecast, Landed, Point, Standpoint
 from compiler.plan_resources import Inputs
 from compiler.plan_unsound import Unsound
-from compiler.source import SourceTree, from_commit, from_files
+from compiler.source import WASM, SourceTree, from_commit, from_files
 from runtime.contract.change import Change, Row, Snapshot, between, taken
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, Manifest
@@ -28,7 +30,9 @@ from runtime.git.repository import tracking
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals, Malformed
 from runtime.governance.case import Case, Signed
-from runtime.ledger.history import History, NoGenesisError, replay
+from runtime.ledger.history import History, NoGenesisError
+from runtime.ledger.history import replay as _replay
+from runtime.policy.engine import Policy
 from runtime.release import VERSION
 
 REMOTE = "origin"
@@ -69,10 +73,13 @@ class Clone:
     main: str
     history: History | None
     approvals: tuple[Approvals, ...]
+    deny: Deny = deny_here
+    """Asks the policy of what is compiled."""
 
     @classmethod
-    def read(cls, git: Git) -> Clone:
+    def read(cls, git: Git, aside: Aside | None = None) -> Clone:
         """Read a clone as it is; nothing is fetched. Raises UsageError where it has no main."""
+        replay = partial(_replay, policies=Policy.of if aside is None else aside.policies)
         main = head_of(git, MAIN)
         if main is None:
             raise _without_main(git)
@@ -83,7 +90,8 @@ class Clone:
         branch = MAIN if history is None else history.genesis.branch
         if history is not None and branch != MAIN and (other := head_of(git, branch)) is not None:
             main, history = other, replay(git, other)
-        return cls(git, branch, main, history, tuple(Approvals(git, oid) for oid in heads_of(git, APPROVALS)))
+        approvals = tuple(Approvals(git, oid) for oid in heads_of(git, APPROVALS))
+        return cls(git, branch, main, history, approvals, deny_here if aside is None else aside.deny)
 
     def statements(self, change: str) -> tuple[Signed, ...]:
         """Everything that is filed under a change, wherever this clone knows it from."""
@@ -106,6 +114,13 @@ def _without_main(git: Git) -> UsageError:
 def catch_up(git: Git) -> None:
     """Ask the remote for main's verdicts and others' approvals; no branch of this clone moves."""
     git.fetch(REMOTE, MAIN, APPROVALS)
+
+
+def policy_aside(git: Git, head: str | None) -> Aside:
+    """Let the policy of the head get ready while everything else is read."""
+    oid = git.resolve(head or "HEAD")
+    file = None if oid is None else git.files(oid, WASM.partition("/")[0]).get(WASM)
+    return Aside(None if file is None else git.blob(file.oid))
 
 
 def heads_of(git: Git, branch: str, remote: str = REMOTE) -> tuple[str, ...]:
@@ -133,7 +148,7 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
     if history is not None:
         _same_release(tree)
     point = replace(_point(git, head_oid, head, "compiled"), subject=_subject(git, head_oid, base_oid))
-    after = _compiled(tree)
+    after = _compiled(tree, clone.deny)
     if isinstance(after, Diagnostics):
         points = _point(git, base_oid, base, "unknown"), replace(point, source="unknown")
         raise UnsoundError(_unsound(clone, *points, after, tree.files))
@@ -204,7 +219,7 @@ def _before(clone: Clone, base: str | None, near: Known) -> tuple[Snapshot, str]
     known = None if clone.history is None else verified_snapshot(clone.history, near.digests(clone.git, base))
     if known is not None:
         return known, "ledger"
-    compiled = _compiled(from_commit(clone.git, base))
+    compiled = _compiled(from_commit(clone.git, base), clone.deny)
     if isinstance(compiled, Diagnostics):
         raise UsageError(
             f"the base {base[:12]} does not compile, so no change leads on from it",
@@ -279,7 +294,7 @@ def _forecast(clone: Clone, main: str, change: Change, head: SourceTree, near: K
         before, _ = _before(clone, main, near)
     except UsageError as error:
         return Forecast(same=False, errors=(error.message,))
-    after_merge = _compiled(from_files(files))
+    after_merge = _compiled(from_files(files), clone.deny)
     if isinstance(after_merge, Diagnostics):
         return Forecast(same=False, errors=tuple(item.message for item in after_merge))
     merged = between(before, after_merge, repository=change.repository, branch=change.branch)
@@ -289,10 +304,10 @@ def _forecast(clone: Clone, main: str, change: Change, head: SourceTree, near: K
     return Forecast(same=False, differs=tuple(sorted({row[0] for row in differ})))
 
 
-def _compiled(tree: SourceTree) -> Snapshot | Diagnostics:
+def _compiled(tree: SourceTree, deny: Deny) -> Snapshot | Diagnostics:
     """The snapshot of a tree; what is wrong with it, if it has none."""
     diagnostics = Diagnostics()
-    bundle = compile_tree(tree, diagnostics)
+    bundle = compile_tree(tree, diagnostics, deny=deny)
     if bundle is None:
         return diagnostics
     return Snapshot.of(tree.digests(), bundle)

@@ -74,4 +74,6 @@ class Genesis:
                 raise FormatError(f"the content of {path} has not the digest that the manifest names")
         if previous is not None:
             check_sha256(previous)
-        return cls(repository, branch, commit, Snapshot(manifest, contents), previous)
+        genesis = cls(repository, branch, commit, Snapshot(manifest, contents), previous)
+        genesis.__dict__["data"] = data  # canonical, as `decode` has seen: it is long, and encoding it again takes time
+        return genesis

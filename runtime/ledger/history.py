@@ -22,7 +22,7 @@ from runtime.governance.case import Transition, Verified
 from runtime.governance.config import Governance
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
-from runtime.ledger.ahead import Ahead, keys_in
+from runtime.ledger.ahead import ENOUGH, Ahead, keys_in
 from runtime.ledger.append import Tip
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import EVIDENCE, GENESIS, Entry
@@ -205,8 +205,10 @@ def _read(state: Replaying, places: list[Place]) -> None:
     blobs.fetch(oid for _, oid in brought)
     files = [blobs.data(oid) for path, oid in brought if path.endswith(SUFFIX)]
     commits = [place.commit for place in places if place.commit.signature is not None]
-    altered = (blobs.data(oid) for path, oid in brought if path.endswith("/change.json"))
-    keys = keys_in((state.genesis.data, *(data for data in altered if b"config/governance/" in data)))
+    keys: dict[str, str] = {}
+    if len(files) + len(commits) >= ENOUGH:  # nobody works ahead of fewer, and a genesis is long to search
+        altered = (blobs.data(oid) for path, oid in brought if path.endswith("/change.json"))
+        keys = keys_in((state.genesis.data, *(data for data in altered if b"config/governance/" in data)))
     with Ahead(files, commits, keys) as state.ahead:
         for place in places:
             state.place(place)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from compiler.aside import Aside, deny_here
-from runtime.contract.policy_input import DenyInput
-from runtime.policy.engine import Denial, PolicyError
+from runtime.contract.policy_input import DenyInput, ResourceChange, TransitionInput
+from runtime.policy.engine import Denial, Policy, PolicyError
 
 WASM = (Path(__file__).resolve().parents[2] / "policies" / "policy.wasm").read_bytes()
 
@@ -56,6 +56,37 @@ def test_this_process_answers_where_the_other_has_died_or_loaded_something_else(
     with Aside(WASM) as aside:
         aside.stop()
         assert aside.deny(WASM, iter([batch(604_801)])) == expected
+
+
+def shortening() -> TransitionInput:
+    """A flag that may live no longer than it may anyway, which takes an admin's approval."""
+    before, after = ({"name": "a", "ttl_seconds": seconds} for seconds in (604_800, 86_400))
+    change: ResourceChange = {"kind": "Flag", "name": "a", "before": before, "after": after}
+    return {"changes": [change], "approvers": [], "facts": {}, "time": "2026-11-24T08:00:00Z"}
+
+
+def test_the_other_process_answers_transitions_with_the_data_that_belongs_to_each() -> None:
+    contents = {"policy/people/ada-berg/data.json": '{"roles":["admin"]}'}
+    expected = Policy.of(WASM, contents).transition(shortening())
+    assert expected
+    with Aside(WASM) as aside:
+        policies = [aside.policies(WASM, contents), aside.policies(WASM, {})]
+        assert [policy.transition(shortening()) for policy in policies] == [
+            expected,
+            Policy.of(WASM, {}).transition(shortening()),
+        ]
+        assert aside.deny(WASM, iter([batch(604_801)])) == deny_here(WASM, [batch(604_801)])
+        assert policies[0].sha256 == Policy.load(WASM).sha256
+        assert policies[0].deny(batch(604_801)) == deny_here(WASM, [batch(604_801)])
+        aside.stop()
+        assert policies[0].transition(shortening()) == expected
+
+
+def test_transitions_of_another_wasm_are_asked_here() -> None:
+    with Aside(b"\0asm") as aside:
+        assert aside.policies(WASM, {}).transition(shortening()) == Policy.of(WASM, {}).transition(shortening())
+        broken = aside.policies(b"\0asm", {})
+        assert [item.rule for item in broken.transition(shortening())] == ["policy-answers"]
 
 
 def test_nothing_is_left_running_when_nobody_asks() -> None:
