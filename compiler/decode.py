@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
+from compiler.advice import for_type
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, one_of
@@ -25,6 +26,7 @@ from compiler.domains.domain import Kind, Resource, Spec
 from compiler.mistakes import report
 from compiler.nodes import Document, Entry, Mapping, Node, Scalar
 from compiler.secrets import find_secrets
+from compiler.shape import Facts
 
 API_VERSION = "conductor/v1"
 NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
@@ -69,8 +71,12 @@ def decode(
     """Decode every document. `refused` are files that were not even read."""
     result = Resources()
     by_name = {kind.name: kind for kind in kinds}
+
+    def names(kind: str) -> set[str]:
+        return {name for path in documents for _, name in _by_path(path, [by_name[kind]])}
+
     for path, document in (*documents.items(), *((path, None) for path in refused)):
-        decoder = None if document is None else _Decoder(document, by_name, diagnostics)
+        decoder = None if document is None else _Decoder(document, by_name, names, diagnostics)
         resource = None if decoder is None else decoder.resource()
         # a wrong name is one finding, and not one more wherever the right one is used
         named = list(_by_path(path, kinds if resource is None else (resource.kind,)))
@@ -99,7 +105,14 @@ def _by_path(path: str, kinds: Iterable[Kind]) -> Iterable[tuple[str, str]]:
 class _Decoder:
     """Decodes one document."""
 
-    def __init__(self, document: Document, kinds: MappingOf[str, Kind], diagnostics: Diagnostics) -> None:
+    def __init__(
+        self,
+        document: Document,
+        kinds: MappingOf[str, Kind],
+        names: Callable[[str], Iterable[str]],
+        diagnostics: Diagnostics,
+    ) -> None:
+        self.names = names
         self.document = document
         self.path = document.path
         self.kinds = kinds
@@ -107,12 +120,13 @@ class _Decoder:
         self.secrets: frozenset[Span] = frozenset()
         self.dropped = False
         self.strays: list[str] = []
+        self.outside: list[str] = []
 
     def resource(self) -> Resource[Spec] | Husk | None:
         root = self.document.root
         before = len(self.diagnostics)
-        self.lost_spec()
-        self.unknown_keys(root, ROOT_KEYS)
+        self.misplaced()
+        self.unknown_keys(root, (*ROOT_KEYS, *self.outside))
         self.secrets = find_secrets(self.document, self.diagnostics)
         self.api_version(root.entries.get("apiVersion"))
         kind = self.kind(root.entries.get("kind"))
@@ -126,17 +140,38 @@ class _Decoder:
             return Husk(kind, name, self.document)
         return Resource(kind, name, labels, description, spec, self.document)
 
-    def lost_spec(self) -> None:
-        """Where the line `spec:` is lost, its keys stand in `metadata`: one mistake."""
+    def misplaced(self) -> None:
+        """Find what stands in `metadata` and does not belong there, or the other way round: one mistake, not one at
+        each place that is wrong by it."""
         entries = self.document.root.entries
         kind, metadata = entries.get("kind"), entries.get("metadata")
-        if "spec" in entries or kind is None or metadata is None or not isinstance(metadata.value, Mapping):
+        if metadata is None:
             return
+        inside = metadata.value.entries if isinstance(metadata.value, Mapping) else {}
+        is_empty = isinstance(metadata.value, Scalar) and metadata.value.value is None
+        if "name" in entries and "name" not in inside and (inside or is_empty):
+            self.outside = [key for key in METADATA_KEYS if key in entries]
+            at = entries[self.outside[0]].key_span
+            self.diagnostics.add(
+                codes.UNKNOWN_KEY, "`name` stands beside `metadata`", at, help="indent it below `metadata:`"
+            )
+        if "spec" in entries or not inside:
+            return
+        if "spec" in inside:
+            self.strays = [key for key in inside if key not in METADATA_KEYS]
+            at = inside["spec"].key_span
+            self.diagnostics.add(
+                codes.UNKNOWN_KEY, "`spec` stands within `metadata`", at, help="move it to the left margin: spec:"
+            )
+            return
+        if kind is None:
+            return
+        # the line `spec:` is lost, and its keys stand in `metadata`
         known = self.kinds.get(kind.value.text) if isinstance(kind.value, Scalar) else None
         fields = known.spec.model_fields if known is not None else {}
-        self.strays = [key for key in metadata.value.entries if key in fields and key not in METADATA_KEYS]
+        self.strays = [key for key in inside if key in fields and key not in METADATA_KEYS]
         if self.strays:
-            at = metadata.value.entries[self.strays[0]].key_span
+            at = inside[self.strays[0]].key_span
             self.diagnostics.add(codes.MISSING_KEY, "`spec` is missing", Label(at, "before this line"), help="spec:")
 
     def first_key(self) -> Span:
@@ -168,11 +203,15 @@ class _Decoder:
             self.missing_root("metadata", "metadata: {name: ...}")
             return None
         if not isinstance(entry.value, Mapping):
-            self.add(codes.WRONG_TYPE, "metadata is a mapping", entry, "metadata: {name: ...}")
+            if not self.outside:
+                help_ = for_type(None, entry.value, ["a mapping"], Facts()) or "metadata: {name: ...}"
+                self.add(codes.WRONG_TYPE, "metadata is a mapping", entry, help_)
             return None
         self.unknown_keys(entry.value, (*METADATA_KEYS, *self.strays))
         named = entry.value.entries.get("name")
         stem = self.path.rsplit("/", 1)[-1].removesuffix(".yaml")
+        if named is None and "name" in self.outside:
+            return None
         if named is None:
             self.missing("name", entry.value, METADATA_KEYS, entry.key_span, f"name: {stem}")
             return None
@@ -239,7 +278,7 @@ class _Decoder:
         if isinstance(node, Scalar) and node.value is None and node.span not in self.document.doubtful:
             node = Mapping({}, node.span)
         if not isinstance(node, Mapping):
-            self.add(codes.WRONG_TYPE, "spec is a mapping", entry, None)
+            self.add(codes.WRONG_TYPE, "spec is a mapping", entry, for_type(None, node, ["a mapping"], Facts()))
             return None
         value = plain(node)
         misspelt = False
@@ -249,7 +288,9 @@ class _Decoder:
             except ValidationError as error:
                 errors = error.errors(include_url=False, include_input=False)
                 if turn == 0:
-                    misspelt = report(errors, kind.spec, self.document, self.secrets, self.diagnostics)
+                    misspelt = report(
+                        errors, kind.spec, self.document, self.secrets, self.diagnostics, names=self.names
+                    )
                 self.dropped |= any(item["type"] != "extra_forbidden" for item in errors) or misspelt
                 if not _dropped(value, [item["loc"] for item in errors]):
                     return None

@@ -7,18 +7,21 @@ not two; a union's branches speak with one voice.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
+from compiler.advice import for_type, for_value
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Code, Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.nodes import Document, Mapping, Node, Pointer, Scalar
 from compiler.nodes import Sequence as Items
 from compiler.secrets import HELP
-from compiler.shape import fields_at
+from compiler.shape import Facts, facts_at, fields_at
 
 _TYPES = {
     "string_type": "text",
@@ -56,25 +59,37 @@ def report(
     document: Document,
     secrets: frozenset[Span],
     diagnostics: Diagnostics,
+    *,
+    names: Callable[[str], Iterable[str]],
 ) -> bool:
-    """Add a finding for each mistake that pydantic found below `spec`; say whether a known key was misspelt."""
-    return _Reporter(model, document, document.doubtful | secrets, diagnostics).report(errors)
+    """Add a finding for each mistake that pydantic found below `spec`; say whether a known key was misspelt.
+
+    `names` gives the resources of a kind.
+    """
+    return _Reporter(model, document, document.doubtful | secrets, diagnostics, names).report(errors)
 
 
 class _Reporter:
     def __init__(
-        self, model: type[BaseModel], document: Document, quiet: frozenset[Span], diagnostics: Diagnostics
+        self,
+        model: type[BaseModel],
+        document: Document,
+        quiet: frozenset[Span],
+        diagnostics: Diagnostics,
+        names: Callable[[str], Iterable[str]],
     ) -> None:
         self.model = model
         self.document = document
         self.quiet = quiet
         self.diagnostics = diagnostics
+        self.names = names
 
     def report(self, errors: Sequence[ErrorDetails]) -> bool:
         missing = [error for error in errors if error["type"] == "missing"]
         unknown = [error for error in errors if error["type"] == "extra_forbidden"]
         lost = self.lost_lines(missing, unknown)
-        misspelt = self.unknown_keys([error for error in unknown if self.pointer(error["loc"]) not in lost])
+        wanted = {self.pointer(error["loc"]) for error in missing} - lost
+        misspelt = self.unknown_keys([error for error in unknown if self.pointer(error["loc"]) not in lost], wanted)
         self.missing_keys([error for error in missing if self.pointer(error["loc"]) not in lost], misspelt)
         by_place: dict[Pointer, list[ErrorDetails]] = {}
         for error in errors:
@@ -105,13 +120,25 @@ class _Reporter:
                 )
         return lost
 
-    def unknown_keys(self, errors: Iterable[ErrorDetails]) -> set[Pointer]:
-        """Report unknown keys; return the places that they misspell."""
+    def unknown_keys(self, errors: Iterable[ErrorDetails], missing: set[Pointer]) -> set[Pointer]:
+        """Report unknown keys; return the places that they misspell, or miss by their indentation."""
         misspelt: set[Pointer] = set()
         for error in errors:
             place = self.pointer(error["loc"])
             parent, key = place[:-1], str(place[-1])
             if self.is_quiet(place):
+                continue
+            left = (*parent[:-1], key)
+            right = next((item for item in missing if item[:-2] == parent and item[-1] == key), None)
+            if (left in missing and len(parent) > 1) or right is not None:
+                misspelt.add(left if right is None else right)
+                way, owner = ("move it to the left", left) if right is None else ("indent it", right)
+                self.diagnostics.add(
+                    codes.UNKNOWN_KEY,
+                    f"unknown key `{key}`",
+                    self.document.key_span(place),
+                    help=f"{way}: it is a key of {_called(owner[:-1])}",
+                )
                 continue
             known = fields_at(self.model, error["loc"][:-1])
             node = self.document.node(parent)
@@ -143,13 +170,17 @@ class _Reporter:
         node = self.document.node(place)
         types = [_TYPES[error["type"]] for error in errors if error["type"] in _TYPES]
         if types and len(types) == len(errors):
-            self.wrong_type(place, node, list(dict.fromkeys(types)))
+            wider = [name for name in dict.fromkeys(types) if name != "a whole number" or "a number" not in types]
+            self.wrong_type(place, node, wider)
             return
         error = next(error for error in errors if error["type"] not in _TYPES)
         kind, context = error["type"], error.get("ctx", {})
         what = _called(place)
         if kind in _RANGES:
-            self.add(codes.OUT_OF_RANGE, place, f"{what} {_RANGES[kind].format(**context)}", None)
+            wanted = "a whole number" if isinstance(node, Scalar) and isinstance(node.value, int) else None
+            advice = for_value(wanted, self.facts(place))
+            said = re.sub(r"\b(1 \w+)s$", r"\1", _RANGES[kind].format(**context))
+            self.add(codes.OUT_OF_RANGE, place, f"{what} {said}", advice)
         elif kind in {"literal_error", "enum", "union_tag_invalid"}:
             allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags") or ""))
             found = node.text if isinstance(node, Scalar) else ""
@@ -159,29 +190,38 @@ class _Reporter:
             self.add(codes.SECRET_VALUE, place, error["msg"], HELP)
         elif kind == "string_pattern_mismatch":
             self.add(codes.BAD_FORM, place, f"{what} must have the form `{context['pattern']}`", None)
-        else:
+        elif kind in {"value_error", "assertion_error"} or kind not in get_args(ErrorType):
+            # a sentence of our own
             message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
             self.add(
                 codes.BAD_FORM, place, message[:1].lower() + message[1:] if message[1:2].islower() else message, None
             )
+        else:
+            self.add(codes.BAD_FORM, place, f"{what} cannot be read", for_value(None, self.facts(place)))
 
     def wrong_type(self, place: Pointer, node: Node | None, types: Sequence[str]) -> None:
         what, wanted = _called(place), " or ".join(types)
         if isinstance(node, Scalar) and isinstance(node.value, float):
-            advice = f'write it as text: "{node.text}"' if "text" in types else f"write {wanted}"
-            self.add(codes.INEXACT_NUMBER, place, f"{what} must be exact, and a decimal number is not", advice)
+            exact = f'write it as text: "{node.text}"' if "text" in types else f"write {wanted}"
+            self.add(codes.INEXACT_NUMBER, place, f"{what} must be exact, and a decimal number is not", exact)
             return
-        help_ = None
-        if isinstance(node, Scalar) and node.text and "text" in types:
-            help_ = f'quote it: "{node.text}"'
-        elif isinstance(node, Scalar) and "a whole number" in types and re.fullmatch(r"-?[0-9]+", node.text):
-            help_ = f"write it without quotes: {node.text}"
-        elif isinstance(node, Scalar) and "true or false" in types and node.text.lower() in {"true", "false"}:
-            help_ = f"write it without quotes: {node.text.lower()}"
-        self.add(codes.WRONG_TYPE, place, f"{what} must be {wanted}, and is {_kind(node)}", help_)
+        facts = self.facts(place)
+        if facts.kind is not None and isinstance(node, Scalar) and not node.text:
+            names = sorted(self.names(facts.kind))
+            advice: str | None = f"{place[-1]}: {names[0]}" if len(names) == 1 else f"one of {one_of(names)}"
+        else:
+            advice = for_type(place[-1] if isinstance(place[-1], str) else None, node, types, facts)
+        self.add(codes.WRONG_TYPE, place, f"{what} must be {wanted}, and is {_kind(node)}", advice)
 
     def add(self, code: Code, place: Pointer, message: str, help_: str | None) -> None:
-        self.diagnostics.add(code, message, self.document.span(place), help=help_)
+        span = self.document.span(place)
+        if span[1:3] == span[3:5]:
+            span = self.document.key_span(place)  # nothing stands there, so there is nothing to show
+        self.diagnostics.add(code, message, span, help=help_)
+
+    def facts(self, place: Pointer) -> Facts:
+        """What the field at a place says of its values."""
+        return facts_at(self.model, place[1:])
 
     def pointer(self, place: Iterable[str | int]) -> Pointer:
         """Where in the document an error is: a place without what is no step there; what is missing stays."""

@@ -6,7 +6,7 @@ Rules kept: a secret is a reference, `env:NAME` or `file:PATH`; what looks like 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
@@ -22,7 +22,7 @@ _MARKS = (
 """A text without any of these is not looked at again."""
 _VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"  # a URL with a password
+    r"|(?<=[a-z0-9+.-])://[^/\s:@]*:[^/\s@]+@"  # a URL with a password
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\bAIza[0-9A-Za-z_-]{35}\b"
     r"|\bgh[pousr]_[0-9A-Za-z]{36}"
@@ -30,7 +30,7 @@ _VALUE = re.compile(
     r"|\bglpat-[0-9A-Za-z_-]{20}"
     r"|\bxox[abprs]-[0-9A-Za-z-]{10}"
     r"|\bsk[-_](?:live|test|proj|ant)?[-_]?[0-9A-Za-z]{20}"
-    r"|\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\."
+    r"|\beyJ[0-9A-Za-z_-]{8,512}\.eyJ[0-9A-Za-z_-]{8,512}\."
 )
 _KEY = re.compile(
     r"(?:^|[_-])(?:password|passwd|passphrase|secret|token|api_?key|private_key|credentials?)$", re.IGNORECASE
@@ -38,14 +38,34 @@ _KEY = re.compile(
 
 
 def find_secrets(document: Document, diagnostics: Diagnostics) -> frozenset[Span]:
-    """Add a finding for each literal that looks like a secret; return their spans."""
+    """Add a finding for each literal that looks like a secret; return the spans of those that are values."""
     lower = document.text.lower()
     if not any(mark in lower for mark in _MARKS):
         return frozenset()
     spans = [scalar.span for key, scalar in _scalars("", document.root) if _is_secret(key, scalar)]
-    for span in spans:
-        diagnostics.add(codes.SECRET_VALUE, "a secret stands here in clear text", Label(span), help=HELP)
+    told = [(span, HELP) for span in spans]
+    told += [(span, "delete it, and change the secret: it was written down") for span in _beside(document, spans)]
+    lines: set[int] = set()
+    for span, help_ in sorted(told):
+        if span.line not in lines:  # what is shown of a line ends where its first secret begins
+            lines.add(span.line)
+            diagnostics.add(codes.SECRET_VALUE, "a secret stands here in clear text", Label(span), help=help_)
     return frozenset(spans)
+
+
+def _beside(document: Document, spans: Sequence[Span]) -> Iterator[Span]:
+    """Secrets that stand in no value: in a comment, or in a key."""
+    line, begin, seen, values = 1, 0, 0, iter(sorted(spans))
+    value = next(values, None)
+    for match in _VALUE.finditer(document.text):
+        line += document.text.count("\n", seen, match.start())
+        begin = max(begin, document.text.rfind("\n", seen, match.start()) + 1)
+        seen = match.start()
+        column = match.start() - begin + 1
+        while value is not None and value[3:5] <= (line, column):
+            value = next(values, None)
+        if value is None or (line, column) < value[1:3]:
+            yield Span(document.path, line, column, line, column + len(match.group()))
 
 
 def _is_secret(key: str, scalar: Scalar) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
+from pydantic.fields import FieldInfo
 
 from compiler.domains.domain import RefersTo
 from compiler.nodes import Pointer
@@ -32,6 +34,36 @@ def fields_at(model: type[BaseModel], place: Iterable[str | int]) -> frozenset[s
         shapes = inner or shapes  # pydantic names a union's branch in a place; that is no step in the document
     models = [item for shape in shapes for item in _plain(shape) if _is_model(item)]
     return frozenset(name for item in models for name in item.model_fields)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a place in a model, other than its type."""
+
+    examples: tuple[Any, ...] = ()
+    low: Any = None
+    high: Any = None
+    kind: str | None = None
+    """The kind of the resources that may be named there."""
+
+
+def facts_at(model: type[BaseModel], place: Iterable[str | int]) -> Facts:
+    """What the field at a place below a model says of its values."""
+    shapes: list[Any] = [model]
+    for part in place:
+        inner = [item for shape in shapes for item in _fields(shape, part)]
+        shapes = inner or shapes
+    said = [item for shape in shapes for item in _said(shape)]
+    found = [example for item in said for example in getattr(item, "examples", None) or ()]
+    for item in said:
+        if isinstance(item, WithJsonSchema) and item.json_schema:
+            found += item.json_schema.get("examples", ())
+    bounds = {
+        name: next((value for item in said if (value := getattr(item, name, None)) is not None), None)
+        for name in ("ge", "le")
+    }
+    kind = next((item.kind for item in said if isinstance(item, RefersTo)), None)
+    return Facts(tuple(found), bounds["ge"], bounds["le"], kind)
 
 
 @cache
@@ -101,6 +133,30 @@ def _inside(shape: Any, part: str | int) -> Iterator[Any]:
         is_mapping = isinstance(get_origin(item), type) and issubclass(get_origin(item), MappingOf)
         if arguments and (is_mapping or isinstance(part, int)):
             yield arguments[-1]
+
+
+def _fields(shape: Any, part: str | int) -> Iterator[Any]:
+    """As `_inside`, but a field of a model as itself, with all that is said of it."""
+    for item in _plain(shape.annotation if isinstance(shape, FieldInfo) else shape):
+        if _is_model(item) and part in item.model_fields:
+            yield item.model_fields[part]
+        else:
+            yield from _inside(item, part)
+
+
+def _said(shape: Any) -> Iterator[Any]:
+    """Whatever annotates a place."""
+    if isinstance(shape, FieldInfo):
+        yield shape
+        yield from shape.metadata
+        yield from _said(shape.annotation)
+    elif get_origin(shape) is Annotated:
+        for item in shape.__metadata__:
+            yield from _said(item) if isinstance(item, FieldInfo) else (item,)
+        yield from _said(get_args(shape)[0])
+    elif _is_union(shape):
+        for branch in get_args(shape):
+            yield from _said(branch)
 
 
 def _plain(shape: Any) -> Iterator[Any]:

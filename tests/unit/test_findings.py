@@ -94,7 +94,37 @@ def spec(*lines: str) -> str:
             ["7:3 MC0112]: `contacts` must be a list, and is a mapping"],
         ),
         (spec("blueprint: [standard]"), ["6:3 MC0112]: `blueprint` must be text, and is a list"]),
-        (spec("blueprint:"), ["6:13 MC0112]: `blueprint` must be text, and is empty"]),
+        (spec("blueprint:"), ["6:3 MC0112]: `blueprint` must be text, and is empty"]),
+        # a key at the wrong depth is unknown there, and not also missing where it belongs
+        (
+            spec("blueprint: standard", "budgets:", '  monthly: "1.00"', "currency: EUR"),
+            ["9:3 MC0111]: unknown key `currency`"],
+        ),
+        (
+            spec("budgets:", '  monthly: "1.00"', "  currency: EUR", "  blueprint: standard"),
+            ["9:5 MC0111]: unknown key `blueprint`"],
+        ),
+        (
+            HEAD + "  spec:\n    blueprint: standard\n  state: actve\n",
+            ["5:3 MC0111]: `spec` stands within `metadata`"],
+        ),
+        (
+            HEAD.replace("  name", "name") + "spec: {blueprint: standard, state: actve}\n",
+            ["4:1 MC0111]: `name` stands beside `metadata`"],
+        ),
+        # what a merge key may bring is not missing
+        (
+            spec("<<: *all", "state: actve"),
+            ["6:3 MC0017]: a merge key is not allowed", "7:10 MC0115]: `state` has no value `actve`"],
+        ),
+        # what must be decided first is all that is said of a file
+        (spec("<<<<<<< a", "state: actve").replace("  <", "<"), ["6:1 MC0024]: a merge conflict is not resolved"]),
+        # a space or quote that YAML does not know
+        (
+            spec("blueprint:\u00a0standard", "state: actve"),
+            ["6:13 MC0011]: a no-break space (U+00A0) is not allowed", "7:10 MC0115]: `state` has no value `actve`"],
+        ),
+        (spec("blueprint: \u2018standard\u2019"), ["6:14 MC0011]: `\u2018` (U+2018) is no quote in YAML"]),
         # an alias has no value, and nothing is said about what it would have been
         (
             spec("blueprint: &b standard", "state: *b"),
@@ -202,3 +232,32 @@ def test_findings_are_sorted_by_path_and_line() -> None:
     found = list(findings(from_files(files), date(2026, 11, 24)))
     assert len(found) == len([path for path in files if path.endswith(".yaml")])
     assert [item.primary.span for item in found] == sorted(item.primary.span for item in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "help_"),
+    [
+        ("retention_days: 3 years", "retention_days: 1095"),
+        ("retention_days: 2w", "retention_days: 14"),
+        ("retention_days: 36 hours", "a whole number from 1 to 36500, like 365"),
+        ("retention_days: -1", "a whole number from 1 to 36500, like 365"),
+        ('retention_days: "90"', "write it without quotes: 90"),
+        ("retention_days: 090", '"090" for the text, 90 for the number'),
+        ("retention_days: 0x_5A", '"0x_5A" for the text, 90 for the number'),
+        ("retention_days: 1_000", '"1_000" for the text, 1000 for the number'),
+        ("retention_days: 1:30", '"1:30"'),
+        ("legal_hold: no", '"no" for the text, false for the truth value'),
+        ('legal_hold: "No"', "write it without quotes: false"),
+        ("legal_hold: perhaps", "true or false"),
+        ("quotas: {graph_nodes: 50M}", "graph_nodes: 50000000"),
+        ('quotas: {graph_nodes: "1,000,000"}', "graph_nodes: 1000000"),
+        ("quotas: {graph_nodes: 1e300}", "write a whole number"),
+        ("quotas: 5", None),
+        ("quotas: [5]", "delete the dashes: these are keys, and no items of a list"),
+        ("quotas: graph_nodes:5", "a space after `:`, as in `graph_nodes: 5`"),
+        ("contacts: me@example.com", None),
+    ],
+)
+def test_the_help_is_what_to_type(line: str, help_: str | None) -> None:
+    (finding,) = check(tenant=spec("blueprint: standard", line))
+    assert finding.help == help_
