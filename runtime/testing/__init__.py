@@ -1,6 +1,7 @@
 """Doubles that tests alter, with the interfaces of the real parts; what judges and writes is never doubled.
 
-Parts: `memory_git`, `memory_target`, `memory_policy`, `tiny_compiler`; real, and for throw-away use: `embedded_postgres`.
+Parts: `memory_git`, `memory_target`, `memory_policy`, `tiny_compiler`; and a real server to throw away:
+`embedded_postgres`.
 What they are fed: `small_tree` (input files, and keys by name), `statements` (of people).
 Wholes, the smallest that does is the one to take:
 - `court`: one case to be judged, without git;

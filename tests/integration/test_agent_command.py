@@ -19,7 +19,7 @@ import pytest
 
 from runtime.contract.statement import Intent
 from tests.services.agents import Agents
-from tests.services.installation import Installation
+from tests.services.real_installation import RealInstallation
 
 pytest_plugins = ("tests.services.fixtures_agents",)
 pytestmark = pytest.mark.service
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.service
 CONDUCTOR = Path(sys.executable).with_name("conductor")
 
 
-def conductor(where: Installation, *arguments: str, key: bool = True) -> subprocess.CompletedProcess[str]:
+def conductor(where: RealInstallation, *arguments: str, key: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the command line on the agent's clone."""
     return subprocess.run(
         [str(CONDUCTOR), "agent", *arguments, "--repo", str(where.agent_clone)],
@@ -39,13 +39,13 @@ def conductor(where: Installation, *arguments: str, key: bool = True) -> subproc
     )
 
 
-def environment(where: Installation, *, key: bool = True) -> dict[str, str]:
+def environment(where: RealInstallation, *, key: bool = True) -> dict[str, str]:
     """What a service manager would set."""
     named = {"CONDUCTOR_AGENT_KEY": str(where.folder / "agent.key")} if key else {}
     return {**os.environ, **where.environment, **named}
 
 
-def test_once_tells_its_story_and_then_finds_nothing_to_do(where18: Installation) -> None:
+def test_once_tells_its_story_and_then_finds_nothing_to_do(where18: RealInstallation) -> None:
     where18.tenant("acme-retail")
     done = conductor(where18, "once")
     assert (done.returncode, done.stderr) == (0, "")
@@ -58,7 +58,7 @@ def test_once_tells_its_story_and_then_finds_nothing_to_do(where18: Installation
     assert conductor(where18, "once").stdout == "nothing to do\n"
 
 
-def test_applying_performs_exactly_the_lines_that_the_dry_run_printed(where: Installation) -> None:
+def test_applying_performs_exactly_the_lines_that_the_dry_run_printed(where: RealInstallation) -> None:
     where.tenant("acme-retail")
     with psycopg.connect(where.dsn, autocommit=True) as admin:
         admin.execute("ALTER ROLE t_keeper_app CONNECTION LIMIT 3")
@@ -75,7 +75,7 @@ def test_applying_performs_exactly_the_lines_that_the_dry_run_printed(where: Ins
 
 
 def test_a_dry_run_prints_the_identity_that_it_finds_whatever_is_declared(
-    where18: Installation, tmp_path: Path
+    where18: RealInstallation, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
     where18.environment["CONDUCTOR_TEST_RELEASE"] = str(tmp_path / "other")
@@ -85,7 +85,7 @@ def test_a_dry_run_prints_the_identity_that_it_finds_whatever_is_declared(
     assert f"target release-eu is {found} (declared is {'f' * 32}: it would be refused)" in dry.stdout
 
 
-def test_a_key_that_is_no_agents_is_refused_with_what_to_do(where18: Installation, tmp_path: Path) -> None:
+def test_a_key_that_is_no_agents_is_refused_with_what_to_do(where18: RealInstallation, tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
     refused = conductor(where18, "once", "--key", str(tmp_path / "key"))
     assert refused.returncode == 2
@@ -94,7 +94,7 @@ def test_a_key_that_is_no_agents_is_refused_with_what_to_do(where18: Installatio
 
 
 @pytest.fixture
-def service(where18: Installation) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def service(where18: RealInstallation) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A running agent, and the port it serves on. One that does not end in a minute is ended: its log ends then."""
     where18.password("acme-retail")
     process = subprocess.Popen(
@@ -136,7 +136,7 @@ def logged(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
 
 
 def test_run_takes_what_is_approved_shows_its_health_and_ends_cleanly(
-    where18: Installation, agents: Agents, service: tuple[subprocess.Popen[str], int]
+    where18: RealInstallation, agents: Agents, service: tuple[subprocess.Popen[str], int]
 ) -> None:
     process, port = service
     assert get(port, "/healthz") == (200, "ok\n")
@@ -158,7 +158,7 @@ def test_run_takes_what_is_approved_shows_its_health_and_ends_cleanly(
 
 
 def test_run_is_not_ready_while_the_remote_is_away_and_recovers_by_itself(
-    where18: Installation, service: tuple[subprocess.Popen[str], int]
+    where18: RealInstallation, service: tuple[subprocess.Popen[str], int]
 ) -> None:
     process, port = service
     where18.remote.rename(where18.remote.with_name("away.git"))
@@ -170,7 +170,9 @@ def test_run_is_not_ready_while_the_remote_is_away_and_recovers_by_itself(
     logged(process, "Report 5 done")
 
 
-def test_no_secret_is_in_the_log_of_a_run(where18: Installation, service: tuple[subprocess.Popen[str], int]) -> None:
+def test_no_secret_is_in_the_log_of_a_run(
+    where18: RealInstallation, service: tuple[subprocess.Popen[str], int]
+) -> None:
     process, _ = service
     where18.tenant("acme-retail")
     lines = []

@@ -14,12 +14,12 @@ import pytest
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
 from tests.services.assertions import assert_done_once, assert_sound, done_in_log, logins_proved
-from tests.services.installation import Installation
+from tests.services.real_installation import RealInstallation
 
 pytest_plugins = ("tests.services.fixtures_agents",)
 pytestmark = pytest.mark.service
 
-Step = Callable[[Installation, str], object]
+Step = Callable[[RealInstallation, str], object]
 STEPS: dict[str, Step] = {
     "create": lambda where, name: where.tenant(name),
     "change": lambda where, name: where.tenant(name, connection_limit=12),
@@ -29,7 +29,7 @@ STEPS: dict[str, Step] = {
 
 @pytest.mark.parametrize("what", STEPS)
 def test_killed_at_any_step_the_next_agent_finishes_and_tells_it_once(
-    what: str, where: Installation, agents: Agents, postgres: EmbeddedPostgres
+    what: str, where: RealInstallation, agents: Agents, postgres: EmbeddedPostgres
 ) -> None:
     begin(where, agents, what, "model")
     STEPS[what](where, "model")
@@ -52,7 +52,7 @@ def test_killed_at_any_step_the_next_agent_finishes_and_tells_it_once(
     assert_sound(where, agents)
 
 
-def begin(where: Installation, agents: Agents, what: str, *names: str) -> None:
+def begin(where: RealInstallation, agents: Agents, what: str, *names: str) -> None:
     """What comes before the step is done by an undisturbed agent."""
     if what != "create":
         where.tenant(*names)

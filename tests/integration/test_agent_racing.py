@@ -13,14 +13,14 @@ import pytest
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
 from tests.services.assertions import assert_done_once, assert_sound, done_in_log
-from tests.services.installation import Installation
+from tests.services.real_installation import RealInstallation
 
 pytest_plugins = ("tests.services.fixtures_agents",)
 pytestmark = pytest.mark.service
 
 
 def test_paused_at_any_step_an_agent_keeps_the_other_out_and_does_no_harm_when_it_wakes_up_late(
-    where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
+    where18: RealInstallation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
     other = where18.second_clone()
     where18.tenant("model")
@@ -45,7 +45,7 @@ def test_paused_at_any_step_an_agent_keeps_the_other_out_and_does_no_harm_when_i
 
 
 def test_the_second_agent_finds_nothing_left_to_do_when_the_first_has_finished(
-    where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
+    where18: RealInstallation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
     where18.tenant("acme-retail")
     since, logged = where18.history().tip.sequence, done_in_log(postgres18)
@@ -57,7 +57,7 @@ def test_the_second_agent_finds_nothing_left_to_do_when_the_first_has_finished(
     assert_sound(where18, agents)
 
 
-def end_control_session(where: Installation) -> None:
+def end_control_session(where: RealInstallation) -> None:
     """Lose the session that holds the lock: the server forgets it, the agent does not know."""
     with psycopg.connect(where.dsn, autocommit=True) as admin:
         ended = admin.execute(

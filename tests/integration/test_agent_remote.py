@@ -13,14 +13,14 @@ from runtime.contract.statement import Result
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents, Run
 from tests.services.assertions import assert_done_once, assert_sound, done_in_log
-from tests.services.installation import Installation
+from tests.services.real_installation import RealInstallation
 
 pytest_plugins = ("tests.services.fixtures_agents",)
 pytestmark = pytest.mark.service
 
 
 @contextmanager
-def away(where: Installation) -> Iterator[None]:
+def away(where: RealInstallation) -> Iterator[None]:
     """The remote does not answer."""
     elsewhere = where.remote.with_name("away.git")
     where.remote.rename(elsewhere)
@@ -31,7 +31,7 @@ def away(where: Installation) -> Iterator[None]:
 
 
 @contextmanager
-def protected(where: Installation) -> Iterator[None]:
+def protected(where: RealInstallation) -> Iterator[None]:
     """The remote takes no push."""
     hook = where.remote / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
@@ -43,10 +43,10 @@ def protected(where: Installation) -> Iterator[None]:
         hook.unlink()
 
 
-Trouble = Callable[[Installation], AbstractContextManager[None]]
+Trouble = Callable[[RealInstallation], AbstractContextManager[None]]
 
 
-def at_every_step(where: Installation, agents: Agents, first: str) -> Iterator[tuple[str, Run, str]]:
+def at_every_step(where: RealInstallation, agents: Agents, first: str) -> Iterator[tuple[str, Run, str]]:
     """One tenant for each step of an undisturbed agent: gives the step, an agent paused there, and the tenant."""
     where.tenant(first)
     for number, step in enumerate(agents.once(where).steps, start=1):
@@ -57,7 +57,7 @@ def at_every_step(where: Installation, agents: Agents, first: str) -> Iterator[t
 
 @pytest.mark.parametrize("trouble", [away, protected])
 def test_a_remote_that_fails_at_any_step_stops_the_agent_and_loses_nothing(
-    trouble: Trouble, where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
+    trouble: Trouble, where18: RealInstallation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
     since, logged = where18.history().tip.sequence, done_in_log(postgres18)
     for step, paused, _ in at_every_step(where18, agents, trouble.__name__):
@@ -71,7 +71,7 @@ def test_a_remote_that_fails_at_any_step_stops_the_agent_and_loses_nothing(
 
 
 def test_a_remote_that_falls_behind_at_any_step_gets_the_missing_commits_again(
-    where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
+    where18: RealInstallation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
     since, logged = where18.history().tip.sequence, done_in_log(postgres18)
     where18.tenant("behind")
@@ -89,7 +89,7 @@ def test_a_remote_that_falls_behind_at_any_step_gets_the_missing_commits_again(
 @pytest.mark.parametrize("trouble", [away, protected])
 def test_nothing_is_acted_upon_while_verdict_and_intent_cannot_be_pushed(
     trouble: Trouble,
-    where18: Installation,
+    where18: RealInstallation,
     agents: Agents,
     postgres18: EmbeddedPostgres,
 ) -> None:
@@ -107,7 +107,7 @@ def test_nothing_is_acted_upon_while_verdict_and_intent_cannot_be_pushed(
 
 @pytest.mark.parametrize("trouble", [away, protected])
 def test_a_result_that_cannot_be_pushed_is_kept_with_its_facts(
-    trouble: Trouble, where18: Installation, agents: Agents
+    trouble: Trouble, where18: RealInstallation, agents: Agents
 ) -> None:
     where18.tenant("acme-retail")
     assert agents.once(where18).answer["error"] is None
@@ -124,7 +124,7 @@ def test_a_result_that_cannot_be_pushed_is_kept_with_its_facts(
     assert_sound(where18, agents)
 
 
-def test_a_remote_that_is_behind_gets_the_missing_commits_again(where18: Installation, agents: Agents) -> None:
+def test_a_remote_that_is_behind_gets_the_missing_commits_again(where18: RealInstallation, agents: Agents) -> None:
     where18.tenant("acme-retail")
     old = where18.copy_of_remote("old.git")
     assert agents.once(where18).answer["error"] is None
@@ -138,7 +138,7 @@ def test_a_remote_that_is_behind_gets_the_missing_commits_again(where18: Install
 
 
 def test_a_remote_that_does_not_extend_the_ledger_is_refused_and_left_alone(
-    where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
+    where18: RealInstallation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
     where18.tenant("acme-retail")
     old = where18.copy_of_remote("old.git")
@@ -155,7 +155,7 @@ def test_a_remote_that_does_not_extend_the_ledger_is_refused_and_left_alone(
 
 
 def test_a_branch_that_others_move_at_any_step_stops_nothing(
-    where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
+    where18: RealInstallation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
     since, logged = where18.history().tip.sequence, done_in_log(postgres18)
     for step, paused, name in at_every_step(where18, agents, "moved"):
@@ -167,7 +167,7 @@ def test_a_branch_that_others_move_at_any_step_stops_nothing(
 
 
 def test_a_change_that_is_taken_back_before_its_verdict_is_pushed_is_not_taken(
-    where18: Installation, agents: Agents, postgres18: EmbeddedPostgres
+    where18: RealInstallation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
     where18.tenant("acme-retail")
     logged = done_in_log(postgres18)

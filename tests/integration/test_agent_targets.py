@@ -13,21 +13,21 @@ from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
 from tests.services.assertions import assert_sound, done_in_log
 from tests.services.fixtures_postgres import Servers
-from tests.services.installation import Installation
 from tests.services.postgres import database
+from tests.services.real_installation import RealInstallation
 
 pytest_plugins = ("tests.services.fixtures_agents",)
 pytestmark = pytest.mark.service
 
 
-def by_hand(where: Installation, *statements: str) -> None:
+def by_hand(where: RealInstallation, *statements: str) -> None:
     """What somebody types at a database prompt."""
     with psycopg.connect(where.dsn, autocommit=True) as admin:
         for statement in statements:
             admin.execute(statement)
 
 
-def limit_of(where: Installation, role: str) -> int:
+def limit_of(where: RealInstallation, role: str) -> int:
     """The connection limit that the server has."""
     with psycopg.connect(where.dsn) as admin:
         row = admin.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = %s", [role]).fetchone()
@@ -36,16 +36,16 @@ def limit_of(where: Installation, role: str) -> int:
 
 
 @pytest.fixture
-def reporting(tmp_path: Path, dsn18: str, agents: Agents) -> Iterator[Installation]:
+def reporting(tmp_path: Path, dsn18: str, agents: Agents) -> Iterator[RealInstallation]:
     """An installation whose database target says `drift: report`."""
-    made = Installation.make(tmp_path / "reporting", dsn18, drift="report")
+    made = RealInstallation.make(tmp_path / "reporting", dsn18, drift="report")
     assert agents.once(made).answer["error"] is None
     yield made
     made.close()
 
 
 def test_a_dsn_that_points_at_another_database_is_refused_before_anything_is_done(
-    where: Installation, agents: Agents, postgres: EmbeddedPostgres
+    where: RealInstallation, agents: Agents, postgres: EmbeddedPostgres
 ) -> None:
     where.tenant("acme-retail")
     story = [entry.digest for entry in where.history().entries]
@@ -59,7 +59,7 @@ def test_a_dsn_that_points_at_another_database_is_refused_before_anything_is_don
 
 
 def test_a_dsn_that_points_at_another_server_is_refused_before_anything_is_done(
-    where18: Installation, agents: Agents, postgres_servers: Servers
+    where18: RealInstallation, agents: Agents, postgres_servers: Servers
 ) -> None:
     where18.tenant("acme-retail")
     logged = done_in_log(postgres_servers(15))
@@ -74,7 +74,7 @@ def test_a_dsn_that_points_at_another_server_is_refused_before_anything_is_done(
     assert_sound(where18, agents)
 
 
-def test_drift_is_recorded_and_healed(where: Installation, agents: Agents) -> None:
+def test_drift_is_recorded_and_healed(where: RealInstallation, agents: Agents) -> None:
     by_hand(where, "ALTER ROLE t_keeper_app CONNECTION LIMIT 3")
     assert agents.once(where).answer["error"] is None
     assert limit_of(where, "t_keeper_app") == 40
@@ -89,7 +89,7 @@ def test_drift_is_recorded_and_healed(where: Installation, agents: Agents) -> No
 
 
 def test_drift_is_reported_once_and_left_alone_where_the_target_says_so(
-    reporting: Installation, agents: Agents
+    reporting: RealInstallation, agents: Agents
 ) -> None:
     by_hand(reporting, "ALTER ROLE t_keeper_app CONNECTION LIMIT 3")
     agents.once(reporting)
@@ -107,7 +107,7 @@ def test_drift_is_reported_once_and_left_alone_where_the_target_says_so(
     assert_sound(reporting, agents)
 
 
-def test_a_change_is_made_where_drift_is_only_reported(reporting: Installation, agents: Agents) -> None:
+def test_a_change_is_made_where_drift_is_only_reported(reporting: RealInstallation, agents: Agents) -> None:
     by_hand(reporting, "ALTER ROLE t_keeper_app CONNECTION LIMIT 3")
     agents.once(reporting)
     reporting.tenant("keeper", connection_limit=12)
@@ -117,7 +117,7 @@ def test_a_change_is_made_where_drift_is_only_reported(reporting: Installation, 
 
 
 def test_a_foreign_object_is_reported_left_alone_and_the_change_made_once_it_is_gone(
-    where18: Installation, agents: Agents
+    where18: RealInstallation, agents: Agents
 ) -> None:
     by_hand(where18, "CREATE ROLE t_acme_retail_owner NOLOGIN")
     change = where18.tenant("acme-retail")
@@ -135,7 +135,7 @@ def test_a_foreign_object_is_reported_left_alone_and_the_change_made_once_it_is_
 
 
 def test_what_failed_is_told_and_done_because_of_its_change_once_its_cause_is_gone(
-    where18: Installation, agents: Agents
+    where18: RealInstallation, agents: Agents
 ) -> None:
     change = where18.tenant("acme-retail")
     password = where18.environment.pop("CONDUCTOR_TENANT_ACME_RETAIL_PASSWORD")

@@ -43,7 +43,7 @@ def test_it_tells_what_happened_in_the_order_it_happened(demo: tuple[Path, str])
         "Refuse", "not permitted to log in", "still count", "now 250", "Find drift", "integrity     ok",
         "integrity     failed", "What to type next",
     ]  # fmt: skip
-    places = []
+    places: list[int] = []
     for milestone in milestones:
         assert milestone in story[places[-1] if places else 0 :], milestone
         places.append(story.index(milestone, places[-1] if places else 0))

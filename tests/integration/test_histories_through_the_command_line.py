@@ -24,10 +24,10 @@ from runtime.contract.change import Change
 from runtime.git.repository import Repository
 from runtime.ledger.history import History, replay
 from runtime.signing.keys import write_keypair
+from runtime.testing.small_tree import seed_of
 from tests.property.acts import FOLDERS
 from tests.property.histories import Story
 from tests.property.material import EXTRA, GROUPS, KINDS, NAMES, ROOT, Edits, inputs_of, real
-from tests.services.installation import seed_of
 
 pytestmark = pytest.mark.service
 

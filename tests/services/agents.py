@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.services.installation import Installation
+from tests.services.real_installation import RealInstallation
 
 _DRIVER = Path(__file__).resolve().parent.parent / "integration" / "agent_driver.py"
 _numbers = itertools.count(1)
@@ -65,7 +65,7 @@ class Agents:
 
     def start(
         self,
-        where: Installation,
+        where: RealInstallation,
         *,
         clone: Path | None = None,
         kill_at: int | None = None,
@@ -107,11 +107,11 @@ class Agents:
         self._tell({"do": "continue", "pid": run.pid})
         return self.wait(run)
 
-    def once(self, where: Installation, **how: Any) -> Run:
+    def once(self, where: RealInstallation, **how: Any) -> Run:
         """Start one and wait for it."""
         return self.wait(self.start(where, **how))
 
-    def again(self, where: Installation, **how: Any) -> Run:
+    def again(self, where: RealInstallation, **how: Any) -> Run:
         """Start one after another that was killed: the server may take a moment to see that the lock is free."""
         deadline = time.monotonic() + 20
         while True:

@@ -8,7 +8,7 @@ from collections import Counter
 from runtime.contract.statement import Intent, Result
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
-from tests.services.installation import Installation
+from tests.services.real_installation import RealInstallation
 
 _LOGGED = {
     "role": re.compile(r'app=conductor intent \d+ .*statement: ALTER ROLE "(t_\w+)" (?:NO)?LOGIN'),
@@ -19,7 +19,7 @@ Done = Counter[tuple[str, str]]
 """Type and name of an object -> how often an action on it was done."""
 
 
-def done_in_ledger(where: Installation, since: int = 0) -> Done:
+def done_in_ledger(where: RealInstallation, since: int = 0) -> Done:
     """How often each object's action was reported done after an entry."""
     done: Done = Counter()
     intent: Intent | None = None
@@ -38,7 +38,7 @@ def done_in_ledger(where: Installation, since: int = 0) -> Done:
     return done
 
 
-def logins_proved(where: Installation, since: int) -> list[tuple[str | None, str]]:
+def logins_proved(where: RealInstallation, since: int) -> list[tuple[str | None, str]]:
     """SQLSTATEs of the credential before and after each action on an application role, done after an entry."""
     found: list[tuple[str | None, str]] = []
     intent: Intent | None = None
@@ -62,7 +62,7 @@ def done_in_log(postgres: EmbeddedPostgres) -> Done:
     return Counter((kind, name) for kind, pattern in _LOGGED.items() for name in pattern.findall(log))
 
 
-def assert_done_once(where: Installation, postgres: EmbeddedPostgres, since: int, logged: Done) -> None:
+def assert_done_once(where: RealInstallation, postgres: EmbeddedPostgres, since: int, logged: Done) -> None:
     """Since entry `since` and the log as it was then, everything that was done was told once, and done once."""
     told = done_in_ledger(where, since)
     told.pop(("release", "current"), None)
@@ -70,7 +70,7 @@ def assert_done_once(where: Installation, postgres: EmbeddedPostgres, since: int
     assert told == done_in_log(postgres) - logged
 
 
-def assert_sound(where: Installation, agents: Agents) -> None:
+def assert_sound(where: RealInstallation, agents: Agents) -> None:
     """What is there is what is asked for, every intent has its one result, and verification finds nothing."""
     assert agents.again(where).answer["entries"] == []
     history = where.history()

@@ -10,7 +10,7 @@ import pytest
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
 from tests.services.fixtures_postgres import Servers
-from tests.services.installation import Installation
+from tests.services.real_installation import RealInstallation
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def agents() -> Iterator[Agents]:
 
 
 @pytest.fixture
-def where(tmp_path: Path, dsn: str, agents: Agents) -> Iterator[Installation]:
+def where(tmp_path: Path, dsn: str, agents: Agents) -> Iterator[RealInstallation]:
     """An installation with one tenant, `keeper`, made from the genesis: on each version of PostgreSQL."""
     yield from _made(tmp_path, dsn, agents)
 
 
 @pytest.fixture
-def where18(tmp_path: Path, dsn18: str, agents: Agents) -> Iterator[Installation]:
+def where18(tmp_path: Path, dsn18: str, agents: Agents) -> Iterator[RealInstallation]:
     """The same on PostgreSQL 18 alone, for tests that are not about the database."""
     yield from _made(tmp_path, dsn18, agents)
 
@@ -38,8 +38,8 @@ def postgres18(postgres_servers: Servers) -> EmbeddedPostgres:
     return postgres_servers(18)
 
 
-def _made(folder: Path, dsn: str, agents: Agents) -> Iterator[Installation]:
-    made = Installation.make(folder / "installation", dsn)
+def _made(folder: Path, dsn: str, agents: Agents) -> Iterator[RealInstallation]:
+    made = RealInstallation.make(folder / "installation", dsn)
     assert agents.once(made).answer["error"] is None
     yield made
     made.close()

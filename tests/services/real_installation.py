@@ -1,7 +1,7 @@
-"""A small installation on disk: people's clone, a bare remote, the agent's own clone, a database, a release folder.
+"""A whole installation on disk: people's clone, a bare remote, the agent's own clone, a database, a release folder.
 
 The real compiler, the real policy, real git; tenants are added, altered, approved and merged by a call each. Keys come
-from names (`runtime.testing.court.key_of`), so that every run is the same.
+from names (`runtime.testing.small_tree.key_of`), so that every run is the same.
 """
 
 from __future__ import annotations
@@ -9,35 +9,32 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 
-from compiler.driver import compiled
-from compiler.source import from_commit
-from runtime.contract.canonical import sha256
+from compiler.driver import compile_commit
 from runtime.contract.change import Change, Snapshot, between
-from runtime.contract.statement import Approval, Seen, Statement, subject
-from runtime.git.interface import Author, PushOutcome
+from runtime.git.interface import PushOutcome
 from runtime.git.repository import Repository
-from runtime.ledger import genesis as starting
+from runtime.governance.approvals import filed
+from runtime.ledger import genesis
 from runtime.ledger.entry import Entry
 from runtime.ledger.history import History, replay
 from runtime.release import VERSION
-from runtime.signing.envelopes import sign
-from runtime.signing.keys import PrivateKey, write_keypair
+from runtime.signing.keys import write_keypair
 from runtime.targets.release import IDENTITY
-from runtime.testing.small_tree import key_of
+from runtime.testing.memory_git import SOMEBODY
+from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, key_of, seed_of
+from runtime.testing.statements import approval, signed_genesis
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-AGENT = "conductor-eu"
 ROLES = {
     "mara": "[admin, mc, pm, backend]",
     "tomas": "[platform, sec-tl, security]",
 }
 PASSWORD = "correct horse battery staple"  # noqa: S105 -- of tenants of throw-away servers
-_SOMEBODY = Author("Somebody", "somebody@example.org")
 
 
 def resource(kind: str, name: str, spec: str) -> bytes:
@@ -94,7 +91,7 @@ def tree(identity: str, release: str, drift: str) -> dict[str, bytes]:
 
 
 @dataclass
-class Installation:
+class RealInstallation:
     """See the module. `environment` is what an agent needs to know."""
 
     folder: Path
@@ -104,7 +101,7 @@ class Installation:
     _known: History | None = None
 
     @classmethod
-    def make(cls, folder: Path, dsn: str, *, drift: str = "heal") -> Installation:
+    def make(cls, folder: Path, dsn: str, *, drift: str = "heal") -> RealInstallation:
         """Build one up to its genesis."""
         folder.mkdir(parents=True, exist_ok=True)
         Repository.init(folder / "remote.git", bare=True).close()
@@ -190,27 +187,16 @@ class Installation:
 
     def snapshot(self, commit: str) -> Snapshot:
         """What a commit compiles to."""
-        found = compiled(from_commit(self.people, commit))
+        found = compile_commit(self.people)(commit)
         assert found.snapshot is not None, found.errors
         return found.snapshot
 
     def approve(self, change: Change, *names: str) -> None:
         """Push an approval by each of these people."""
         known = self.people.fetch("origin", "approvals")["approvals"]
-        now = datetime.now(tz=UTC).replace(microsecond=0)
-        after = self.history().verified.timeline.last.sha256
-        files = {f"{change.digest}/change.json": change.data}
-        for name in names:
-            predicate = Approval(
-                kind="approval",
-                after=after,
-                signed_at=now,
-                expires_at=now + timedelta(days=7),
-                seen=Seen(base=None, head=self.head()),
-            )
-            envelope = sign(Statement(subject=subject(change=change.digest), predicate=predicate), key_of(name))
-            files[f"{change.digest}/{sha256(envelope.data)}.sigstore.json"] = envelope.data
-        commit = self.people.write(known, files, message="Approve", author=_SOMEBODY, at=now)
+        now, after = _now(), self.history().verified.timeline.last.sha256
+        files = filed(change, *(approval(change, key_of(name), after=after, at=now) for name in names))
+        commit = self.people.write(known, files, message="Approve", author=SOMEBODY, at=now)
         assert self.people.push("origin", "approvals", commit, old=known) is PushOutcome.DONE
 
     def copy_of_remote(self, name: str) -> Path:
@@ -225,28 +211,16 @@ class Installation:
 
     def _commit(self, files: Mapping[str, bytes], *, remove: tuple[str, ...] = (), message: str = "Change") -> str:
         known = self.people.fetch("origin", "main")["main"]
-        now = datetime.now(tz=UTC).replace(microsecond=0)
-        commit = self.people.write(known, files, message=message, author=_SOMEBODY, at=now, remove=remove)
+        commit = self.people.write(known, files, message=message, author=SOMEBODY, at=_now(), remove=remove)
         assert self.people.push("origin", "main", commit, old=known) is PushOutcome.DONE
         return commit
 
     def _begin(self) -> None:
-        now = datetime.now(tz=UTC).replace(microsecond=0)
-        made = starting.create(
-            lambda commit: compiled(from_commit(self.people, commit)),
-            self.head(),
-            branch="main",
-            repository="0123456789abcdef" * 2,
-            release=VERSION,
+        made = genesis.create(
+            compile_commit(self.people), self.head(), branch=BRANCH, repository=REPOSITORY, release=VERSION
         )
-        pending = starting.Pending(made)
-        for name in ROLES:
-            pending = starting.sign(pending, name, key_of(name), now)
-        self._commit(pending.files, message="Start the history")
+        self._commit(signed_genesis(made, map(key_of, ROLES), _now()).files, message="Start the history")
 
 
-def seed_of(name: str) -> bytes:
-    """The seed of `key_of(name)`."""
-    seed = bytes.fromhex(sha256(f"{name}/1".encode()))
-    assert PrivateKey.from_seed(seed).fingerprint == key_of(name).fingerprint
-    return seed
+def _now() -> datetime:
+    return datetime.now(tz=UTC).replace(microsecond=0)
