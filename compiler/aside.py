@@ -5,8 +5,8 @@ side. Rules kept: the answers are those of `runtime.policy.engine`, which this p
 fails; the other process sees the wasm, its data and the questions, ends with its input, and writes nothing but answers.
 
 `python -m compiler.aside` is that process. Lines of JSON in: the wasm in base64; then batches of resources, and null
-after the last; `{"data": ...}`, for all transitions that follow; `{"transition": ...}`. A line out for each null and
-each transition.
+after the last; `{"contents": ...}`, for all transitions that follow; `{"transition": ...}`. A line out for each null
+and each transition.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from runtime.contract.canonical import JSON
+from runtime.contract.errors import ConductorError
 from runtime.contract.policy_input import DenyInput, TransitionInput
-from runtime.policy.data import data_text
 from runtime.policy.engine import Denial, Policy, PolicyError, Refused
 
 Deny: TypeAlias = Callable[[bytes, Iterable[DenyInput]], list[Denial]]
@@ -46,7 +46,7 @@ class Aside:
         self._wasm = wasm
         self.process: subprocess.Popen[bytes] | None = None
         self._given: Thread | None = None
-        self._data = ""
+        self._contents: Mapping[str, str] = {}
         if wasm is None:
             return
         with suppress(OSError):
@@ -108,14 +108,14 @@ class Aside:
             return Policy.of(wasm, contents)
         return _Elsewhere(self, wasm, contents)
 
-    def transition(self, data: str, asked: TransitionInput) -> list[Refused]:
-        """Ask the other process; raises OSError or ValueError where it has no answer."""
+    def transition(self, contents: Mapping[str, str], asked: TransitionInput) -> list[Refused]:
+        """Ask the other process; raises OSError, ValueError or KeyError where it has no answer."""
         if self.process is None or self.process.stdout is None or self._given is None:
             raise OSError("there is no other process")
         self._given.join()
-        if data != self._data:
-            self._write({"data": data})
-            self._data = data
+        if contents is not self._contents:
+            self._write({"contents": {path: text for path, text in contents.items() if path.startswith("policy/")}})
+            self._contents = contents
         self._write({"transition": asked})
         return [Refused(*item) for item in json.loads(self.process.stdout.readline())["refused"]]
 
@@ -133,7 +133,6 @@ class _Elsewhere(Policy):
         self._aside = aside
         self._wasm = wasm
         self._contents = contents
-        self._text = data_text(contents)
 
     @cached_property
     def _here(self) -> Policy:
@@ -148,12 +147,12 @@ class _Elsewhere(Policy):
 
     def transition(self, asked: TransitionInput) -> list[Refused]:
         try:
-            return self._aside.transition(self._text, asked)
-        except (OSError, ValueError, KeyError, TypeError):
+            return self._aside.transition(self._contents, asked)
+        except (OSError, ValueError, KeyError):
             pass
         try:
             return self._here.transition(asked)
-        except PolicyError as error:
+        except ConductorError as error:
             return [Refused("", "", "policy-answers", error.message)]
 
     def results(self, entrypoint: str, asked: object) -> list[JSON]:
@@ -164,7 +163,8 @@ def main() -> None:
     """Load the wasm, answer what is asked, and end."""
     lines = sys.stdin.buffer
     try:
-        policy = with_data = Policy.load(b64decode(json.loads(lines.readline())))
+        wasm = b64decode(json.loads(lines.readline()))
+        policy = with_data = Policy.load(wasm)
     except PolicyError as error:
         _answer({"error": error.message, "help": error.help})
         return
@@ -174,8 +174,8 @@ def main() -> None:
         match json.loads(line):
             case None:
                 _answer({"denials": sorted(found)} if wrong is None else {"error": wrong.message, "help": wrong.help})
-            case {"data": str(text)}:
-                with_data = policy.with_data(json.loads(text))
+            case {"contents": contents}:
+                with_data = Policy.of(wasm, contents)
             case {"transition": asked}:
                 _answer({"refused": with_data.transition(asked)})
             case batch:

@@ -166,7 +166,7 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
         base=_point(git, base_oid, base, source),
         head=point,
         change=change,
-        inputs=_inputs(git, base_oid, change, tree),
+        inputs=_inputs(git, base_oid, head_oid, change, tree),
         before=before.contents,
         after=after.contents,
         case=None if history is None else _case(clone, history, change, at, near, merged=merged),
@@ -325,14 +325,12 @@ def _same_release(tree: SourceTree) -> None:
         )
 
 
-def _inputs(git: Git, base: str | None, change: Change, tree: SourceTree) -> Inputs:
-    wanted = {path for path, before, _ in change.inputs if before is not None}
-    files = (
-        {} if base is None else {path: item for path, item in git.files(base, *INPUT_FOLDERS).items() if path in wanted}
-    )
-    blobs = git.blobs(item.oid for item in files.values())
+def _inputs(git: Git, base: str | None, head: str, change: Change, tree: SourceTree) -> Inputs:
+    files = {item.path: item.before for item in git.changes(base, head, *INPUT_FOLDERS)}
+    oids = {path: file.oid for path, _, _ in change.inputs if (file := files.get(path)) is not None}
+    blobs = git.blobs(oids.values())
     after = {path: tree.files[path] for path, _, digest in change.inputs if digest is not None}
-    return Inputs({path: blobs[item.oid] for path, item in files.items()}, after)
+    return Inputs({path: blobs[oid] for path, oid in oids.items()}, after)
 
 
 def _point(git: Git, oid: str | None, name: str | None, source: str) -> Point:

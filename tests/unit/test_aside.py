@@ -78,6 +78,9 @@ def test_the_other_process_answers_transitions_with_the_data_that_belongs_to_eac
         assert aside.deny(WASM, iter([batch(604_801)])) == deny_here(WASM, [batch(604_801)])
         assert policies[0].sha256 == Policy.load(WASM).sha256
         assert policies[0].deny(batch(604_801)) == deny_here(WASM, [batch(604_801)])
+        nonsense = {"policy/people/ada-berg/data.json": "[]"}
+        assert [item.rule for item in aside.policies(WASM, nonsense).transition(shortening())] == ["policy-answers"]
+        assert policies[0].transition(shortening()) == expected
         aside.stop()
         assert policies[0].transition(shortening()) == expected
 
