@@ -6,12 +6,21 @@ import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BASE = HERE / "base"
+POLICIES = ROOT / "policies"
+
+
+@cache
+def own_policy() -> dict[str, bytes]:
+    """This repository's own Rego, and what is built from it: path -> content."""
+    found = (path for pattern in ("*.rego", "policy.wasm", "policy.lock.json") for path in POLICIES.glob(pattern))
+    return {f"policies/{path.name}": path.read_bytes() for path in found}
 
 
 @dataclass(frozen=True)
@@ -41,9 +50,8 @@ class Trees:
         """Write the base tree and return its folder."""
         tree = self.at / name
         shutil.copytree(BASE, tree)
-        for pattern in ("*.rego", "policy.wasm", "policy.lock.json"):
-            for path in (ROOT / "policies").glob(pattern):
-                shutil.copyfile(path, tree / "policies" / path.name)
+        for path, data in own_policy().items():
+            (tree / path).write_bytes(data)
         return tree
 
     def failing(self, case: Path) -> Path:

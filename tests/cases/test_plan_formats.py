@@ -12,7 +12,7 @@ from compiler.cli.standpoint import UnsoundError
 from compiler.plan import Plan
 from compiler.plan_unsound import Unsound
 from tests.cases.golden import HERE, Golden
-from tests.unit.plan_world import ADA, BEN, PlanWorld, base_files, tenant
+from tests.cases.plan_world import ADA, BEN, PlanWorld, base_files, tenant
 
 BLUEPRINT, FLAG = "tenants/blueprints/standard.yaml", "flags/new-checkout.yaml"
 SUFFIXES = {PlanFormat.TEXT: "txt", PlanFormat.JSON: "json", PlanFormat.MARKDOWN: "md"}

@@ -19,8 +19,8 @@ import pytest
 from compiler.cli.app import run
 from compiler.rego import Lock, sources
 from runtime.signing.keys import write_keypair
+from tests.cases.plan_world import ADA, BEN, base_files, tenant
 from tests.services.opa import opa
-from tests.unit.plan_world import ADA, BEN, base_files, tenant
 
 pytestmark = pytest.mark.service
 

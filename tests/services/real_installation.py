@@ -28,8 +28,8 @@ from runtime.targets.release import IDENTITY
 from runtime.testing.memory_git import SOMEBODY
 from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, key_of, seed_of
 from runtime.testing.statements import approval, signed_genesis
+from tests.cases.golden import ROOT, own_policy
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 ROLES = {
     "mara": "[admin, mc, pm, backend]",
     "tomas": "[platform, sec-tl, security]",
@@ -56,8 +56,6 @@ def _keyed(kind: str, name: str, more: str) -> bytes:
 
 def tree(identity: str, release: str, drift: str) -> dict[str, bytes]:
     """The inputs: two people, an agent, the repository's own Rego and blueprint, two targets, a tenant."""
-    copied = [*(ROOT / "policies").glob("*.rego"), ROOT / "policies/policy.wasm", ROOT / "policies/policy.lock.json"]
-    files = {f"policies/{path.name}": path.read_bytes() for path in copied}
     rules = (
         "  approval_days: 14\n  rules:\n"
         "    - name: tenants\n      paths: [tenants/**, config/tenants/**, objects/tenant/**]\n"
@@ -65,7 +63,7 @@ def tree(identity: str, release: str, drift: str) -> dict[str, bytes]:
         "    - name: policies\n      paths: [policies/**, config/governance/**]\n      people: {mc: 1, sec-tl: 1}\n"
     )
     return {
-        **files,
+        **own_policy(),
         **{
             f"policies/people/{who}.yaml": _keyed("Person", who, f"  title: Somebody\n  roles: {roles}\n")
             for who, roles in ROLES.items()

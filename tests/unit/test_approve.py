@@ -15,7 +15,7 @@ from runtime.contract.statement import Approval
 from runtime.git.interface import RemoteAwayError
 from runtime.testing.memory_git import SOMEBODY, MemoryGit, MemoryRemote
 from runtime.testing.small_tree import START
-from tests.unit.plan_world import ADA, BEN, PlanWorld, base_files, tenant
+from tests.cases.plan_world import ADA, BEN, PlanWorld, base_files, tenant
 
 
 @pytest.fixture

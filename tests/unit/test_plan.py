@@ -21,7 +21,7 @@ from runtime.agent.diff import diff
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.objects import ObjectId
 from runtime.testing.memory_git import MemoryGit
-from tests.unit.plan_world import ADA, BEN, PlanWorld, base_files, tenant
+from tests.cases.plan_world import ADA, BEN, PlanWorld, base_files, tenant
 
 BLUEPRINT, FLAG = "tenants/blueprints/standard.yaml", "flags/new-checkout.yaml"
 

@@ -13,19 +13,19 @@ from compiler.cli.approve import Signer, signed_by
 from compiler.cli.standpoint import Clone, stand
 from compiler.driver import compile_commit
 from compiler.plan import Plan, Standpoint, plan
-from runtime.contract.envelope import SUFFIX
-from runtime.contract.statement import GenesisApproval, Statement, subject
+from runtime.agent.decide import Take
+from runtime.governance.approvals import filed
 from runtime.governance.case import Signed
-from runtime.ledger import append as ledger
 from runtime.ledger import genesis
-from runtime.ledger.append import Grounds, Writer
 from runtime.ledger.history import History
+from runtime.policy.engine import Policy
 from runtime.release import VERSION
-from runtime.signing.envelopes import sign
-from runtime.testing.chronicle import AUTHOR, RELEASE
+from runtime.testing.chronicle import writer
+from runtime.testing.installation import Installation, Kit
 from runtime.testing.memory_git import MemoryGit, MemoryRemote
-from runtime.testing.small_tree import REPOSITORY, START, key_of
-from tests.cases.golden import BASE, ROOT
+from runtime.testing.small_tree import BRANCH, REPOSITORY, START, key_of
+from runtime.testing.statements import signed_genesis
+from tests.cases.golden import BASE, own_policy
 
 ADA, BEN, AGENT = "ada-berg", "ben-otieno", "agent-eu"
 TODAY = date(2026, 11, 24)
@@ -35,10 +35,8 @@ TENANT = "apiVersion: conductor/v1\nkind: Tenant\nmetadata:\n  name: {name}\nspe
 @cache
 def base_files() -> Mapping[str, bytes]:
     """The base tree with keys that tests have."""
-    policies = ROOT / "policies"
-    files = {path.relative_to(BASE).as_posix(): path.read_bytes() for path in BASE.rglob("*") if path.is_file()}
-    for path in (*policies.glob("*.rego"), policies / "policy.wasm", policies / "policy.lock.json"):
-        files[f"policies/{path.name}"] = path.read_bytes()
+    tree = {path.relative_to(BASE).as_posix(): path.read_bytes() for path in BASE.rglob("*") if path.is_file()}
+    files = tree | own_policy()
     for folder, name in (("people", ADA), ("people", BEN), ("agents", AGENT)):
         file = f"policies/{folder}/{name}.yaml"
         files[file] = re.sub(rb"ssh-ed25519 .*", key_of(name).public_line.encode(), files[file])
@@ -68,16 +66,10 @@ class PlanWorld:
     def begun(cls) -> PlanWorld:
         """With a genesis that Ada and Ben have signed."""
         world = cls.bare()
-        git, head = world.git, world.main
-        made = genesis.create(compile_commit(git), head, branch="main", repository=REPOSITORY, release=VERSION)
-        statements = tuple(
-            sign(
-                Statement(subject=subject(genesis=made.digest), predicate=GenesisApproval(signed_at=START)),
-                key_of(name),
-            )
-            for name in (ADA, BEN)
-        )
-        git.commit_files(genesis.Pending(made, statements).files, message="Start the history")
+        compiled = compile_commit(world.git)
+        made = genesis.create(compiled, world.main, branch=BRANCH, repository=REPOSITORY, release=VERSION)
+        signed = signed_genesis(made, map(key_of, (ADA, BEN)), START)
+        world.git.commit_files(signed.files, message="Start the history")
         return world
 
     @property
@@ -115,38 +107,19 @@ class PlanWorld:
         """Approve on the branch `approvals` of this clone."""
         signer, standpoint = self.signer(person), self.stand(head)
         signed = signed_by(signer, self.history, standpoint, withdraw=withdraw)
-        change = standpoint.change
-        files = {
-            f"{change.digest}/change.json": change.data,
-            f"{change.digest}/{signed.sha256}{SUFFIX}": signed.envelope.data,
-        }
-        append(self.git, files, message="Approve", author=signer.author, at=self.now)
+        append(self.git, filed(standpoint.change, signed), message="Approve", author=signer.author, at=self.now)
         return signed
 
-    def take(self, commit: str) -> str:
-        """Write the verdict that takes a commit of main, with what is approved."""
-        history, standpoint = self.history, self.stand(commit, self.history.commit)
-        after = compile_commit(self.git)(commit).snapshot
-        assert after is not None
-        signed = Clone.read(self.git).statements(standpoint.change.digest)
-        timeline = history.verified.timeline
-        known = [timeline.position(item.approval.after) or 0 for item in signed]
-        grounds = Grounds(
-            base=history.commit,
-            head=commit,
-            before=history.snapshot.manifest.digest,
-            after=after.manifest.digest,
-            change=standpoint.change,
-            approvals={item.sha256: item.envelope.data for item in signed},
-            landed=tuple(item.sha256 for item in timeline.later(min(known))),
+    def take(self, commit: str) -> None:
+        """Let the agent take a commit of main that is approved."""
+        kit = Kit(compile_commit, Policy.of)
+        agent = Installation(
+            self.git, compile_commit(self.git), self.history.genesis, writer(agent=AGENT), kit, self.now
         )
-        self.now += timedelta(minutes=1)
-        writer = Writer(AGENT, key_of(AGENT), RELEASE)
-        written = ledger.verdict(history.tip, writer, self.now, grounds)
-        made = ledger.record(self.git, self.main, [written], writer, author=AUTHOR, at=self.now)
-        assert self.git.set_ref("refs/heads/main", made, old=self.main)
-        assert self.history.commit == commit, self.history.findings
-        return made
+        decision = agent.step()
+        assert isinstance(decision, Take)
+        assert self.history.commit == decision.commit == commit
+        self.now = agent.now
 
     def land(self, files: Mapping[str, str | bytes], *, branch: str = "other", message: str = "Land") -> str:
         """Approve, merge and take a change of its own."""
