@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from compiler.cli.options import HERE, Repo, colourful
+from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.cli.verify import ReportFormat, head_of
 from compiler.diagnostics.printable import shown, shown_json
 from runtime.contract.canonical import JSON, decode, encode
@@ -38,9 +39,9 @@ def _number(text: str) -> int:
         raise typer.BadParameter(f"{text!r} is no entry's number") from None
 
 
-def log(repo: Repo = HERE, rev: Rev = None, form: Form = ReportFormat.TEXT) -> None:
+def log(repo: Repo = HERE, rev: Rev = None, trust_root: TrustRoot = None, form: Form = ReportFormat.TEXT) -> None:
     """Tell the ledger as a story: what was decided and done, by whom, and because of what."""
-    history = _history(repo, rev)
+    history = _history(repo, rev, trust_root)
     told = lines(history)
     if form is ReportFormat.JSON:
         sys.stdout.write(shown_json(encode([line.to_json() for line in told]).decode()) + "\n")
@@ -62,10 +63,11 @@ def show(
     ],
     repo: Repo = HERE,
     rev: Rev = None,
+    trust_root: TrustRoot = None,
     form: Form = ReportFormat.TEXT,
 ) -> None:
     """Show one entry: its statement, its file, the commit that brought it, and how to verify it by hand."""
-    history = _history(repo, rev)
+    history = _history(repo, rev, trust_root)
     number = sequence if sequence >= 0 else history.tip.sequence + 1 + sequence
     line = next((item for item in lines(history) if item.entry.sequence == number), None)
     if line is None:
@@ -85,9 +87,9 @@ def show(
     _warn(history)
 
 
-def _history(repo: Path, rev: str | None) -> History:
+def _history(repo: Path, rev: str | None, trust_root: str | None) -> History:
     with Repository(repo) as git:
-        return replay(git, head_of(git, rev))
+        return replay(git, head_of(git, rev), trust_root=digest_of("--trust-root", trust_root))
 
 
 def _shown(line: Line, statement: str) -> str:

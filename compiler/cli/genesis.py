@@ -17,6 +17,7 @@ import typer
 from compiler.cli.options import HERE, Repo
 from compiler.cli.progress import progress
 from compiler.cli.terminal import ask_passphrase
+from compiler.cli.trust_root import digest_of
 from compiler.driver import compile_commit
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
@@ -30,6 +31,10 @@ from runtime.signing.keys import load_private
 
 BRANCH = "main"
 Person = Annotated[str, typer.Option("--person", metavar="NAME", help="Who signs: a name of policies/people/.")]
+Previous = Annotated[
+    str | None,
+    typer.Option("--previous", metavar="DIGEST", help="Start anew instead of this genesis: its SHA-256."),
+]
 KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="That person's private key, OpenSSH or PEM.")]
 
 
@@ -38,16 +43,24 @@ def register(app: typer.Typer) -> None:
     app.command("genesis")(genesis)
 
 
-def genesis(person: Person, key: KeyFile, repo: Repo = HERE) -> None:
-    """Start the history of this repository: two people whom it names sign what HEAD of main compiles to."""
+def genesis(person: Person, key: KeyFile, previous: Previous = None, repo: Repo = HERE) -> None:
+    """Start the history of this repository: two people whom it names sign what HEAD of main compiles to.
+
+    The first person's call writes the genesis and signs it, the second's signs it too and commits it. With --previous
+    they start anew where a history is lost: docs/runbooks/new-genesis.md says when, and what comes then.
+    """
+    replaced = digest_of("--previous", previous)
     private = load_private(key, ask_passphrase)
     with Repository(repo) as git, progress("compiling HEAD"):
         head = _head(git)
         compile_ = compile_commit(git)
         pending = start.read_pending(_pending_files(git, head))
+        start.check_previous(start.existing(git, head), replaced, pending)
         if pending is None:
-            made = start.create(compile_, head, branch=BRANCH, repository=secrets.token_hex(16), release=VERSION)
-            pending = start.Pending(made)
+            repository = secrets.token_hex(16)
+            pending = start.Pending(
+                start.create(compile_, head, branch=BRANCH, repository=repository, release=VERSION, previous=replaced)
+            )
         else:
             start.check(pending, compile_, head, BRANCH)
         signed = start.sign(pending, person, private, datetime.now(tz=UTC).replace(microsecond=0))
@@ -66,11 +79,6 @@ def _head(git: Repository) -> str:
     if branch != BRANCH:
         raise UsageError(
             f"`{branch or head[:12]}` is checked out, and history starts on {BRANCH}", help="git checkout main"
-        )
-    if there := start.existing(git, head):
-        raise start.GenesisError(
-            f"this history has started already, with genesis sha256:{there[0]}",
-            help="`conductor verify` says how it stands",
         )
     if dirty := git.uncommitted(*INPUT_FOLDERS):
         raise start.GenesisError(
@@ -118,7 +126,10 @@ def _write(path: Path, data: bytes) -> None:
 def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -> str:
     genesis_ = pending.genesis
     where = "" if repo == HERE else f" --repo {repo}"
+    anew = "" if genesis_.previous is None else f" --previous sha256:{genesis_.previous}"
     lines = [f"{person} signed the genesis at commit {genesis_.commit[:12]}."]
+    if genesis_.previous is not None:
+        lines.append(f"It replaces genesis sha256:{genesis_.previous}.")
     if commit is None:
         lines += [
             "",
@@ -126,15 +137,21 @@ def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -
             *(f"  {path}" for path in pending.files),
             "",
             "Next: a second person whom policies/people/ names signs it, at the same commit. In another clone, bring",
-            f"those files along. They say:  conductor genesis{where} --person NAME --key FILE",
+            f"those files along. They say:  conductor genesis{where}{anew} --person NAME --key FILE",
         ]
+        return "\n".join(lines) + "\n"
+    lines += [
+        "",
+        f"{' and '.join(pending.signers)} have signed; commit {commit[:12]} on {BRANCH} brings the genesis.",
+        f"trust root: sha256:{genesis_.digest}",
+        "",
+        "Give the trust root to your auditors by another way than this repository.",
+    ]
+    if genesis_.previous is None:
+        lines.append(f"Next: git push origin {BRANCH}; then `conductor agent once` makes what it says.")
     else:
         lines += [
-            "",
-            f"{' and '.join(pending.signers)} have signed; commit {commit[:12]} on {BRANCH} brings the genesis.",
-            f"trust root: sha256:{genesis_.digest}",
-            "",
-            "Give the trust root to your auditors by another way than this repository.",
-            f"Next: git push origin {BRANCH}; then `conductor agent once` makes what it says.",
+            "Tell everybody who approves or runs an agent too: without it they follow the genesis that it replaces.",
+            f"Next: git push origin {BRANCH}; then go on in docs/runbooks/new-genesis.md.",
         ]
     return "\n".join(lines) + "\n"

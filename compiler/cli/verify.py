@@ -17,6 +17,7 @@ import typer
 
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.progress import progress
+from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.cli.verify_text import as_text
 from compiler.diagnostics.printable import shown_json
 from runtime.contract.canonical import encode
@@ -45,14 +46,7 @@ def register(app: typer.Typer) -> None:
 def verify(
     *,
     repo: Repo = HERE,
-    trust_root: Annotated[
-        str | None,
-        typer.Option(
-            "--trust-root",
-            metavar="DIGEST",
-            help="SHA-256 of the genesis, as you were given it: sha256: and 64 hex digits, or those alone.",
-        ),
-    ] = None,
+    trust_root: TrustRoot = None,
     require_proven: Annotated[
         bool, typer.Option("--require-proven", help="Fail if the trust root had to be assumed.")
     ] = False,
@@ -113,16 +107,6 @@ def head_of(git: Repository, rev: str | None) -> str:
     if head is None:
         raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists those there are")
     return head
-
-
-def digest_of(option: str, given: str | None) -> str | None:
-    """Read a SHA-256 as people write it; raises UsageError for anything else."""
-    if given is None:
-        return None
-    digest = parse_digest(given.strip())
-    if digest is None:
-        raise UsageError(f"{option} takes sha256: and 64 hex digits in lower case, not {given!r}")
-    return digest
 
 
 def written(report: Report, form: ReportFormat) -> str:

@@ -9,7 +9,7 @@ person; what was signed is what the commit still compiles to; nothing else is in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,7 +60,31 @@ class Pending:
 def existing(git: Git, head: str) -> tuple[str, ...]:
     """Return the SHA-256 of every genesis that a commit's tree holds."""
     files = git.files(head, GENESIS.rstrip("/"))
-    return tuple(sorted(path.removeprefix(GENESIS).removesuffix(".json") for path in files))
+    read = (read_genesis(path, git.blob(file.oid)) for path, file in files.items())
+    return tuple(sorted(genesis.digest for genesis in read if genesis is not None))
+
+
+def check_previous(there: Collection[str], previous: str | None, pending: Pending | None) -> None:
+    """Make sure that nobody starts anew unless both people say so, and both say instead of what.
+
+    `there` are the geneses of main, `previous` is the one that this person means to replace.
+    """
+    if previous is None and there:
+        raise GenesisError(
+            f"this history has started already, with genesis sha256:{min(there)}",
+            help="`conductor verify` says how it stands; to start anew because it is lost: --previous sha256:…",
+        )
+    if previous is not None and there and previous not in there:
+        here = ", ".join(f"sha256:{digest}" for digest in sorted(there))
+        raise UsageError(f"no genesis here has the SHA-256 {previous}", help=f"there is {here}")
+    if pending is not None and pending.genesis.previous != previous:
+        named = pending.genesis.previous
+        raise GenesisError(
+            f"the pending genesis replaces {'none' if named is None else f'sha256:{named}'}, and you said otherwise",
+            help=f"--previous sha256:{named}, if that is what you both mean; else {START_ANEW}"
+            if named
+            else START_ANEW,
+        )
 
 
 def create(
@@ -72,7 +96,8 @@ def create(
     release: str,
     previous: str | None = None,
 ) -> Genesis:
-    """Write down where the history starts: `head`, with all that it compiles to. `repository` is a new random id."""
+    """Write down where the history starts: `head`, with all that it compiles to. `repository` is a new random id, also
+    where it replaces the genesis `previous`: nothing that was approved under that one counts here."""
     compiled = compile(head)
     if compiled.snapshot is None:
         raise GenesisError(

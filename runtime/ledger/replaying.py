@@ -26,7 +26,17 @@ from runtime.ledger import verdicts
 from runtime.ledger.ahead import Ahead
 from runtime.ledger.append import Tip
 from runtime.ledger.blobs import Blobs
-from runtime.ledger.entry import ARTIFACTS, BY_PEOPLE, EVIDENCE, LEDGER, Entry, change_path, read_entry
+from runtime.ledger.entry import (
+    ARTIFACTS,
+    BY_PEOPLE,
+    EVIDENCE,
+    GENESIS,
+    GENESIS_APPROVALS,
+    LEDGER,
+    Entry,
+    change_path,
+    read_entry,
+)
 from runtime.ledger.findings import Finding, finding
 from runtime.ledger.line import Place, put
 from runtime.ledger.rules import AuthenticFacts, CommitFacts, EntryFacts, Facts, LinkFacts, Rule, Stage, TouchedFacts
@@ -195,7 +205,9 @@ class Replaying:
             return
         self.brought.setdefault(path, []).append(oid)
         if path not in self.named and not path.startswith(ARTIFACTS):
-            self._list(path, place, "nothing in the ledger names it")
+            of_another = path.startswith((GENESIS, GENESIS_APPROVALS))
+            reason = "it belongs to another genesis" if of_another else "nothing in the ledger names it"
+            self._list(path, place, reason)
 
     def _list(self, path: str, place: Place, reason: str) -> None:
         if path not in self.named:

@@ -239,6 +239,33 @@ def test_genesis_refuses_what_is_not_committed_and_a_head_that_moved(repo: Path,
     assert "let the first person begin again" in moved.err
 
 
+def test_two_people_start_anew_and_say_instead_of_what(copy: Path, finished: Path, conductor: Conductor) -> None:
+    old = trust_root(copy)
+
+    def genesis(person: str, *more: str) -> Answer:
+        key = str(finished / "keys" / person)
+        return conductor("genesis", "--repo", str(copy), "--person", person, "--key", key, *more)
+
+    refused = genesis("mara-lindqvist")
+    assert (refused.code, "--previous" in refused.err) == (1, True)
+    assert genesis("mara-lindqvist", "--previous", f"sha256:{'ba' * 32}").code == 2
+    assert genesis("mara-lindqvist", "--previous", "the old one").code == 2
+    first = genesis("mara-lindqvist", "--previous", old)
+    assert (first.code, f"--previous {old}" in first.out) == (0, True)
+    assert genesis("tomas-okafor").code == 1
+    second = genesis("tomas-okafor", "--previous", old)
+    assert second.code == 0
+    new = re.findall(r"^trust root: (\S+)$", second.out, flags=re.MULTILINE)[0]
+    assert (ROOT / re.findall(r"docs/runbooks/\S+\.md", second.out)[0]).is_file()
+    report = json.loads(conductor("verify", "--repo", str(copy), "--trust-root", new, "--format", "json").out)
+    assert (report["ok"], report["entries"], report["problems"]) == (True, 0, [])
+    assert conductor("evidence", "log", "--repo", str(copy), "--trust-root", new).out == ""
+    told = conductor("evidence", "log", "--repo", str(copy))
+    assert len(told.out.splitlines()) == 4
+    superseded = conductor("verify", "--repo", str(copy), "--trust-root", old)
+    assert (superseded.code, "it belongs to another genesis" in superseded.out) == (1, True)
+
+
 def test_an_honest_repository_verifies(finished: Path, conductor: Conductor) -> None:
     repo = str(finished / "repo")
     assumed = conductor("verify", "--repo", repo)

@@ -118,3 +118,28 @@ def test_pending_files_are_what_their_names_say(git: MemoryGit) -> None:
         with pytest.raises(GenesisError) as refused:
             genesis.read_pending(files)
         assert "let the first person begin again" in (refused.value.help or "")
+
+
+def test_nobody_starts_anew_unless_both_say_so_and_say_instead_of_what(git: MemoryGit) -> None:
+    first = genesis.sign(genesis.sign(begun(git), "mara", key_of("mara"), START), "tomas", key_of("tomas"), START)
+    old = first.genesis.digest
+    there = genesis.existing(git, genesis.complete(git, first, author=AUTHOR, at=START))
+    anew = Pending(replace(first.genesis, previous=old))
+    genesis.check_previous((), None, None)
+    genesis.check_previous(there, old, None)
+    genesis.check_previous(there, old, anew)
+    genesis.check_previous((), "ba" * 32, None)  # a main that was rewritten may have lost the old one
+    with pytest.raises(GenesisError, match="has started already"):
+        genesis.check_previous(there, None, anew)
+    with pytest.raises(UsageError, match="no genesis here has the SHA-256 baba"):
+        genesis.check_previous(there, "ba" * 32, None)
+    with pytest.raises(GenesisError, match="replaces none"):
+        genesis.check_previous(there, old, begun(git))
+    with pytest.raises(GenesisError, match=f"replaces sha256:{old}") as refused:
+        genesis.check_previous((), "ba" * 32, anew)
+    assert f"--previous sha256:{old}" in (refused.value.help or "")
+
+
+def test_a_file_that_only_lies_where_a_genesis_would_keeps_nobody_from_starting(git: MemoryGit) -> None:
+    git.commit_files({"evidence/genesis/notes.json": b"{}", genesis_path("ba" * 32): b"{}"})
+    assert genesis.existing(git, head(git)) == ()
