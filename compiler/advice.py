@@ -53,8 +53,8 @@ def for_type(key: str | None, node: Node | None, types: Sequence[str], facts: Fa
         return "delete the dashes: these are keys, and no items of a list"
     if "a list" in types and isinstance(node, Mapping):
         return "a dash before each item makes a list"
-    if types == ["true or false"]:
-        return types[0]
+    if list(types) == ["true or false"]:
+        return "true or false"
     return for_value(types[0] if len(types) == 1 and (facts.examples or facts.low is not None) else None, facts)
 
 

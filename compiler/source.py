@@ -59,7 +59,7 @@ def from_worktree(repo: Path) -> SourceTree:
     """Read the five folders of a work tree; raises UsageError where there are none."""
     if not any((repo / folder).is_dir() for folder in INPUT_FOLDERS):
         raise UsageError(
-            f"{shown(str(repo))} has none of the folders {', '.join(INPUT_FOLDERS)}",
+            f"{shown(str(repo.absolute()))} has none of the folders {', '.join(INPUT_FOLDERS)}",
             help="go to the repository, or name it with --repo DIR",
         )
     sorter = _Sorter()
@@ -72,6 +72,8 @@ def from_worktree(repo: Path) -> SourceTree:
             status = os.lstat(repo / path)
         except FileNotFoundError:
             continue  # tracked, and removed in the work tree
+        if stat.S_ISDIR(status.st_mode) and not (repo / path / ".git").exists():
+            continue  # as well: a folder took its place, and its files are listed themselves
         if sorter.admit(path, _mode(status), status.st_size):
             sorter.keep(path, (repo / path).read_bytes())
     return sorter.tree()

@@ -10,7 +10,7 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,23 +23,22 @@ import typer
 from compiler.cli.options import HERE, Repo
 from compiler.cli.progress import progress
 from compiler.cli.terminal import ask_passphrase
-from runtime.agent.decide import Take, compile_once
+from runtime.agent.decide import Take, compile_once, for_another_release
 from runtime.agent.dry import Identity, Look, look
 from runtime.agent.loop import once as turn
 from runtime.agent.state import State, read
 from runtime.agent.telling import action_line, entry_line
 from runtime.agent.world import Local, Remote, Upstream, World
 from runtime.contract.compiling import Compiled
-from runtime.contract.errors import UsageError
+from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.contract.statement import Release
 from runtime.git.process import run as git_command
 from runtime.git.repository import Repository
 from runtime.ledger.append import Writer
 from runtime.release import VERSION, code_sha256
 from runtime.signing.keys import PrivateKey, load_private
-from runtime.targets.config import TargetConfig
-from runtime.targets.interface import Target
 from runtime.targets.open import open_control, open_target
+from runtime.targets.secrets import Secrets
 
 _COLLECT = (50_000, 20, 20)
 """How often Python's garbage collector looks: a ledger is many small values that all stay."""
@@ -69,8 +68,8 @@ TrustRoot = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Take what is approved, make it so, and sign what was done.")
-    group.command("once")(once)
-    group.command("run")(run)
+    group.command("once", short_help="Go on until there is nothing left to do, then end.")(once)
+    group.command("run", short_help="Turn until SIGTERM.")(run)
     app.add_typer(group, name="agent")
 
 
@@ -90,20 +89,26 @@ def once(
             with progress("looking"):
                 found = look(world)
             sys.stdout.write(dry_text(found))
-            raise typer.Exit(0 if all(identity.fits for identity in found.identities) else 1)
+            if found.problem is not None:
+                raise found.problem
+            raise typer.Exit(dry_exit(found))
         with progress("at work"):
             outcome = turn(world, known=known)
     for entry in outcome.entries:
         sys.stdout.write(f"{entry_line(entry)}\n")
-    for problem in (*outcome.problems, *outcome.away):
+    for problem in outcome.problems:
         sys.stdout.write(f"needs a person: {problem}\n")
+    for problem in outcome.away:
+        sys.stdout.write(f"could not look: {problem}\n")
     if not outcome.entries:
         sys.stdout.write("nothing to do\n")
     if outcome.pending:
         sys.stdout.write(f"{outcome.pending} pending: `conductor plan` says what is missing\n")
     for failure in outcome.failures:
         sys.stdout.write(f"failed: {failure}\n")
-    raise typer.Exit(1 if outcome.failed or outcome.problems or outcome.away else 0)
+    for problem in outcome.releases:
+        sys.stdout.write(f"needs another release: {problem}\n")
+    raise typer.Exit(1 if outcome.failed or outcome.problems else 3 if outcome.away or outcome.releases else 0)
 
 
 def run(
@@ -111,8 +116,10 @@ def run(
     key: Key = None,
     agent: Name = None,
     interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two turns.")] = 15.0,
-    host: Annotated[str, typer.Option(help="Where /healthz, /readyz and /metrics are served.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Their port; 0 takes a free one.")] = 9464,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where /healthz, /readyz and /metrics are served.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Their port; 0 takes a free one.")] = 9464,
     remote: RemoteName = "origin",
     branch: Branch = "main",
     trust_root: TrustRoot = None,
@@ -128,16 +135,17 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with (
-        world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root) as (world, _),
+        world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root) as (world, known),
         serving(health, host=host, port=port) as listening,
     ):
         log.info("serving", host=host, port=listening, agent=world.writer.agent, release=VERSION)
-        turn_on(replace(world, stopping=stop.is_set), interval=interval, stop=stop, health=health, log=log)
+        watched = replace(world, stopping=stop.is_set)
+        turn_on(watched, interval=interval, stop=stop, health=health, log=log, known=known)
 
 
 def dry_text(found: Look) -> str:
     """What a dry run prints: who the targets are, what would be taken, the actions one a line."""
-    lines = [_identity(identity) for identity in found.identities]
+    lines = [line for identity in found.identities for line in _identity(identity, found.problem)]
     if found.open_intent is not None:
         lines.append(f"intent {found.open_intent} has no result: it would be closed first, by looking again")
     if isinstance(found.decision, Take):
@@ -145,16 +153,33 @@ def dry_text(found: Look) -> str:
     lines.extend(action_line(action) for action in found.todo.actions)
     lines.extend(f"reported, not done: {action_line(action)}" for action in found.todo.reported)
     lines.extend(f"needs a person: {blocked.reason}" for blocked in found.todo.blocked)
-    if not found.todo.actions:
-        lines.append("nothing to do")
+    lines.extend(f"needs another release: {why}" for why in for_another_release(found.decision.pending))
+    if not found.todo.actions and found.problem is None:
+        seen = all(identity.fits for identity in found.identities)
+        lines.append("nothing to do" if seen else "nothing to do where it could be looked")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _identity(identity: Identity) -> str:
-    if identity.found is None:
-        return f"target {identity.target}: {identity.problem}"
+def dry_exit(found: Look) -> int:
+    """3 if something around the agent was away, 1 if a person must look, else 0."""
+    problems = [identity.problem for identity in found.identities if identity.problem is not None]
+    if any(problem.exit_code == EnvironmentFailedError.exit_code for problem in problems):
+        return EnvironmentFailedError.exit_code
+    if not all(identity.fits for identity in found.identities):
+        return 1
+    return EnvironmentFailedError.exit_code if for_another_release(found.decision.pending) else 0
+
+
+def _identity(identity: Identity, told: ConductorError | None) -> list[str]:
+    """Who a target is; why nobody knows, unless the error that follows says it."""
+    if identity.problem is not None:
+        why = identity.problem.message
+        if told is not None and why in told.message:
+            return []
+        named = f"target {identity.target}" in why
+        return [f"could not look: {why}" if named else f"could not look at target {identity.target}: {why}"]
     said = "as declared" if identity.fits else f"declared is {identity.declared or 'nothing'}: it would be refused"
-    return f"target {identity.target} is {identity.found} ({said})"
+    return [f"target {identity.target} is {identity.found} ({said})"]
 
 
 @contextmanager
@@ -174,6 +199,7 @@ def world_of(
         raise UsageError("the agent signs what it does", help="--key FILE, or CONDUCTOR_AGENT_KEY=FILE")
     private = PrivateKey.generate() if key is None else load_private(key, ask_passphrase)
     with Repository(repo) as git:
+        secrets = Secrets()
         release = Release(version=VERSION, sha256=code_sha256())
         world = World(
             git=git,
@@ -181,10 +207,11 @@ def world_of(
             branch=branch,
             writer=Writer(agent or "", private, release),
             compile=compile_once(partial(_compiled, git), git),
-            target=_open,
-            control=lambda config: open_control(config, application_name="conductor control"),
+            target=partial(open_target, secret=secrets),
+            control=lambda config: open_control(config, application_name="conductor control", secret=secrets),
             clock=lambda: datetime.now(tz=UTC),
-            trust_root=None if trust_root is None else trust_root.removeprefix("sha256:"),
+            trust_root=_trust_root(trust_root),
+            secrets=secrets,
         )
         known = None if dry else read(world)
         if agent is None and known is not None:
@@ -211,13 +238,18 @@ def _name(known: State, key: PrivateKey) -> str:
     return name
 
 
+def _trust_root(given: str | None) -> str | None:
+    if given is None:
+        return None
+    from compiler.cli.verify import digest_of  # noqa: PLC0415 -- seldom given, and dear to load
+
+    return digest_of("--trust-root", given)
+
+
 def _upstream(git: Repository, remote: str) -> Upstream:
+    if remote.startswith("/") and not Path(remote).exists():
+        raise UsageError(f"there is no repository {remote}", help="--remote NAME, as `git remote -v` lists them")
     known = "/" in remote or git_command(git.path, "config", "--get", f"remote.{remote}.url").code == 0
     if not known and remote != "origin":
         raise UsageError(f"the repository has no remote `{remote}`", help="git remote -v lists those there are")
     return Remote(git, remote) if known else Local(git)
-
-
-def _open(config: TargetConfig, *, repository: str, files: Callable[[], Mapping[str, bytes]], anyone: bool) -> Target:
-    wanted = config.model_copy(update={"identity": None}) if anyone else config
-    return open_target(wanted, repository=repository, files=files)

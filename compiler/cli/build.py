@@ -19,7 +19,7 @@ from compiler.cli.progress import progress
 from compiler.diagnostics.model import Diagnostics
 from compiler.source import WASM
 from runtime.contract.canonical import sha256
-from runtime.contract.errors import UsageError
+from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.manifest import Manifest
 
 WRITERS = 4
@@ -52,7 +52,13 @@ def build(
         if bundle is None:
             raise typer.Exit(1)
         manifest = Manifest(tree.digests(), {path: sha256(data) for path, data in bundle.items()})
-        write(output, bundle)
+        try:
+            write(output, bundle)
+        except OSError as error:
+            raise EnvironmentFailedError(
+                f"the bundle cannot be written to {output}: {(error.strerror or str(error)).lower()}",
+                help="name a folder in a place where you may write",
+            ) from None
     sys.stdout.write(f"sha256:{manifest.digest}\n")
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from compiler.diagnostics.codes import ALL
-from compiler.diagnostics.suggest import did_you_mean
+from compiler.diagnostics.suggest import did_you_mean, one_of
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 
 PAGES = (
@@ -17,6 +19,7 @@ PAGES = (
     Path(sys.prefix) / "share" / "intelgraph-conductor" / "diagnostics",
 )
 """In a checkout, and in an installed package."""
+_FEW = 12
 
 
 def _codes() -> list[str]:
@@ -39,14 +42,21 @@ def explain(
     sys.stdout.write(page(code))
 
 
+def _near(wanted: str, names: Iterable[str]) -> str:
+    """The codes of the same hundred, or ten if they are many; the name that was most likely meant."""
+    for length in (4, 5) if re.fullmatch("MC[0-9]+", wanted) else ():
+        same = [code for code in ALL if code.startswith(wanted[:length])]
+        if 0 < len(same) <= _FEW:
+            return f"those of {wanted[:length].ljust(6, 'x')} are {one_of(same)}".replace(" or ", " and ")
+    return did_you_mean(wanted.lower(), names) or "codes look like MC0012, and docs/diagnostics has a page of each"
+
+
 def page(code: str) -> str:
     """Return the page of a code or of its name."""
     names = {item.name: item.id for item in ALL.values()}
     wanted = names.get(code.lower(), code.upper())
     if wanted not in ALL:
-        is_id = wanted.startswith("MC")
-        help_ = did_you_mean(wanted if is_id else code.lower(), ALL if is_id else names, "codes look like MC0012")
-        raise UsageError(f"there is no code `{code}`", help=help_)
+        raise UsageError(f"there is no code `{code}`", help=_near(wanted, names))
     for folder in PAGES:
         if (folder / f"{wanted}.md").is_file():
             text = (folder / f"{wanted}.md").read_text(encoding="utf-8")

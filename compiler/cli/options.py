@@ -15,16 +15,20 @@ from compiler.diagnostics.as_json import as_json
 from compiler.diagnostics.concise import concise
 from compiler.diagnostics.full import full
 from compiler.diagnostics.model import Diagnostics
-from compiler.source import SourceTree, from_commit, from_worktree
+from compiler.source import SourceTree, from_commit, from_worktree, shown
 from runtime.contract.errors import UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
 
 HERE = Path()
+FOLDERS = ", ".join(f"{name}/" for name in INPUT_FOLDERS)
 
 
 def root_of(repo: Path) -> Path:
     """Return the folder that was named; if none was, the nearest one upwards that has any of the five folders."""
     if repo != HERE:
+        if not repo.is_dir():
+            what = "is no folder" if repo.exists() else "does not exist"
+            raise UsageError(f"{shown(str(repo))} {what}", help="name the repository with --repo DIR")
         return repo
     here = Path.cwd()
     for folder in (here, *here.parents):
@@ -37,9 +41,7 @@ def root_of(repo: Path) -> Path:
 
 Repo: TypeAlias = Annotated[
     Path,
-    typer.Option(
-        "--repo", metavar="DIR", callback=root_of, help="The repository, or any folder with the five folders."
-    ),
+    typer.Option("--repo", metavar="DIR", callback=root_of, help=f"The repository, or any folder with {FOLDERS}."),
 ]
 
 
@@ -86,6 +88,8 @@ def read_tree(repo: Path, rev: str | None) -> SourceTree:
 
     with Repository(repo) as git:
         commit = git.resolve(rev)
+        if commit is None and git.resolve("HEAD") is None:
+            raise UsageError("there is no commit yet", help="git add and git commit come first")
         if commit is None:
             raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline` lists those there are")
         return from_commit(git, commit)

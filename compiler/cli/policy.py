@@ -24,8 +24,8 @@ from runtime.policy.engine import Policy
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build policy.wasm, and test the Rego.")
-    group.command("build")(build)
-    group.command("test")(run_tests)
+    group.command("build", short_help="Build policy.wasm and its lock from policies/.")(build)
+    group.command("test", short_help="Check the Rego and run its tests.")(run_tests)
     app.add_typer(group, name="policy")
 
 

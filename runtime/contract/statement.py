@@ -17,6 +17,7 @@ from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import FormatError
 from runtime.contract.instant import Instant
 from runtime.contract.objects import Action
+from runtime.contract.validation import reason
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 NAMESPACE = "https://conductor.intelgraph.io"
@@ -292,9 +293,7 @@ def decode_statement(data: bytes) -> Statement:
         subjects = tuple(Subject.model_validate(item) for item in value["subject"])
         predicate = kind.model_validate_json(_predicate_of(data, value))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FormatError(f"predicate {kind.__name__}: {where}: {first['msg']}") from None
+        raise FormatError(f"predicate {kind.__name__}: {reason(error)}") from None
     # what is strict, canonical and complete has one encoding: `encode_statement(result) == data`
     if not _complete(predicate):
         raise FormatError("a statement leaves no field out and writes none twice")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
+from runtime.contract.validation import reason
 
 FOLDER = "config/flags/flag/"
 
@@ -56,7 +57,7 @@ class FlagConfig(BaseModel):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            raise FormatError(f"no flag's configuration: {error.errors()[0]['msg']}") from None
+            raise FormatError(f"no flag's configuration: {reason(error)}") from None
 
     def data(self) -> bytes:
         """Canonical bytes of the file."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
+from runtime.contract.validation import reason
 
 FOLDER = "config/governance/"
 
@@ -122,7 +123,7 @@ class Governance:
                     case _:
                         raise FormatError(f"{path}: governance has no kind `{kind}`")
             except ValidationError as error:
-                raise FormatError(f"{path}: {error.errors()[0]['msg']}") from None
+                raise FormatError(f"{path}: {reason(error)}") from None
         if len(policies) != 1 or len(pins) != 1:
             raise FormatError("governance has exactly one approval policy and one compiler pin")
         return cls(people, agents, policies[0], pins[0])

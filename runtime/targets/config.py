@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
+from runtime.contract.validation import reason
 
 FOLDER = "config/targets/target/"
 
@@ -37,7 +38,7 @@ class TargetConfig(BaseModel):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            raise FormatError(f"no target's configuration: {error.errors()[0]['msg']}") from None
+            raise FormatError(f"no target's configuration: {reason(error)}") from None
 
     def data(self) -> bytes:
         """Canonical bytes of the file."""

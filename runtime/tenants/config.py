@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
+from runtime.contract.validation import reason
 
 FOLDER = "config/tenants/"
 
@@ -74,7 +75,7 @@ class TenantConfig(_Config):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            raise FormatError(f"no tenant's configuration: {error.errors()[0]['msg']}") from None
+            raise FormatError(f"no tenant's configuration: {reason(error)}") from None
 
     def data(self) -> bytes:
         """Canonical bytes of the file."""

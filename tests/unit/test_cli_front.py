@@ -110,6 +110,11 @@ def test_a_folder_without_the_five_folders_is_wrong_usage(conductor: Conductor, 
         (["chekc"], "Did you mean 'check'?"),
         (["build"], "--output"),
         (["explain", "MC0000"], "there is no code `MC0000`"),
+        (["explain", "MC0719"], "those of MC071x are `MC0710`, "),
+        (["explain", "MC0555"], "those of MC05xx are `MC0501`, `MC0502`, `MC0503` and `MC0504`"),
+        (["check", "--repo", "/nonexistent"], "/nonexistent does not exist"),
+        (["plan", "--repo", "/nonexistent"], "/nonexistent does not exist"),
+        (["check", "--repo", "/dev/null"], "/dev/null is no folder"),
         (["explain", "unknown-referense"], "did you mean `unknown-reference`?"),
     ],
 )
@@ -196,3 +201,18 @@ def test_a_commit_is_read_instead_of_the_work_tree(conductor: Conductor, tree: P
     digest = conductor("build", "--repo", str(tree), "--rev", "HEAD", "-o", str(tree.parent / "a")).out
     (tree / "tenants" / "notes.txt").unlink()
     assert conductor("build", "--repo", str(tree), "-o", str(tree.parent / "b")).out == digest
+
+
+def test_before_the_first_commit_there_is_no_revision_to_check(conductor: Conductor, tree: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tree)], check=True, timeout=60)
+    ran = conductor("check", "--repo", str(tree), "--rev", "HEAD")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no commit yet" in ran.err
+
+
+def test_a_bundle_that_cannot_be_written_is_the_environment_s_failure(conductor: Conductor, tree: Path) -> None:
+    (tree / "file").write_text("")
+    ran = conductor("build", "--repo", str(tree), "--output", str(tree / "file" / "below"))
+    assert (ran.code, ran.out) == (3, "")
+    assert "cannot be written" in ran.err
+    assert "Errno" not in ran.err

@@ -112,6 +112,17 @@ def test_a_submodule_and_another_repository_are_findings(repo: Path) -> None:
     assert names(from_worktree(repo)) == [("submodule", "flags/inner"), ("submodule", "tenants/vendor")]
 
 
+def test_a_folder_in_the_place_of_a_tracked_file_has_removed_it(repo: Path) -> None:
+    put(repo, "tenants/acme.yaml")
+    git(repo, "add", "-A")
+    (repo / "tenants/acme.yaml").unlink()
+    put(repo, "tenants/acme.yaml/inner.yaml", b"y\n")
+    on_disk, committed = both(repo)
+    assert on_disk == committed
+    assert "tenants/acme.yaml" not in on_disk.files
+    assert on_disk.files["tenants/acme.yaml/inner.yaml"] == b"y\n"
+
+
 def test_content_that_lies_elsewhere_or_is_too_large_is_a_finding(repo: Path) -> None:
     put(repo, "tenants/big.yaml", b"#" * (1024 * 1024 + 1))
     put(repo, "tenants/fits.yaml", b"#" * (1024 * 1024))
