@@ -26,9 +26,10 @@ Rev = Annotated[str | None, typer.Option("--rev", metavar="REV", help="The head 
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Read the ledger.")
-    group.command("log")(log)
+    group.command("log", short_help="Tell the ledger as a story.")(log)
     # so that `-1` is a number, and no option that does not exist
-    group.command("show", context_settings={"ignore_unknown_options": True})(show)
+    short = "Show one entry, and how to verify it by hand."
+    group.command("show", short_help=short, context_settings={"ignore_unknown_options": True})(show)
     app.add_typer(group, name="evidence")
 
 
