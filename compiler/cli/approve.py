@@ -23,6 +23,7 @@ from compiler.cli.plan import Base, Head
 from compiler.cli.progress import progress
 from compiler.cli.standpoint import REMOTE, Clone, UnsoundError, catch_up, policy_aside, stand, warnings_of
 from compiler.cli.terminal import ask_passphrase
+from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.printable import shown
 from compiler.diagnostics.suggest import did_you_mean
 from compiler.driver import without_collector
@@ -81,6 +82,7 @@ def approve(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     push_it: Annotated[bool, typer.Option("--push", help=f"Bring the approval to `{REMOTE}` at once.")] = False,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take back an approval of this change.")] = False,
+    trust_root: TrustRoot = None,
     today: Today = None,
 ) -> None:
     """Sign a change after reading its plan; the approval goes to the branch `approvals`."""
@@ -89,7 +91,7 @@ def approve(
         with progress("planning"):
             if push_it:
                 _catch_up(git)
-            clone = Clone.read(git, aside)
+            clone = Clone.read(git, aside, digest_of("--trust-root", trust_root))
             history = _history(clone)
             _may_sign(history, signer)
             standpoint = _stand(clone, base, head, at=signer.at, today=today_or(today))

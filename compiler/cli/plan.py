@@ -13,6 +13,7 @@ import typer
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.progress import progress
 from compiler.cli.standpoint import Clone, UnsoundError, catch_up, policy_aside, stand, warnings_of
+from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.printable import shown
 from compiler.driver import without_collector
 from compiler.plan import Plan, plan
@@ -61,6 +62,7 @@ def show(
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Ask the remote first for main and the branch `approvals`.")
     ] = False,
+    trust_root: TrustRoot = None,
     today: Today = None,
     form: Annotated[PlanFormat, typer.Option("--format", help="How the plan is written.")] = PlanFormat.TEXT,
 ) -> None:
@@ -72,7 +74,7 @@ def show(
         with progress("planning"):
             if fetch:
                 catch_up(git)
-            clone = Clone.read(git, aside)
+            clone = Clone.read(git, aside, digest_of("--trust-root", trust_root))
             made = _plan(clone, base, head, today_or(today))
         uncommitted = git.uncommitted(*INPUT_FOLDERS) if head is None else ()
         digest = made.change.digest if isinstance(made, Plan) else None

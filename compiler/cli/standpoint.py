@@ -77,15 +77,19 @@ class Clone:
     """Asks the policy of what is compiled."""
 
     @classmethod
-    def read(cls, git: Git, aside: Aside | None = None) -> Clone:
-        """Read a clone as it is; nothing is fetched. Raises UsageError where it has no main."""
-        replay = partial(_replay, policies=Policy.of if aside is None else aside.policies)
+    def read(cls, git: Git, aside: Aside | None = None, trust_root: str | None = None) -> Clone:
+        """Read a clone as it is; nothing is fetched. Raises UsageError where it has no main, and NoGenesisError where
+        it has not the genesis that was asked for."""
+        policies = Policy.of if aside is None else aside.policies
+        replay = partial(_replay, trust_root=trust_root, policies=policies)
         main = head_of(git, MAIN)
         if main is None:
             raise _without_main(git)
         try:
             history = replay(git, main)
         except NoGenesisError:
+            if trust_root is not None:
+                raise
             history = None
         branch = MAIN if history is None else history.genesis.branch
         if history is not None and branch != MAIN and (other := head_of(git, branch)) is not None:

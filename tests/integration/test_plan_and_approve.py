@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from compiler.cli.app import run
 from compiler.rego import Lock, sources
 from runtime.signing.keys import write_keypair
 from tests.cases.plan_world import ADA, BEN, base_files, tenant
+from tests.services.commands import Ran, conductor, git
 from tests.services.opa import opa
 
 pytestmark = pytest.mark.service
@@ -33,18 +33,13 @@ class Desk:
     """A clone with its remote and keys, and the command line."""
 
     folder: Path
-    capsys: pytest.CaptureFixture[str]
 
     @property
     def repo(self) -> Path:
         return self.folder / "repo"
 
     def git(self, *args: str, cwd: Path | None = None) -> str:
-        options = ["-c", "user.name=Engineer", "-c", "user.email=engineer@example.org"]
-        done = subprocess.run(
-            ["git", *options, *args], cwd=cwd or self.repo, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
+        return git(cwd or self.repo, *args)
 
     def commit(self, message: str, **files: str) -> str:
         for path, text in files.items():
@@ -54,14 +49,10 @@ class Desk:
         self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
-    def conductor(self, *args: str, repo: Path | None = None) -> tuple[int, str, str]:
-        self.capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            run([*args, "--repo", str(repo or self.repo)])
-        said = self.capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+    def conductor(self, *args: str, repo: Path | None = None) -> Ran:
+        return conductor(*args, "--repo", repo or self.repo)
 
-    def approve(self, person: str, *more: str, key: str | None = None) -> tuple[int, str, str]:
+    def approve(self, person: str, *more: str, key: str | None = None) -> Ran:
         path = str(self.folder / "keys" / (key or person))
         return self.conductor("approve", "--person", person, "--key", path, "--yes", *DAY, *more)
 
@@ -82,7 +73,6 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
             lines = file.read_text().splitlines()
             kept = [f"    - {key.public_line}" if "ssh-ed25519" in line else line for line in lines]
             file.write_text("\n".join(kept) + "\n")
-    options = ["-c", "user.name=Engineer", "-c", "user.email=engineer@example.org"]
     for command in (
         ["init", "-q", "-b", "main"],
         ["add", "--all"],
@@ -90,19 +80,17 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["init", "-q", "--bare", "-b", "main", str(folder / "remote.git")],
         ["remote", "add", "origin", "../remote.git"],
     ):
-        subprocess.run(["git", *options, *command], cwd=repo, check=True, timeout=60)
+        git(repo, *command)
     for name in PEOPLE:
-        with pytest.raises(SystemExit) as ended:
-            run(["genesis", "--repo", str(repo), "--person", name, "--key", str(folder / "keys" / name)])
-        assert not ended.value.code
-    subprocess.run(["git", "push", "-q", "origin", "main"], cwd=repo, check=True, timeout=60)
+        assert conductor("genesis", "--repo", repo, "--person", name, "--key", folder / "keys" / name).code == 0
+    git(repo, "push", "-q", "origin", "main")
     return folder
 
 
 @pytest.fixture
-def desk(begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+def desk(begun: Path, tmp_path: Path) -> Desk:
     shutil.copytree(begun, tmp_path / "desk", symlinks=True)
-    made = Desk(tmp_path / "desk", capsys)
+    made = Desk(tmp_path / "desk")
     made.git("switch", "-q", "-c", "topic")
     return made
 
@@ -281,6 +269,24 @@ def test_a_remote_that_is_away_leaves_the_approval_here(desk: Desk) -> None:
     (desk.folder / "remote.git").rename(desk.folder / "gone.git")
     code, _, err = desk.approve(ADA, "--push")
     assert (code, "did not answer" in err) == (3, True)
+
+
+def test_who_was_told_another_start_plans_and_approves_from_there(desk: Desk) -> None:
+    desk.git("switch", "-q", "main")
+    (old,) = (path.stem for path in (desk.repo / "evidence" / "genesis").glob("*.json"))
+    for person in PEOPLE:
+        key = str(desk.folder / "keys" / person)
+        assert desk.conductor("genesis", "--previous", old, "--person", person, "--key", key)[0] == 0
+    (new,) = {path.stem for path in (desk.repo / "evidence" / "genesis").glob("*.json")} - {old}
+    desk.git("switch", "-q", "-C", "topic")
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    assert desk.approve(ADA, "--trust-root", f"sha256:{new}")[0] == 0
+    assert f"✓ {ADA}" in desk.conductor("plan", "--trust-root", new, *DAY)[1]
+    for words in (("--trust-root", old), ()):
+        assert f"✓ {ADA}" not in desk.conductor("plan", *words, *DAY)[1]
+    code, _, err = desk.conductor("plan", "--trust-root", "ba" * 32, *DAY)
+    assert (code, "no genesis here has the SHA-256" in err) == (1, True)
+    assert desk.conductor("plan", "--trust-root", "BA", *DAY)[0] == 2
 
 
 def test_without_a_remote_nothing_is_signed_and_it_says_how_to_add_one(desk: Desk) -> None:
