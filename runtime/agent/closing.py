@@ -35,6 +35,7 @@ def _looking_again(world: World, state: State, opened_by: Entry) -> Written:
     intent = opened_by.predicate
     actions = [record.action() for record in intent.actions] if isinstance(intent, Intent) else []
     goal = state.goal(world)
+    goal.require_secrets(world)
     with opened(world, goal) as targets:
         targets.needs(action.id for action in actions)
         observed = targets.observe(goal.desired.objects)

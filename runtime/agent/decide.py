@@ -139,7 +139,10 @@ def decide(
         case = Case(verified, change, signed, at, main, release, transition(change))
         pinned = _pinned(case)
         if pinned != release:
-            why = f"policies/compiler.yaml pins release {pinned} there, and this is release {release}"
+            why = (
+                f"policies/compiler.yaml pins release {pinned} at commit {commit[:12]}, and this is release {release}: "
+                f"install intelgraph-conductor {pinned}, or set `release: {release}` there"
+            )
             pending.append(Pending(commit, Reason.OTHER_RELEASE, errors=(why,)))
             continue
         judgement = judge(case, rules)
@@ -149,6 +152,11 @@ def decide(
             return Take(commit, change, compiled, snapshot, judgement, used, since, tuple(pending))
         pending.append(Pending(commit, Reason.NOT_ALLOWED, change, judgement))
     return _undecided(tuple(pending))
+
+
+def for_another_release(pending: Iterable[Pending]) -> tuple[str, ...]:
+    """Why another release has to take the first of these that it has to: which, and what to change."""
+    return next((item.errors for item in pending if item.reason is Reason.OTHER_RELEASE), ())
 
 
 def landed(verified: Verified, approvals: Iterable[Signed]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """The world -> what `once` would do next, and who each target says it is. Writes nothing, takes no lock.
 
 Rules kept: the actions are those that applying performs, by the same decision and the same diff; before there is a
-genesis it looks at main's head, so that a target's identity can be read before it is declared.
+genesis it looks at main's head, so that a target's identity can be read before it is declared. Who a target is can be
+told without the tenants' secrets; what is there is not looked at without them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from runtime.agent.observe import Opened
 from runtime.agent.state import Goal, read
 from runtime.agent.steps import Todo, compare
 from runtime.agent.world import World
-from runtime.contract.errors import ConductorError, UsageError
+from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.ledger.history import NoGenesisError
 from runtime.targets.interface import RetryableError, Target
 
@@ -32,7 +33,7 @@ class Identity:
     target: str
     declared: str
     found: str | None
-    problem: str | None = None
+    problem: ConductorError | None = None
 
     @property
     def fits(self) -> bool:
@@ -42,43 +43,59 @@ class Identity:
 
 @dataclass(frozen=True)
 class Look:
-    """What a dry run has found. `open_intent` is the number of an intent that is to be closed first."""
+    """What a dry run has found. `open_intent` is the number of an intent that is to be closed first, `problem` why
+    nothing was compared."""
 
     identities: tuple[Identity, ...]
     decision: Decision
     todo: Todo
     open_intent: int | None = None
+    problem: ConductorError | None = None
 
 
 def look(world: World) -> Look:
     """Look."""
     decision: Decision = Nothing()
     open_intent: int | None = None
+    problem: ConductorError | None = None
     try:
         state = read(world)
         decision = state.decide(world, world.clock())
-        goal = state.goal(world, decision if isinstance(decision, Take) else None)
+        take = decision if isinstance(decision, Take) else None
+        goal = state.goal(world, take)
         open_intent = None if state.history.open_intent is None else state.history.open_intent.sequence
+        if take is None and open_intent is None:
+            state.require_release()
     except NoGenesisError:
         goal = _before_genesis(world)
+    try:
+        goal.require_secrets(world)
+    except EnvironmentFailedError as error:
+        problem = error
+    with ExitStack() as stack:
+        identities, targets = _identities(world, goal, stack)
+        away = {item.target: RetryableError("not looked at") for item in identities if item.target not in targets}
+        todo = Todo(())
+        if problem is None:
+            todo = compare(goal, Opened(targets, away), world.clock(), patient=False, owing=False)
+    return Look(identities, decision, todo, open_intent, problem)
+
+
+def _identities(world: World, goal: Goal, stack: ExitStack) -> tuple[tuple[Identity, ...], dict[str, Target]]:
+    """Who the targets are; those that may be looked at are left open."""
     identities: list[Identity] = []
     targets: dict[str, Target] = {}
-    away: dict[str, RetryableError] = {}
-    with ExitStack() as stack:
-        for name, config in sorted(goal.desired.targets.items()):
-            target = world.target(config, repository=goal.repository, files=goal.files, anyone=True)
-            try:
-                stack.enter_context(target)
-                identity = Identity(name, config.identity, target.identity())
-            except ConductorError as error:
-                identity = Identity(name, config.identity, None, error.message)
-            identities.append(identity)
-            if identity.fits:
-                targets[name] = target
-            else:
-                away[name] = RetryableError(f"target {name} was not looked at")
-        todo = compare(goal, Opened(targets, away), world.clock(), patient=False, owing=False)
-    return Look(tuple(identities), decision, todo, open_intent)
+    for name, config in sorted(goal.desired.targets.items()):
+        target = world.target(config, repository=goal.repository, files=goal.files, anyone=True)
+        try:
+            stack.enter_context(target)
+            identity = Identity(name, config.identity, target.identity())
+        except ConductorError as error:
+            identity = Identity(name, config.identity, None, error)
+        identities.append(identity)
+        if identity.fits:
+            targets[name] = target
+    return tuple(identities), targets
 
 
 def _before_genesis(world: World) -> Goal:

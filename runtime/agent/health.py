@@ -41,10 +41,14 @@ class Health:
         self._pending = Gauge("conductor_pending_changes", "Merged changes not taken.", registry=registry)
         self._away = Gauge("conductor_targets_away", "Targets that do not answer.", registry=registry)
 
+    def seen(self, sequence: int) -> None:
+        """The ledger was read, whatever becomes of the turn."""
+        self._sequence.set(sequence)
+
     def turned(self, outcome: Outcome, seconds: float) -> None:
         """A turn has ended."""
         self._turned = self.now()
-        troubles = [*outcome.problems, *outcome.away]
+        troubles = [*outcome.problems, *outcome.away, *outcome.releases]
         if outcome.failed:
             troubles.append("an action failed")
         self.problem = "; ".join(troubles) or None
@@ -68,10 +72,11 @@ class Health:
                 case _:
                     pass
 
-    def failed(self, error: ConductorError) -> None:
+    def failed(self, error: ConductorError, seconds: float) -> None:
         """A turn ended early."""
         self._turned = self.now()
         self.problem = error.message
+        self._seconds.observe(seconds)
         self._turns.labels("failed").inc()
 
     @property

@@ -1,25 +1,28 @@
 """verdict -> observe -> diff -> intent -> apply -> result, until there is nothing left to do (plan, section 8).
 
-Rules kept: the lock comes before the verdict and is held until the result is pushed; an open intent is closed, by
-looking again, before anything else; verdict and intent are pushed before the first action; each intent gets exactly one
-result; the first intent makes what the genesis asks for; a loop that finds nothing writes nothing but the heartbeat.
+Rules kept: the lock comes before the verdict and is held until the result is pushed; without every secret that is
+needed nothing is observed and nothing written; an open intent is closed, by looking again, before anything else;
+verdict and intent are pushed before the first action; each intent gets exactly one result; the first intent makes what
+the genesis asks for; a loop that finds nothing writes nothing but the heartbeat.
 Kill it at any line: what it finds on the next start tells it where it was.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from runtime.agent.apply import LockLostError, perform
 from runtime.agent.attest import BeatenError, Book
 from runtime.agent.closing import close
-from runtime.agent.decide import Refuse, Take
+from runtime.agent.decide import Refuse, Take, for_another_release
 from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
 from runtime.agent.state import State, read
 from runtime.agent.steps import Draft, compare
 from runtime.agent.world import Control, World
+from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.statement import Result
 from runtime.ledger import append
 from runtime.ledger.append import Written
@@ -29,6 +32,10 @@ ROUNDS = 64
 """How many verdicts and repairs one call does at most."""
 
 
+def unseen(_: State) -> None:
+    """Pass what a look finds: nobody watches."""
+
+
 class BusyError(RetryableError):
     """Another agent is at work."""
 
@@ -36,13 +43,14 @@ class BusyError(RetryableError):
 @dataclass(frozen=True)
 class Outcome:
     """What a call did: the entries it wrote, what a person must look at, what keeps failing, how many changes are
-    pending, and which targets are away."""
+    pending, which targets are away, and why another release has to take the first pending change, where it has to."""
 
     state: State
     entries: tuple[Written, ...] = ()
     problems: tuple[str, ...] = ()
     pending: int = 0
     away: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
     waiting: bool = False
 
     @property
@@ -63,13 +71,17 @@ class Outcome:
         return self.waiting or bool(self.failures)
 
 
-def once(world: World, *, known: State | None = None, patient: bool = False) -> Outcome:
+def once(
+    world: World, *, known: State | None = None, patient: bool = False, seen: Callable[[State], None] = unseen
+) -> Outcome:
     """Go on until there is nothing to do. `known` is what the last call found; `patient`: what failed is tried again
-    only when its time has come, or when something has changed."""
+    only when its time has come, or when something has changed. `seen` is told what each look finds."""
     state = known if known is not None else read(world)
+    seen(state)
     config = state.desired.control
     outcome = Outcome(state)
     entries: tuple[Written, ...] = ()
+    _require_control(world, state)
     with world.control(config) as control:
         if not control.lock(state.repository):
             raise BusyError("another agent holds the lock of the control database", help="it is at work; wait for it")
@@ -78,6 +90,7 @@ def once(world: World, *, known: State | None = None, patient: bool = False) -> 
             if not control.held():
                 raise LockLostError("the lock in the control database was lost", help="whoever holds it goes on")
             state = read(world, state)
+            seen(state)
             if state.desired.control != config:
                 break
             try:
@@ -90,9 +103,19 @@ def once(world: World, *, known: State | None = None, patient: bool = False) -> 
                 return replace(outcome, entries=entries)
     if state.desired.control != config:
         world.at("the control database is another one now: the lock is there")
-        outcome = once(world, known=state, patient=patient)
+        outcome = once(world, known=state, patient=patient, seen=seen)
         entries = (*entries, *outcome.entries)
     return replace(outcome, entries=entries)
+
+
+def _require_control(world: World, state: State) -> None:
+    """Read the secret that leads to the lock; if it is missing, name all the others that are missing too."""
+    world.secrets.forget()
+    try:
+        world.secrets(state.desired.control.dsn)
+    except EnvironmentFailedError:
+        state.goal(world).require_secrets(world)
+        raise
 
 
 def cycle(world: World, control: Control, state: State, *, patient: bool) -> Outcome:
@@ -107,6 +130,9 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     take = decision if isinstance(decision, Take) else None
     state.authorise(world, take)
     goal = state.goal(world, take)
+    if take is None:
+        state.require_release()
+    goal.require_secrets(world)
     draft = Draft(tip, world.writer, at)
     with opened(world, goal) as targets:
         todo = compare(goal, targets, at, patient=patient)
@@ -142,5 +168,6 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
             problems=tuple(item.reason for item in todo.blocked),
             pending=len(decision.pending),
             away=tuple(error.message for error in targets.away.values()),
+            releases=for_another_release(decision.pending),
             waiting=todo.waiting,
         )

@@ -23,21 +23,35 @@ LONGEST = 300.0
 """Seconds between two turns at most, however often the last ones failed."""
 
 
-def run(world: World, *, interval: float, stop: threading.Event, health: Health, log: FilteringBoundLogger) -> None:
-    """Turn until `stop` is set. The first turn tries again what failed before the agent was started."""
-    known: State | None = None
-    failures = 0
+def run(
+    world: World,
+    *,
+    interval: float,
+    stop: threading.Event,
+    health: Health,
+    log: FilteringBoundLogger,
+    known: State | None = None,
+) -> None:
+    """Turn until `stop` is set. `known` is what was read already; the first turn that is not broken off tries again
+    what failed before the agent was started."""
+
+    def seen(state: State) -> None:
+        nonlocal known
+        known = state
+        health.seen(state.tip.sequence)
+
+    failures, patient = 0, False
     while not stop.is_set():
         begun = time.monotonic()
         wait = interval
         try:
-            outcome = once(world, known=known, patient=known is not None)
-            known, failures = outcome.state, 0
+            outcome = once(world, known=known, patient=patient, seen=seen)
+            failures, patient = 0, True
             health.turned(outcome, time.monotonic() - begun)
             _tell(log, outcome)
         except ConductorError as error:
             failures += 1
-            health.failed(error)
+            health.failed(error, time.monotonic() - begun)
             log.warning("turn failed", problem=error.message, help=error.help, kind=type(error).__name__)
             after = error.after if isinstance(error, RetryableError) else interval
             wait = min(after * 2 ** min(failures - 1, 8), LONGEST)
@@ -50,3 +64,5 @@ def _tell(log: FilteringBoundLogger, outcome: Outcome) -> None:
         log.info(entry_line(entry), entry=entry.path, sha256=entry.digest)
     for problem in (*outcome.problems, *outcome.away):
         log.warning("needs a person", problem=problem)
+    for problem in outcome.releases:
+        log.warning("needs another release", problem=problem)

@@ -18,7 +18,7 @@ from runtime.agent.withdrawals import with_seen
 from runtime.agent.world import World
 from runtime.contract.canonical import sha256
 from runtime.contract.change import Change
-from runtime.contract.errors import EnvironmentFailedError, FormatError
+from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals
 from runtime.governance.config import Agent, Governance
@@ -26,6 +26,13 @@ from runtime.ledger.append import Tip
 from runtime.ledger.history import History, replay
 from runtime.release import VERSION
 from runtime.targets.interface import TerminalError
+from runtime.targets.needs import require
+
+
+class WrongKeyError(TerminalError):
+    """The agent was started with a key, or under a name, that governance does not know."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,10 @@ class Goal:
     desired: Desired
     memory: Memory
     files: Callable[[], Mapping[str, bytes]]
+
+    def require_secrets(self, world: World) -> None:
+        """Read every secret that is needed to get there; raises EnvironmentFailedError that names all missing ones."""
+        require(world.secrets, self.desired.targets.values(), self.desired.objects.values())
 
 
 @dataclass(frozen=True)
@@ -106,12 +117,24 @@ class State:
         bundle = take.compiled.bundle
         return Goal(self.repository, take.commit, Desired(take.snapshot), memory, lambda: _released(bundle))
 
+    def require_release(self) -> None:
+        """Raise EnvironmentFailedError if P pins another release: that one acts for it, this one only takes the change
+        of the pin."""
+        pinned = self.history.governance.compiler.release
+        if pinned != VERSION:
+            raise EnvironmentFailedError(
+                f"policies/compiler.yaml pins release {pinned} at the last verified commit {self.history.commit[:12]}, "
+                f"and this is release {VERSION}",
+                help=f"install intelgraph-conductor {pinned}; or, to move to this one, set `release: {VERSION}` there "
+                "and let two people approve it",
+            )
+
     def authorise(self, world: World, take: Take | None) -> None:
         """Raise TerminalError if this agent's key may not write what comes next."""
         fingerprint = world.writer.key.fingerprint
         snapshot = self.history.snapshot if take is None else take.snapshot
         if Governance.of(snapshot.contents).agent_of_key.get(fingerprint) != world.writer.agent:
-            raise TerminalError(
+            raise WrongKeyError(
                 f"the key {fingerprint} is not one of {world.writer.agent}'s that may write the next entry",
                 help="start the agent with a key that policies/agents/ declares; a change that replaces keys "
                 "is taken with one that it keeps or adds",
@@ -135,9 +158,7 @@ def read(world: World, known: State | None = None) -> State:
     heads = world.upstream.fetch(world.branch, APPROVALS)
     main, approvals = heads[world.branch], heads[APPROVALS]
     if main is None:
-        raise EnvironmentFailedError(
-            f"there is no branch {world.branch}", help="push it, or name another one: --branch"
-        )
+        raise UsageError(f"there is no branch `{world.branch}`", help="push it, or name another one: --branch")
     if known is not None and (known.main, known.fetched) == (main, approvals):
         return known
     seen = with_seen(world.git, approvals, world.clock())

@@ -1,7 +1,8 @@
 """What is known, and what is there -> what is to be done, and the entries that say so.
 
 Rules kept: `drift: report` is looked at and never acted on, `drift: heal` is; either is evidence, and what is reported
-is written once, until it is different; what is held back (a foreign object, too many deletes) is reported likewise.
+is written once, until it is different; what is held back (a foreign object, too many deletes) is reported likewise. A
+report stands for what cannot be looked at, and is taken back only when nothing of it is left.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from runtime.agent.decide import Refuse, Take
 from runtime.agent.diff import Blocked, diff
 from runtime.agent.observe import Opened
 from runtime.agent.state import Goal
-from runtime.contract.objects import Action
+from runtime.contract.objects import Action, ObjectId
 from runtime.contract.statement import Unmet
 from runtime.governance.rules import CONSENT
 from runtime.ledger import append
@@ -31,6 +32,8 @@ class Todo:
     reported: tuple[Action, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     waiting: bool = False
+    differing: frozenset[ObjectId] = frozenset()
+    """All that is not as it should be, whatever becomes of it now."""
 
     @property
     def healed(self) -> tuple[Action, ...]:
@@ -53,6 +56,7 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
     )
     actions: list[Action] = []
     reported = [item.action for item in found.blocked]
+    reported += [action for action in memory.reported if action.id.target in targets.away]
     for action in found.actions:
         healing = action.because != DRIFT or desired.targets[action.id.target].drift == "heal"
         (actions if healing else reported).append(action)
@@ -62,6 +66,7 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
         reported=tuple(reported),
         blocked=found.blocked,
         waiting=waiting,
+        differing=frozenset(action.id for action in found.actions),
     )
 
 
@@ -103,8 +108,11 @@ class Draft:
             )
 
     def drift(self, todo: Todo, goal: Goal) -> None:
-        """Drift that is healed; what is reported, if that is not what the last report said."""
-        if undone(todo.reported) != undone(goal.memory.reported):
+        """Drift that is healed; what is reported, if that is not what the last report said (nothing: when all of it is
+        gone)."""
+        before = goal.memory.reported
+        left = not todo.reported and any(action.id in todo.differing for action in before)
+        if undone(todo.reported) != undone(before) and not left:
             self._drift(todo.reported, goal, heal=False)
         if todo.healed:
             self._drift(todo.healed, goal, heal=True)

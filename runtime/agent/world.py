@@ -6,7 +6,7 @@ Rules kept: the loop has no other way to the world; a test gives it doubles, kil
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, Self
 
@@ -18,6 +18,7 @@ from runtime.ledger.replaying import Policies
 from runtime.policy.engine import Policy
 from runtime.targets.config import TargetConfig
 from runtime.targets.interface import RetryableError, Target
+from runtime.targets.secrets import Secrets
 
 
 class Upstream(Protocol):
@@ -114,7 +115,8 @@ def nowhere(_: str) -> None:
 
 @dataclass(frozen=True)
 class World:
-    """What `once` is given. `at` is called with the name of every step: before and after each push and action."""
+    """What `once` is given. `at` is called with the name of every step: before and after each push and action;
+    `secrets` are those that `target` and `control` use."""
 
     git: Git
     upstream: Upstream
@@ -126,5 +128,6 @@ class World:
     clock: Callable[[], datetime]
     trust_root: str | None = None
     policies: Policies = Policy.of
+    secrets: Secrets = field(default_factory=Secrets)
     at: Callable[[str], None] = nowhere
     stopping: Callable[[], bool] = lambda: False

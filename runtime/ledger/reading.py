@@ -86,8 +86,14 @@ def _told(entry: Entry, history: History, by_digest: dict[str, Entry]) -> tuple[
         case Refusal():
             reasons = "; ".join(item.message for item in predicate.unmet)
             return f"refuses commit {predicate.head[:12]}: {_change(history, predicate.change)}", reasons
+        case Drift(actions=()):
+            return "finds nothing left of what was reported", "as declared again, or declared no more"
         case Drift():
-            return f"finds drift: {few(drifted(predicate.actions))}", f"declared `drift: {predicate.response}`"
+            held = any(item.before == {"foreign": True} or item.because != "drift" for item in predicate.actions)
+            objects = few(drifted(predicate.actions))
+            if held:
+                return f"finds {objects}", "held back: a person must look"
+            return f"finds drift: {objects}", f"declared `drift: {predicate.response}`"
         case Heartbeat():
             return f"finds nothing to do at commit {predicate.commit[:12]}", "heartbeat"
 

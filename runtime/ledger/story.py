@@ -82,6 +82,8 @@ def drifted(actions: Sequence[ActionRecord]) -> list[str]:
 def _other_than_declared(action: ActionRecord) -> str:
     if action.before is None:
         return "is missing"
+    if action.before == {"foreign": True}:
+        return "is there and Conductor did not make it"
     if action.after is None:
         return "is there and not declared"
     here, declared = _leaves(action.before), _leaves(action.after)

@@ -1,12 +1,13 @@
 """Reference -> secret: `env:NAME` from the environment, `file:PATH` from a file, one trailing newline left out.
 
-Rules kept: a secret is read when it is needed and never stored; no message holds one.
+Rules kept: no message holds a secret, and nothing is written; one turn of the agent sees one value of each secret, so
+that what is compared is what is set, though somebody replaces a file meanwhile.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +15,9 @@ from runtime.contract.errors import EnvironmentFailedError
 
 Resolve: TypeAlias = Callable[[str], str]
 """Reference -> secret; raises EnvironmentFailedError without the value."""
+
+Check: TypeAlias = Callable[[str, str], str]
+"""Secret, reference -> the secret; raises EnvironmentFailedError, without it, if it cannot be what it is for."""
 
 
 def resolve(reference: str) -> str:
@@ -42,3 +46,34 @@ def resolve(reference: str) -> str:
     if not value:
         raise EnvironmentFailedError(f"the secret {reference} is empty", help=f"give {reference} a value")
     return value
+
+
+class Secrets:
+    """Secrets as one turn sees them: `hold` reads all that it needs at once, and what is held is given from then on."""
+
+    def __init__(self, source: Resolve = resolve) -> None:
+        self._source = source
+        self._held: dict[str, str] = {}
+
+    def __call__(self, reference: str) -> str:
+        """Give a secret; one that is not held is read."""
+        value = self._held.get(reference)
+        return self._source(reference) if value is None else value
+
+    def forget(self) -> None:
+        """Hold none."""
+        self._held = {}
+
+    def hold(self, wanted: Iterable[tuple[str, Check]]) -> tuple[EnvironmentFailedError, ...]:
+        """Read these afresh, each with what is asked of its value; gives why some cannot be used, then holds none."""
+        self.forget()
+        held: dict[str, str] = {}
+        problems: dict[str, EnvironmentFailedError] = {}
+        for reference, check in wanted:
+            try:
+                held[reference] = check(held.get(reference) or self._source(reference), reference)
+            except EnvironmentFailedError as error:
+                problems.setdefault(reference, error)
+        if not problems:
+            self._held = held
+        return tuple(problems.values())

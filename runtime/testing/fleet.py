@@ -13,6 +13,7 @@ from typing import Any
 
 from runtime.agent.world import Remote, World
 from runtime.contract.change import Change, Snapshot, between
+from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.genesis import Genesis
 from runtime.contract.statement import Release
 from runtime.governance.approvals import BRANCH as APPROVALS
@@ -24,6 +25,7 @@ from runtime.release import VERSION
 from runtime.signing.keys import PrivateKey
 from runtime.targets.config import TargetConfig
 from runtime.targets.interface import Target
+from runtime.targets.secrets import Secrets
 from runtime.testing.memory_git import MemoryGit, MemoryRemote
 from runtime.testing.memory_policy import no_objection
 from runtime.testing.memory_target import MemoryControl, MemoryDatabase, MemorySystem, MemoryTarget
@@ -62,6 +64,8 @@ class Fleet:
     now: datetime = START
     steps: list[str] = field(default_factory=list)
     release: str = VERSION
+    missing: set[str] = field(default_factory=set)
+    """References to secrets that lead to nothing."""
 
     @classmethod
     def started(cls, **files: bytes) -> Fleet:
@@ -102,8 +106,15 @@ class Fleet:
             control=lambda config: MemoryControl(self.databases.setdefault(config.name, self.database)),
             clock=lambda: self.now,
             policies=no_objection,
+            secrets=Secrets(self.secret),
             at=self.steps.append,
         )
+
+    def secret(self, reference: str) -> str:
+        """What a reference leads to."""
+        if reference in self.missing:
+            raise EnvironmentFailedError(f"{reference} is not set")
+        return f"the secret of {reference}"
 
     def target(self, config: TargetConfig, *, repository: str, files: Files, anyone: bool) -> Target:
         """Connect to a system."""

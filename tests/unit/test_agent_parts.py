@@ -68,7 +68,9 @@ def test_a_dry_run_says_which_target_is_away() -> None:
     fleet = Fleet.started()
     fleet.systems["pg-eu"].away = True
     (identity,) = look(fleet.world()).identities
-    assert (identity.found, identity.problem) == (None, "target pg-eu is away")
+    assert identity.found is None
+    assert identity.problem is not None
+    assert (identity.problem.message, identity.problem.exit_code) == ("target pg-eu is away", 3)
 
 
 # Without a remote, and with the head in a file ---------------------------------------------------------------------
