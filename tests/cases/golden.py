@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests.services.commands import git
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -92,4 +93,4 @@ class Trees:
 
 def _with_submodule(tree: Path, path: str) -> None:
     for arguments in (["init", "-q"], ["update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{path}"]):
-        subprocess.run(["git", *arguments], cwd=tree, check=True, timeout=60)
+        git(tree, *arguments)

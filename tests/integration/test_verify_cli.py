@@ -7,27 +7,25 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from compiler.cli.app import run
 from compiler.cli.demo.copy import copy_tree, replace
 from compiler.driver import compile_commit
 from runtime.contract.change import Snapshot, between
 from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.contract.statement import Approval, Outcome, Release, Seen, Statement, subject
+from runtime.contract.statement import Outcome, Release, Seen
 from runtime.git.interface import Author
 from runtime.git.repository import Repository
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Writer, Written, record
 from runtime.ledger.history import replay
 from runtime.release import VERSION, code_sha256
-from runtime.signing.envelopes import sign
 from runtime.signing.keys import load_private, write_keypair
+from runtime.testing.statements import approval
+from tests.services.commands import Ran, conductor, git
 
 pytestmark = pytest.mark.service
 
@@ -37,33 +35,6 @@ ECDSA = "tomas-okafor"
 """Whose key is ECDSA on P-256; the others' are Ed25519."""
 AGENT = "conductor-eu"
 TENANT = "tenants/fjordline-ferries.yaml"
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-
-Conductor = Callable[..., Answer]
-
-
-@pytest.fixture
-def conductor(capsys: pytest.CaptureFixture[str]) -> Conductor:
-    def call(*args: str) -> Answer:
-        with pytest.raises(SystemExit) as ended:
-            run(list(args))
-        out, err = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), out, err)
-
-    return call
-
-
-def git(folder: Path, *args: str) -> str:
-    identity = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false")
-    done = subprocess.run(("git", *identity, *args), cwd=folder, check=True, capture_output=True, timeout=60, text=True)
-    return done.stdout.strip()
 
 
 def own_yaml(folder: Path) -> Path:
@@ -92,9 +63,7 @@ def repo(tmp_path: Path) -> Path:
 def started(folder: Path) -> Path:
     repo = own_yaml(folder)
     for name in PEOPLE[:2]:
-        with pytest.raises(SystemExit) as ended:
-            run(["genesis", "--repo", str(repo), "--person", name, "--key", str(folder / "keys" / name)])
-        assert not ended.value.code
+        assert conductor("genesis", "--repo", repo, "--person", name, "--key", folder / "keys" / name).code == 0
     return repo
 
 
@@ -121,17 +90,15 @@ class Agent:
         change = between(before, after, repository=history.genesis.repository, branch="main")
         approvals = {}
         for name in people:
-            predicate = Approval(
-                kind="approval",
+            signed = approval(
+                change,
+                load_private(self.keys / name),
                 after=history.verified.timeline.last.sha256,
-                signed_at=self.now,
-                expires_at=self.now + timedelta(days=3),
+                at=self.now,
+                until=self.now + timedelta(days=3),
                 seen=Seen(base=history.commit, head=commit),
             )
-            envelope = sign(
-                Statement(subject=subject(change=change.digest), predicate=predicate), load_private(self.keys / name)
-            )
-            approvals[envelope.digest] = envelope.data
+            approvals[signed.sha256] = signed.envelope.data
         grounds = Grounds(
             history.commit, commit, before.manifest.digest, after.manifest.digest, change, approvals, landed=()
         )
@@ -181,7 +148,7 @@ def trust_root(repo: Path) -> str:
     return f"sha256:{genesis.stem}"
 
 
-def test_without_a_genesis_verify_says_so_and_fails(repo: Path, conductor: Conductor) -> None:
+def test_without_a_genesis_verify_says_so_and_fails(repo: Path) -> None:
     said = conductor("verify", "--repo", str(repo))
     assert said.code == 1
     assert "no genesis yet" in said.out
@@ -190,10 +157,10 @@ def test_without_a_genesis_verify_says_so_and_fails(repo: Path, conductor: Condu
     assert [item["code"] for item in report["problems"]] == ["MC0700"]
 
 
-def test_two_people_start_a_history(repo: Path, conductor: Conductor) -> None:
+def test_two_people_start_a_history(repo: Path) -> None:
     keys = repo.parent / "keys"
 
-    def genesis(person: str, key: str) -> Answer:
+    def genesis(person: str, key: str) -> Ran:
         return conductor("genesis", "--repo", str(repo), "--person", person, "--key", str(keys / key))
 
     first = genesis("mara-lindqvist", "mara-lindqvist")
@@ -220,7 +187,7 @@ def test_two_people_start_a_history(repo: Path, conductor: Conductor) -> None:
     assert report["trust_root"]["proven"] is True
 
 
-def test_genesis_refuses_what_is_not_committed_and_a_head_that_moved(repo: Path, conductor: Conductor) -> None:
+def test_genesis_refuses_what_is_not_committed_and_a_head_that_moved(repo: Path) -> None:
     keys = repo.parent / "keys"
     args = ("genesis", "--repo", str(repo), "--person")
     path = repo / "tenants" / "velora-retail.yaml"
@@ -239,10 +206,10 @@ def test_genesis_refuses_what_is_not_committed_and_a_head_that_moved(repo: Path,
     assert "let the first person begin again" in moved.err
 
 
-def test_two_people_start_anew_and_say_instead_of_what(copy: Path, finished: Path, conductor: Conductor) -> None:
+def test_two_people_start_anew_and_say_instead_of_what(copy: Path, finished: Path) -> None:
     old = trust_root(copy)
 
-    def genesis(person: str, *more: str) -> Answer:
+    def genesis(person: str, *more: str) -> Ran:
         key = str(finished / "keys" / person)
         return conductor("genesis", "--repo", str(copy), "--person", person, "--key", key, *more)
 
@@ -266,7 +233,7 @@ def test_two_people_start_anew_and_say_instead_of_what(copy: Path, finished: Pat
     assert (superseded.code, "it belongs to another genesis" in superseded.out) == (1, True)
 
 
-def test_an_honest_repository_verifies(finished: Path, conductor: Conductor) -> None:
+def test_an_honest_repository_verifies(finished: Path) -> None:
     repo = str(finished / "repo")
     assumed = conductor("verify", "--repo", repo)
     assert assumed.code == 0
@@ -281,13 +248,13 @@ def test_an_honest_repository_verifies(finished: Path, conductor: Conductor) -> 
     assert proven["problems"] == []
 
 
-def test_another_trust_root_fails(finished: Path, conductor: Conductor) -> None:
+def test_another_trust_root_fails(finished: Path) -> None:
     said = conductor("verify", "--repo", str(finished / "repo"), "--trust-root", f"sha256:{'ba' * 32}")
     assert said.code == 1
     assert "MC0703 trust-root" in said.out
 
 
-def test_a_flipped_byte_in_the_work_tree_names_the_file(copy: Path, conductor: Conductor) -> None:
+def test_a_flipped_byte_in_the_work_tree_names_the_file(copy: Path) -> None:
     path = next((copy / "evidence").rglob("*-result-*.sigstore.json"))
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -298,7 +265,7 @@ def test_a_flipped_byte_in_the_work_tree_names_the_file(copy: Path, conductor: C
     assert "MC0723 work-tree" in said.out
 
 
-def test_the_name_of_a_file_draws_nothing_on_the_auditors_terminal(copy: Path, conductor: Conductor) -> None:
+def test_the_name_of_a_file_draws_nothing_on_the_auditors_terminal(copy: Path) -> None:
     (copy / "evidence" / "ledger" / "\x1b[2J\u202e.sigstore.json").write_text("{}")
     git(copy, "add", "--all")
     git(copy, "commit", "--quiet", "--message=Bring nonsense")
@@ -308,7 +275,7 @@ def test_the_name_of_a_file_draws_nothing_on_the_auditors_terminal(copy: Path, c
         assert said.out.replace("\n", "").isprintable()
 
 
-def test_damage_in_a_later_commit_is_found_and_changes_no_verdict(copy: Path, conductor: Conductor) -> None:
+def test_damage_in_a_later_commit_is_found_and_changes_no_verdict(copy: Path) -> None:
     path = next((copy / "evidence").rglob("*-verdict-*.sigstore.json"))
     git(copy, "rm", "--quiet", path.relative_to(copy).as_posix())
     git(copy, "commit", "--quiet", "--message=Tidy up")
@@ -321,7 +288,7 @@ def test_damage_in_a_later_commit_is_found_and_changes_no_verdict(copy: Path, co
     assert report["pending"] == []
 
 
-def test_a_cut_off_end_is_found_against_an_earlier_head(copy: Path, conductor: Conductor) -> None:
+def test_a_cut_off_end_is_found_against_an_earlier_head(copy: Path) -> None:
     head = json.loads(conductor("verify", "--repo", str(copy), "--format", "json").out)["head"]
     git(copy, "reset", "--quiet", "--hard", "HEAD^")
     assert conductor("verify", "--repo", str(copy)).code == 0
@@ -330,7 +297,7 @@ def test_a_cut_off_end_is_found_against_an_earlier_head(copy: Path, conductor: C
     assert "MC0760 extends" in said.out
 
 
-def test_a_commit_that_is_gone_is_a_lost_head_and_nonsense_is_wrong_usage(copy: Path, conductor: Conductor) -> None:
+def test_a_commit_that_is_gone_is_a_lost_head_and_nonsense_is_wrong_usage(copy: Path) -> None:
     gone = conductor("verify", "--repo", str(copy), "--since", "ab" * 20)
     assert (gone.code, "MC0760 extends" in gone.out) == (1, True)
     for nonsense in ("xyz", "AB" * 32, f"sha256:{'AB' * 32}", "ab" * 31):
@@ -340,7 +307,7 @@ def test_a_commit_that_is_gone_is_a_lost_head_and_nonsense_is_wrong_usage(copy: 
         assert conductor("verify", "--repo", str(copy), "--trust-root", nonsense).code == 2
 
 
-def test_a_digest_is_taken_as_the_text_and_as_the_json_write_it(copy: Path, conductor: Conductor) -> None:
+def test_a_digest_is_taken_as_the_text_and_as_the_json_write_it(copy: Path) -> None:
     report = json.loads(conductor("verify", "--repo", str(copy), "--format", "json").out)
     root, head = report["trust_root"]["sha256"], report["head"]
     for prefix in ("", "sha256:"):
@@ -350,21 +317,21 @@ def test_a_digest_is_taken_as_the_text_and_as_the_json_write_it(copy: Path, cond
     assert conductor("verify", "--repo", str(copy), "--require-proven").code == 1
 
 
-def test_without_a_commit_there_is_nothing_to_verify_or_read(tmp_path: Path, conductor: Conductor) -> None:
+def test_without_a_commit_there_is_nothing_to_verify_or_read(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     for command in (("verify",), ("verify", "--rev", "HEAD"), ("evidence", "log"), ("evidence", "show", "1")):
         said = conductor(*command, "--repo", str(tmp_path))
         assert (said.code, "there is no commit yet" in said.err) == (2, True)
 
 
-def test_a_silent_agent_is_found(copy: Path, conductor: Conductor) -> None:
+def test_a_silent_agent_is_found(copy: Path) -> None:
     later = (datetime.now(tz=UTC) + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
     said = conductor("verify", "--repo", str(copy), "--at", later)
     assert said.code == 1
     assert "MC0761 heartbeat" in said.out
 
 
-def test_the_ledger_reads_as_a_story(finished: Path, conductor: Conductor) -> None:
+def test_the_ledger_reads_as_a_story(finished: Path) -> None:
     said = conductor("evidence", "log", "--repo", str(finished / "repo"))
     lines = said.out.splitlines()
     assert [line.split()[2] for line in lines] == ["verdict", "intent", "result", "heartbeat"]

@@ -6,40 +6,16 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 import pytest
 
 from compiler.cli import app
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.release import VERSION
+from tests.services.commands import Ran, conductor, git
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Conductor: TypeAlias = Callable[..., Ran]
-
-
-@pytest.fixture
-def conductor(capsys: pytest.CaptureFixture[str]) -> Conductor:
-    """The command line, in this process."""
-
-    def run(*arguments: str) -> Ran:
-        with pytest.raises(SystemExit) as ended:
-            app.run([*arguments])
-        captured = capsys.readouterr()
-        code = ended.value.code
-        return Ran(code if isinstance(code, int) else 0, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture
@@ -50,13 +26,13 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
-def test_a_clean_tree_ends_with_0_and_one_line(conductor: Conductor, tree: Path) -> None:
+def test_a_clean_tree_ends_with_0_and_one_line(tree: Path) -> None:
     ran = conductor("check", "--repo", str(tree), "--today", "2026-11-24")
     assert ran == Ran(0, ran.out, "")
     assert ran.out.endswith(" files: no errors, no warnings\n")
 
 
-def test_a_mistake_ends_with_1_and_shows_its_line(conductor: Conductor, tree: Path) -> None:
+def test_a_mistake_ends_with_1_and_shows_its_line(tree: Path) -> None:
     path = tree / "tenants" / "velora-retail.yaml"
     path.write_text(path.read_text().replace("blueprint: standard", "blueprint: standart"))
     ran = conductor("check", "--repo", str(tree), "--today", "2026-11-24")
@@ -66,23 +42,21 @@ def test_a_mistake_ends_with_1_and_shows_its_line(conductor: Conductor, tree: Pa
     assert ran.out.endswith(" files: 1 error, no warnings\n")
 
 
-def test_the_repository_is_found_from_any_folder_within_it(
-    conductor: Conductor, tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_repository_is_found_from_any_folder_within_it(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree / "tenants" / "blueprints")
     (tree / "tenants" / "notes.txt").write_text("x")
     ran = conductor("check", "--today", "2026-11-24", "--format", "concise")
     assert ran.out == "tenants/notes.txt:1:1: error[MC0001]: `tenants/notes.txt` is not an input\n"
 
 
-def test_expired_flags_are_warnings_and_end_with_0(conductor: Conductor, tree: Path) -> None:
+def test_expired_flags_are_warnings_and_end_with_0(tree: Path) -> None:
     ran = conductor("check", "--repo", str(tree), "--today", "2031-01-01", "--format", "concise")
     assert ran.code == 0
     assert ran.out.splitlines()
     assert all("warning[MC" in line and " has expired" in line for line in ran.out.splitlines())
 
 
-def test_json_is_a_list_of_findings_and_nothing_else(conductor: Conductor, tree: Path) -> None:
+def test_json_is_a_list_of_findings_and_nothing_else(tree: Path) -> None:
     assert conductor("check", "--repo", str(tree), "--today", "2026-11-24", "--format", "json").out == "[]\n"
     (tree / "tenants" / "notes.txt").write_text("x")
     ran = conductor("check", "--repo", str(tree), "--today", "2026-11-24", "--format", "json")
@@ -93,7 +67,7 @@ def test_json_is_a_list_of_findings_and_nothing_else(conductor: Conductor, tree:
     assert (finding["line"], finding["column"]) == (1, 1)
 
 
-def test_a_folder_without_the_five_folders_is_wrong_usage(conductor: Conductor, tmp_path: Path) -> None:
+def test_a_folder_without_the_five_folders_is_wrong_usage(tmp_path: Path) -> None:
     ran = conductor("check", "--repo", str(tmp_path))
     assert ran.code == 2
     assert "has none of the folders spec, policies" in ran.err
@@ -118,13 +92,13 @@ def test_a_folder_without_the_five_folders_is_wrong_usage(conductor: Conductor, 
         (["explain", "unknown-referense"], "did you mean `unknown-reference`?"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_says_what(conductor: Conductor, arguments: list[str], said: str) -> None:
+def test_wrong_usage_ends_with_2_and_says_what(arguments: list[str], said: str) -> None:
     ran = conductor(*arguments)
     assert ran.code == 2
     assert said in ran.err
 
 
-def test_explain_prints_the_page_by_code_or_name(conductor: Conductor) -> None:
+def test_explain_prints_the_page_by_code_or_name() -> None:
     ran = conductor("explain", "mc0012")
     assert ran.code == 0
     assert ran.out.startswith("# MC0012: unknown-reference\n")
@@ -146,13 +120,11 @@ def test_help_lists_every_command_and_loads_none() -> None:
         assert help_[:30] in ran.stdout
 
 
-def test_version_is_the_release(conductor: Conductor) -> None:
+def test_version_is_the_release() -> None:
     assert conductor("--version").out == f"conductor {VERSION}\n"
 
 
-def test_build_writes_the_bundle_and_prints_the_manifests_digest(
-    conductor: Conductor, tree: Path, tmp_path: Path
-) -> None:
+def test_build_writes_the_bundle_and_prints_the_manifests_digest(tree: Path, tmp_path: Path) -> None:
     ran = conductor("build", "--repo", str(tree), "-o", str(tmp_path / "out"))
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("sha256:")
@@ -161,9 +133,7 @@ def test_build_writes_the_bundle_and_prints_the_manifests_digest(
     assert [path.name for path in tmp_path.iterdir()].count("out") == 1
 
 
-def test_build_replaces_its_own_folder_and_leaves_nothing_of_it(
-    conductor: Conductor, tree: Path, tmp_path: Path
-) -> None:
+def test_build_replaces_its_own_folder_and_leaves_nothing_of_it(tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = conductor("build", "--repo", str(tree), "-o", str(out))
     (out / "config" / "stale.json").write_text("{}")
@@ -173,7 +143,7 @@ def test_build_replaces_its_own_folder_and_leaves_nothing_of_it(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "tree"]
 
 
-def test_build_refuses_a_folder_that_holds_something_else(conductor: Conductor, tree: Path, tmp_path: Path) -> None:
+def test_build_refuses_a_folder_that_holds_something_else(tree: Path, tmp_path: Path) -> None:
     precious = tmp_path / "out" / "thesis.txt"
     precious.parent.mkdir()
     precious.write_text("four years")
@@ -183,7 +153,7 @@ def test_build_refuses_a_folder_that_holds_something_else(conductor: Conductor, 
     assert precious.read_text() == "four years"
 
 
-def test_build_writes_nothing_when_there_is_an_error(conductor: Conductor, tree: Path, tmp_path: Path) -> None:
+def test_build_writes_nothing_when_there_is_an_error(tree: Path, tmp_path: Path) -> None:
     (tree / "tenants" / "notes.txt").write_text("x")
     ran = conductor("build", "--repo", str(tree), "-o", str(tmp_path / "out"))
     assert (ran.code, ran.out) == (1, "")
@@ -191,10 +161,9 @@ def test_build_writes_nothing_when_there_is_an_error(conductor: Conductor, tree:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_commit_is_read_instead_of_the_work_tree(conductor: Conductor, tree: Path) -> None:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@t.example"]
-    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-q", "-m", "x"]):
-        subprocess.run(["git", *command], cwd=tree, check=True, timeout=60)
+def test_a_commit_is_read_instead_of_the_work_tree(tree: Path) -> None:
+    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "x"]):
+        git(tree, *command)
     (tree / "tenants" / "notes.txt").write_text("x")
     assert conductor("check", "--repo", str(tree), "--today", "2026-11-24").code == 1
     assert conductor("check", "--repo", str(tree), "--today", "2026-11-24", "--rev", "HEAD").code == 0
@@ -203,14 +172,14 @@ def test_a_commit_is_read_instead_of_the_work_tree(conductor: Conductor, tree: P
     assert conductor("build", "--repo", str(tree), "-o", str(tree.parent / "b")).out == digest
 
 
-def test_before_the_first_commit_there_is_no_revision_to_check(conductor: Conductor, tree: Path) -> None:
-    subprocess.run(["git", "init", "-q", str(tree)], check=True, timeout=60)
+def test_before_the_first_commit_there_is_no_revision_to_check(tree: Path) -> None:
+    git(tree, "init", "-q")
     ran = conductor("check", "--repo", str(tree), "--rev", "HEAD")
     assert (ran.code, ran.out) == (2, "")
     assert "there is no commit yet" in ran.err
 
 
-def test_a_bundle_that_cannot_be_written_is_the_environment_s_failure(conductor: Conductor, tree: Path) -> None:
+def test_a_bundle_that_cannot_be_written_is_the_environment_s_failure(tree: Path) -> None:
     (tree / "file").write_text("")
     ran = conductor("build", "--repo", str(tree), "--output", str(tree / "file" / "below"))
     assert (ran.code, ran.out) == (3, "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import subprocess
 import threading
 import zlib
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from runtime.git.interface import Author, PushOutcome
 from runtime.git.objects import encode_tree, object_id, parse_commit, parse_tree
 from runtime.git.process import environment
 from runtime.git.repository import Repository, tracking
+from tests.services.commands import git
 
 AUTHOR = Author("A", "a@example.org")
 AT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -34,14 +34,9 @@ def write(repository: Repository, parent: str | None, text: str, *, year: int = 
     return repository.write(parent, {"spec/a.yaml": text.encode()}, message=text, author=AUTHOR, at=at)
 
 
-def git(repository: Repository, *args: str) -> str:
-    command = ["git", "-C", str(repository.path), "-c", "user.name=x", "-c", "user.email=x@x", *args]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
-
-
 def test_replacement_objects_have_no_say(repository: Repository) -> None:
     one, two = write(repository, None, "one"), write(repository, None, "two")
-    git(repository, "replace", one, two)
+    git(repository.path, "replace", one, two)
     assert repository.commit(one).message == "one\n"
     assert repository.resolve(one) == one
 
@@ -73,10 +68,10 @@ def test_the_way_to_a_remote_is_kept() -> None:
 
 
 def test_attributes_and_line_ends_have_no_say(repository: Repository) -> None:
-    git(repository, "config", "core.autocrlf", "true")
+    git(repository.path, "config", "core.autocrlf", "true")
     (repository.path / ".git" / "info").mkdir(exist_ok=True)
     (repository.path / ".git" / "info" / "attributes").write_text("* text eol=crlf filter=x\n")
-    git(repository, "config", "filter.x.clean", "false")
+    git(repository.path, "config", "filter.x.clean", "false")
     oid = repository.write(None, {"spec/a.yaml": b"a\r\nb\n"}, message="m", author=AUTHOR, at=AT)
     assert repository.blob(repository.files(oid)["spec/a.yaml"].oid) == b"a\r\nb\n"
 
@@ -120,7 +115,7 @@ def test_a_shallow_clone_is_named_as_the_reason(repository: Repository, tmp_path
     for number in range(5):
         head = write(repository, head, str(number))
     assert repository.set_ref("refs/heads/main", head or "", old=None)
-    git(repository, "clone", "-q", "--depth", "2", f"file://{repository.path}", str(tmp_path / "shallow"))
+    git(repository.path, "clone", "-q", "--depth", "2", f"file://{repository.path}", str(tmp_path / "shallow"))
     with Repository(tmp_path / "shallow") as shallow, pytest.raises(EnvironmentFailedError) as caught:
         shallow.first_parents(head or "")
     assert "--unshallow" in str(caught.value.help)
@@ -131,7 +126,16 @@ def test_a_long_shallow_line_is_not_taken_for_a_whole_one(repository: Repository
     for number in range(330):
         head = write(repository, head, str(number))
     assert repository.set_ref("refs/heads/main", head or "", old=None)
-    git(repository, "clone", "-q", "--bare", "--depth", "310", f"file://{repository.path}", str(tmp_path / "shallow"))
+    git(
+        repository.path,
+        "clone",
+        "-q",
+        "--bare",
+        "--depth",
+        "310",
+        f"file://{repository.path}",
+        str(tmp_path / "shallow"),
+    )
     with Repository(tmp_path / "shallow") as shallow, pytest.raises(EnvironmentFailedError):
         shallow.first_parents(head or "")
 
@@ -235,7 +239,7 @@ def test_a_git_process_that_was_killed_is_an_error_once(repository: Repository) 
 def test_uncommitted_changes_are_listed(repository: Repository) -> None:
     one = write(repository, None, "one")
     assert repository.set_ref("refs/heads/main", one, old=None)
-    git(repository, "reset", "-q", "--hard")
+    git(repository.path, "reset", "-q", "--hard")
     assert repository.uncommitted("spec", "flags") == ()
     (repository.path / "spec" / "a.yaml").write_text("other")
     (repository.path / "flags").mkdir()

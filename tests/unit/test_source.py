@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,7 @@ from compiler.source import SourceTree, from_commit, from_files, from_worktree
 from runtime.contract.canonical import sha256
 from runtime.contract.errors import UsageError
 from runtime.git.repository import Repository
-
-
-def git(repo: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "core.autocrlf=false"]
-    ran = subprocess.run(
-        ["git", *identity, *arguments], cwd=repo, check=True, timeout=60, capture_output=True, text=True
-    )
-    return ran.stdout.strip()
+from tests.services.commands import git
 
 
 def put(repo: Path, path: str, data: bytes = b"x\n") -> Path:

@@ -1,0 +1,47 @@
+"""What tests type: `conductor`, in this process, and `git` in a folder."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import NamedTuple
+
+from compiler.cli import app
+
+_SETTINGS = {
+    "user.name": "Somebody",
+    "user.email": "somebody@example.org",
+    "commit.gpgsign": "false",
+    "core.autocrlf": "false",
+}
+
+
+class Ran(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def conductor(*arguments: str | Path) -> Ran:
+    """Run the command line."""
+    out, err = io.StringIO(), io.StringIO()
+    code: str | int | None = None
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            app.run([str(argument) for argument in arguments])
+        except SystemExit as ended:
+            code = ended.code
+    assert code is None or isinstance(code, int)
+    return Ran(code or 0, out.getvalue(), err.getvalue())
+
+
+def git(folder: Path, *arguments: str | os.PathLike[str]) -> str:
+    """Run git as somebody; returns what it says, and fails where it fails."""
+    settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    command = ["git", "-C", folder, *settings, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
