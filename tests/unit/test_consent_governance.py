@@ -26,7 +26,7 @@ def test_every_key_leads_to_its_owner() -> None:
 @pytest.mark.parametrize(
     ("path", "text", "why"),
     [
-        (MARA, '{"keys":[],"name":"mara"}', "Field required"),
+        (MARA, '{"keys":[],"name":"mara"}', "`roles` is missing"),
         (MARA, '{"name":"mara", "keys":[],"roles":[]}', "canonical"),
         (MARA, person("tomas", "mc").data().decode(), "called by the name in it"),
         (f"{FOLDER}person/tomas-2.json", person("tomas", "mc").data().decode(), "called by the name in it"),
