@@ -114,7 +114,7 @@ def decide(
         raise StoppedError(
             f"the last verified commit {verified.commit[:12]} is no ancestor of {verified.branch}'s head {head[:12]}",
             help="nothing is taken until main leads on from it again; the way back is a new genesis that names the old "
-            "one (evidence/README.md)",
+            "one: docs/runbooks/new-genesis.md",
         )
     main = digests(git, head)
     pending: list[Pending] = []
