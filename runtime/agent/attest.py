@@ -17,7 +17,7 @@ from pathlib import Path
 from runtime.agent.state import State
 from runtime.agent.world import World
 from runtime.contract.errors import EnvironmentFailedError
-from runtime.git.interface import Author, Git, PushOutcome
+from runtime.git.interface import Git, PushOutcome
 from runtime.ledger.append import Tip, Written, record
 from runtime.ledger.entry import EVIDENCE, LEDGER, kind_of, read_entry
 from runtime.ledger.head import Head, HeadFile, HeadStore
@@ -96,8 +96,7 @@ class Book:
         for _ in range(ATTEMPTS):
             new = main
             for entry in entries:
-                author = Author(world.writer.agent, f"{world.writer.agent}@conductor.invalid")
-                new = record(git, new, (entry,), world.writer, author=author, at=entry.tip.time)
+                new = record(git, new, (entry,), world.writer, at=entry.tip.time)
             keep(git, UNPUSHED, new)
             world.at(f"before {step}")
             outcome = world.upstream.push(world.branch, new, old=main)

@@ -80,6 +80,11 @@ class Writer:
     key: PrivateKey
     release: Release
 
+    @property
+    def author(self) -> Author:
+        """Who its commits are by."""
+        return Author(self.agent, f"{self.agent}@conductor.invalid")
+
 
 @dataclass(frozen=True)
 class Written:
@@ -185,7 +190,7 @@ def heartbeat(tip: Tip, writer: Writer, at: datetime, *, commit: str, manifest: 
     return _written(subject(manifest=manifest), predicate, writer)
 
 
-def record(git: Git, parent: str, entries: Sequence[Written], writer: Writer, *, author: Author, at: datetime) -> str:
+def record(git: Git, parent: str, entries: Sequence[Written], writer: Writer, *, at: datetime) -> str:
     """Write one signed commit that adds the entries and what they bring; returns its id. No ref moves."""
     files: dict[str, bytes] = {}
     for entry in entries:
@@ -195,7 +200,7 @@ def record(git: Git, parent: str, entries: Sequence[Written], writer: Writer, *,
         parent,
         {path: data for path, data in files.items() if path not in present},
         message=message(entries),
-        author=author,
+        author=writer.author,
         at=at,
         sign=sign_commit(writer.key),
     )

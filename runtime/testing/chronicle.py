@@ -16,7 +16,7 @@ from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.compiling import Compile
 from runtime.contract.objects import Action, ObjectId, Operation
 from runtime.contract.statement import Outcome, Release, Seen
-from runtime.git.interface import Author, Git
+from runtime.git.interface import Git
 from runtime.governance.case import Signed
 from runtime.ledger import append, genesis
 from runtime.ledger.append import Grounds, Tip, Writer, Written
@@ -31,7 +31,6 @@ from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, START, key_of,
 from runtime.testing.statements import approval, signed_genesis
 from runtime.testing.tiny_compiler import compile_commit
 
-AUTHOR = Author(AGENT, f"{AGENT}@conductor.invalid")
 RELEASE = Release(version=VERSION, sha256="5e" * 32)
 
 
@@ -157,7 +156,7 @@ class Chronicle:
             {path: data for path, data in files.items() if path not in present} | dict(more or {}),
             remove=remove,
             message=append.message(entries) if entries else "Edit the evidence",
-            author=AUTHOR,
+            author=writer().author,
             sign=None if unsigned else sign or sign_commit(key_of(AGENT)),
         )
         if entries:

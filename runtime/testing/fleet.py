@@ -15,7 +15,8 @@ from runtime.agent.world import Remote, World
 from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.genesis import Genesis
-from runtime.contract.statement import Release
+from runtime.contract.objects import ObjectId
+from runtime.contract.statement import Intent, Release
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import filed
 from runtime.ledger.append import Writer
@@ -185,3 +186,14 @@ class Fleet:
     def entries(self, kind: str) -> list[Entry]:
         """The entries of one kind."""
         return [entry for entry in self.history().entries if entry.kind == kind]
+
+    def last_intent(self) -> Intent:
+        """What the agent last set out to do."""
+        predicate = self.entries("intent")[-1].predicate
+        if not isinstance(predicate, Intent):
+            raise TypeError(predicate)
+        return predicate
+
+    def login_of(self, role: ObjectId) -> object:
+        """Whether a role on `pg-eu` may log in."""
+        return self.systems["pg-eu"].world[role].attributes["login"]

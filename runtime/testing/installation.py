@@ -27,7 +27,7 @@ from runtime.ledger.replaying import Policies
 from runtime.release import VERSION
 from runtime.signing.keys import PrivateKey
 from runtime.testing.chronicle import writer
-from runtime.testing.memory_git import SOMEBODY, MemoryGit
+from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_policy import legal_hold
 from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, START, key_of, small_tree
 from runtime.testing.statements import Kind, approval, signed_genesis
@@ -181,8 +181,7 @@ class Installation:
 
     def record(self, *entries: Written) -> str:
         """Commit entries to main."""
-        at = self.git.tick()
-        commit = append.record(self.git, self.main, entries, self.writer, author=SOMEBODY, at=at)
+        commit = append.record(self.git, self.main, entries, self.writer, at=self.git.tick())
         self.git.refs["refs/heads/main"] = commit
         return commit
 

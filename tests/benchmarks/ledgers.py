@@ -19,7 +19,7 @@ from runtime.git.pack import encode_pack
 from runtime.ledger import append
 from runtime.ledger.append import Written
 from runtime.signing.sshsig import sign_commit
-from runtime.testing.chronicle import AUTHOR, Chronicle
+from runtime.testing.chronicle import Chronicle, writer
 from runtime.testing.small_tree import AGENT, key_of
 from tests.benchmarks import trees
 
@@ -37,7 +37,9 @@ def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
 
     def push(entry: Written) -> None:
         at = entry.tip.time
-        chronicle.git.commit_files(entry.files, message=append.message([entry]), author=AUTHOR, at=at, sign=sign)
+        chronicle.git.commit_files(
+            entry.files, message=append.message([entry]), author=writer().author, at=at, sign=sign
+        )
         chronicle.tip = entry.tip
         chronicle.later(hours=4)
 

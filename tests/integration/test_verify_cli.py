@@ -17,7 +17,6 @@ from compiler.driver import compile_commit
 from runtime.contract.change import Snapshot, between
 from runtime.contract.objects import Action, ObjectId, Operation
 from runtime.contract.statement import Outcome, Release, Seen
-from runtime.git.interface import Author
 from runtime.git.repository import Repository
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Writer, Written, record
@@ -77,8 +76,7 @@ class Agent:
     def push(self, *entries: Written) -> str:
         head = self.git.resolve("refs/heads/main")
         assert head
-        author = Author(AGENT, f"{AGENT}@conductor.invalid")
-        commit = record(self.git, head, entries, self.writer, author=author, at=self.now)
+        commit = record(self.git, head, entries, self.writer, at=self.now)
         assert self.git.set_ref("refs/heads/main", commit, old=head)
         return commit
 

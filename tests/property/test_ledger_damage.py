@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runtime.ledger.append import Tip
 from runtime.ledger.verify import Report, verify
 from runtime.signing.sshsig import sign_commit
-from runtime.testing.chronicle import AUTHOR, Chronicle
+from runtime.testing.chronicle import Chronicle, writer
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_policy import no_objection
 from runtime.testing.small_tree import AGENT, document, key_of
@@ -49,7 +49,7 @@ def report_of(commits: Commits) -> Report:
     git.objects = dict(chronicle.git.objects)
     git.refs = {"refs/heads/main": base}
     for files in commits:
-        git.commit_files(files, author=AUTHOR, sign=SIGN)
+        git.commit_files(files, author=writer().author, sign=SIGN)
     tip: Tip = chronicle.tip
     return verify(
         git,

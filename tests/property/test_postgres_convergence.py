@@ -112,6 +112,7 @@ class World:
             held=lambda: True,
             stopping=lambda: False,
             at=lambda _: None,
+            note=lambda _index, _facts: None,
         )
         assert [(item.outcome, item.message) for item in outcomes] == [("done", None)] * len(printed)
         assert self.logged() == Counter(map(_line, printed))

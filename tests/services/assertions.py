@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 
-from runtime.contract.statement import Intent, Result
+from runtime.contract.statement import ActionRecord, Intent, Outcome, Result
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
 from tests.services.real_installation import RealInstallation
@@ -19,41 +20,33 @@ Done = Counter[tuple[str, str]]
 """Type and name of an object -> how often an action on it was done."""
 
 
-def done_in_ledger(where: RealInstallation, since: int = 0) -> Done:
-    """How often each object's action was reported done after an entry."""
-    done: Done = Counter()
+def done(where: RealInstallation, since: int) -> Iterator[tuple[ActionRecord, Outcome]]:
+    """Every action that was reported done after an entry."""
     intent: Intent | None = None
     for entry in where.history().entries:
         match entry.predicate:
             case Intent() as intent:
                 pass
             case Result() as result if intent is not None and entry.sequence > since:
-                done.update(
-                    (action.type, action.name)
-                    for action, outcome in zip(intent.actions, result.outcomes, strict=True)
-                    if outcome.outcome == "done"
-                )
+                told = zip(intent.actions, result.outcomes, strict=True)
+                yield from ((action, outcome) for action, outcome in told if outcome.outcome == "done")
             case _:
                 pass
-    return done
+
+
+def done_in_ledger(where: RealInstallation, since: int = 0) -> Done:
+    """How often each object's action was reported done after an entry."""
+    return Counter((action.type, action.name) for action, _ in done(where, since))
 
 
 def logins_proved(where: RealInstallation, since: int) -> list[tuple[str | None, str]]:
     """SQLSTATEs of the credential before and after each action on an application role, done after an entry."""
-    found: list[tuple[str | None, str]] = []
-    intent: Intent | None = None
-    for entry in where.history().entries:
-        match entry.predicate:
-            case Intent() as intent:
-                pass
-            case Result() as result if intent is not None and entry.sequence > since:
-                for action, outcome in zip(intent.actions, result.outcomes, strict=True):
-                    if action.name.endswith("_app") and action.type == "role" and outcome.outcome == "done":
-                        login = outcome.facts["login"]
-                        found.append((login.get("before", {}).get("credential"), login["after"]["credential"]))
-            case _:
-                pass
-    return found
+    logins = [
+        outcome.facts["login"]
+        for action, outcome in done(where, since)
+        if action.name.endswith("_app") and action.type == "role"
+    ]
+    return [(login.get("before", {}).get("credential"), login["after"]["credential"]) for login in logins]
 
 
 def done_in_log(postgres: EmbeddedPostgres) -> Done:

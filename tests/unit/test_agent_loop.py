@@ -19,24 +19,6 @@ ACME = ObjectId("pg-eu", "role", "acme_app")
 INITECH = ObjectId("pg-eu", "role", "initech_app")
 
 
-@pytest.fixture
-def fleet() -> Fleet:
-    """An installation whose genesis has been made real."""
-    fleet = Fleet.started()
-    once(fleet.world())
-    return fleet
-
-
-def login_of(fleet: Fleet, role: ObjectId) -> object:
-    return fleet.systems["pg-eu"].world[role].attributes["login"]
-
-
-def last_intent(fleet: Fleet) -> Intent:
-    predicate = fleet.entries("intent")[-1].predicate
-    assert isinstance(predicate, Intent)
-    return predicate
-
-
 # The story of a change ---------------------------------------------------------------------------------------------
 
 
@@ -44,7 +26,7 @@ def test_the_first_intent_makes_what_the_genesis_asks_for() -> None:
     fleet = Fleet.started()
     outcome = once(fleet.world())
     assert fleet.story() == ["intent", "result"]
-    assert {action.because for action in last_intent(fleet).actions} == {"genesis"}
+    assert {action.because for action in fleet.last_intent().actions} == {"genesis"}
     assert sorted(str(item) for item in fleet.systems["pg-eu"].world) == [
         "pg-eu/role/acme_app",
         "pg-eu/role/globex_app",
@@ -75,8 +57,8 @@ def test_an_approved_change_is_taken_and_made_because_of_it(fleet: Fleet) -> Non
     change = fleet.approved(initech={})
     once(fleet.world())
     assert fleet.story()[2:] == ["verdict", "intent", "result"]
-    assert {action.because for action in last_intent(fleet).actions} == {change}
-    assert login_of(fleet, INITECH) is True
+    assert {action.because for action in fleet.last_intent().actions} == {change}
+    assert fleet.login_of(INITECH) is True
     assert fleet.history().findings == ()
 
 
@@ -109,14 +91,14 @@ def test_two_approved_changes_are_two_verdicts_in_one_call(fleet: Fleet) -> None
 def test_a_suspended_tenant_may_not_log_in(fleet: Fleet) -> None:
     fleet.approved(acme={"state": "suspended"})
     once(fleet.world())
-    assert login_of(fleet, ACME) is False
+    assert fleet.login_of(ACME) is False
 
 
 def test_what_a_removed_tenant_had_is_deleted_downwards(fleet: Fleet) -> None:
     change = fleet.merge({"flags/checkout.yaml": document(tenants=[], on=False)}, remove=["tenants/acme.yaml"])
     fleet.approve(change, "mara", "tomas", "ines")
     once(fleet.world())
-    assert [(item.operation, item.type) for item in last_intent(fleet).actions] == [
+    assert [(item.operation, item.type) for item in fleet.last_intent().actions] == [
         ("delete", "schema"),
         ("delete", "role"),
     ]
@@ -214,8 +196,8 @@ def test_drift_is_evidence_and_healed(fleet: Fleet) -> None:
     fleet.systems["pg-eu"].world[ACME] = MemoryObject({"login": False}, 1)
     once(fleet.world())
     assert fleet.story()[2:] == ["drift", "intent", "result"]
-    assert login_of(fleet, ACME) is True
-    assert last_intent(fleet).because == "drift"
+    assert fleet.login_of(ACME) is True
+    assert fleet.last_intent().because == "drift"
 
 
 def test_drift_is_reported_once_and_taken_back_when_it_is_gone() -> None:
@@ -225,7 +207,7 @@ def test_drift_is_reported_once_and_taken_back_when_it_is_gone() -> None:
     for _ in range(3):
         once(fleet.world())
     assert fleet.story()[2:] == ["drift"]
-    assert login_of(fleet, ACME) is False
+    assert fleet.login_of(ACME) is False
     fleet.systems["pg-eu"].world[ACME] = MemoryObject({"login": True}, 1)
     for _ in range(3):
         once(fleet.world())
@@ -248,4 +230,4 @@ def test_a_foreign_object_is_reported_once_and_its_change_keeps_being_the_cause(
     assert fleet.story() == story
     del fleet.systems["pg-eu"].world[INITECH]
     once(fleet.world())
-    assert {action.because for action in last_intent(fleet).actions} == {change}
+    assert {action.because for action in fleet.last_intent().actions} == {change}

@@ -12,7 +12,7 @@ from runtime.agent.apply import LockLostError
 from runtime.agent.attest import PushRefusedError
 from runtime.agent.loop import BusyError, once
 from runtime.contract.objects import ObjectId
-from runtime.contract.statement import Intent, Result
+from runtime.contract.statement import Result
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_git import MemoryGit
@@ -20,24 +20,6 @@ from runtime.testing.memory_target import MemoryControl, MemoryDatabase
 from runtime.testing.small_tree import agent, key_of, public
 
 INITECH = ObjectId("pg-eu", "role", "initech_app")
-
-
-@pytest.fixture
-def fleet() -> Fleet:
-    """An installation whose genesis has been made real."""
-    fleet = Fleet.started()
-    once(fleet.world())
-    return fleet
-
-
-def login_of(fleet: Fleet, role: ObjectId) -> object:
-    return fleet.systems["pg-eu"].world[role].attributes["login"]
-
-
-def last_intent(fleet: Fleet) -> Intent:
-    predicate = fleet.entries("intent")[-1].predicate
-    assert isinstance(predicate, Intent)
-    return predicate
 
 
 def dies_at(step: str, *, times: int = 1) -> Callable[[str], None]:
@@ -67,7 +49,7 @@ def test_a_failed_wave_stops_the_next_and_is_tried_again_because_of_its_change(f
     assert once(fleet.world(), patient=True).entries == (), "its time has not come"
     fleet.now += timedelta(seconds=5)
     assert not once(fleet.world(), patient=True).failed
-    assert {action.because for action in last_intent(fleet).actions} == {change}
+    assert {action.because for action in fleet.last_intent().actions} == {change}
 
 
 def test_what_keeps_failing_is_tried_less_and_less_often(fleet: Fleet) -> None:
@@ -100,7 +82,7 @@ def test_a_target_that_is_away_stops_what_needs_it_and_nothing_else() -> None:
     fleet.approved(initech={})
     outcome = once(fleet.world())
     assert outcome.away == ("target pg-us is away",)
-    assert login_of(fleet, INITECH) is True
+    assert fleet.login_of(INITECH) is True
     fleet.systems["pg-us"].away = False
     fleet.systems["pg-eu"].away = True
     fleet.approved(umbrella={})
@@ -165,7 +147,7 @@ def test_a_change_that_replaces_the_agents_key_is_taken_by_the_new_key_and_the_o
     with pytest.raises(TerminalError):
         once(fleet.world(key=old))
     once(fleet.world(key=new))
-    assert login_of(fleet, INITECH) is True
+    assert fleet.login_of(INITECH) is True
 
 
 def test_when_the_control_database_is_another_one_the_lock_is_taken_there() -> None:
