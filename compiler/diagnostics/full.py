@@ -1,4 +1,7 @@
-"""Diagnostics x sources -> findings in the manner of rustc: headline, source lines with marks, help."""
+"""Diagnostics x sources -> findings in the manner of rustc: headline, source lines with marks, help.
+
+Rules kept: what a finding calls a secret is shown by none, its own or another of the same line.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from compiler.diagnostics.printable import shown, shown_lines
 
 _MAX_WIDTH = 160
 _MAX_SHOWN = 4096
+_HIDDEN = "*" * 8
 _RED, _YELLOW, _BLUE, _CYAN, _BOLD, _RESET = (
     "\x1b[1;31m",
     "\x1b[1;33m",
@@ -21,15 +25,22 @@ _RED, _YELLOW, _BLUE, _CYAN, _BOLD, _RESET = (
 
 def full(diagnostics: Iterable[Diagnostic], sources: Mapping[str, bytes], *, colour: bool = False) -> str:
     """Return all findings, an empty line between them."""
-    lines = _Lines(sources)
-    return "\n".join(_Drawing(item, lines, colour).text() for item in diagnostics)
+    found = list(diagnostics)
+    secrets: dict[tuple[str, int], int] = {}
+    for item in found:
+        if item.code.secret:
+            path, line, column = item.primary.span[:3]
+            secrets[path, line] = min(column, secrets.get((path, line), column))
+    lines = _Lines(sources, secrets)
+    return "\n".join(_Drawing(item, lines, colour).text() for item in found)
 
 
 class _Lines:
     """The lines of each file, split once."""
 
-    def __init__(self, sources: Mapping[str, bytes]) -> None:
+    def __init__(self, sources: Mapping[str, bytes], secrets: Mapping[tuple[str, int], int]) -> None:
         self.sources = sources
+        self.secrets = secrets
         self.split: dict[str, list[bytes]] = {}
 
     def line(self, path: str, number: int) -> str | None:
@@ -44,6 +55,8 @@ class _Lines:
         if len(lines[number - 1]) > _MAX_SHOWN:
             return None  # nobody reads it, and there may be a finding at each of its words
         text = lines[number - 1].decode("utf-8", "replace").removesuffix("\r")
+        if (path, number) in self.secrets:
+            text = text[: self.secrets[path, number] - 1] + _HIDDEN
         if shown(text) == text:
             return text
         return "".join(" " if char == "\t" else char if shown(char) == char else "\ufffd" for char in text)
@@ -83,8 +96,7 @@ class _Drawing:
         last = span.end_column if span.end_line == span.line else len(source) + 1
         length = max(1, min(last, len(source) + 1) - span.column)
         if self.item.code.secret and label is self.item.primary:
-            source = source[: span.column - 1] + "*" * 8
-            length = 8
+            length = len(_HIDDEN)
         if len(source) > _MAX_WIDTH:
             source = source[: max(_MAX_WIDTH, span.column + 20)] + "…"
             length = min(length, len(source) - span.column + 1)

@@ -13,6 +13,19 @@ PATH = "tenants/acme.yaml"
 TOKEN = "ghp_" + "a1" * 18
 
 
+def test_a_finding_beside_a_secret_does_not_show_it() -> None:
+    text = f"a: {{b: {TOKEN}, c: yes}} # {TOKEN}\nd: yes # {TOKEN}\n"
+    diagnostics = Diagnostics()
+    document = parse_file(PATH, text.encode(), diagnostics)
+    assert document is not None
+    find_secrets(document, diagnostics)
+    assert [item.code.id for item in diagnostics] == ["MC0118", "MC0020", "MC0020", "MC0118"]
+    drawn = full(diagnostics, {PATH: text.encode()})
+    assert TOKEN not in drawn
+    assert "1 | a: {b: ********\n" in drawn
+    assert "2 | d: yes # ********\n" in drawn
+
+
 def found(text: str) -> list[tuple[int, int]]:
     diagnostics = Diagnostics()
     document = parse_file(PATH, text.encode(), diagnostics)
