@@ -82,7 +82,8 @@ class Batch:
             self._stop()
             raise EnvironmentFailedError(
                 f"git stopped reading the repository {self._folder}",
-                help=f"see what git says: git -C {self._folder} fsck",
+                help="a partial clone has not all of it: clone again without --filter; in any other, see what git says: "
+                f"git -C {self._folder} fsck",
             ) from None
         except BaseException:
             # interrupted between question and answer: the next answer would belong to another question
