@@ -82,7 +82,7 @@ class Batch:
             self._stop()
             raise EnvironmentFailedError(
                 f"git stopped reading the repository {self._folder}",
-                help="a partial clone has not all of it: clone again without --filter; in any other, see what git says: "
+                help="a partial clone has not all of it: clone again without --filter; else see what git says: "
                 f"git -C {self._folder} fsck",
             ) from None
         except BaseException:
