@@ -21,6 +21,7 @@ from pathlib import Path
 
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Code, Diagnostic, Diagnostics, Label, Span
+from compiler.diagnostics.printable import shown as printable
 from runtime.contract.canonical import sha256
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES, PATH
@@ -102,8 +103,7 @@ def from_files(files: Mapping[str, bytes]) -> SourceTree:
 
 def shown(path: str) -> str:
     """Return a path as it may be printed: what is not printable is escaped."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    return printable(path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
 @dataclass

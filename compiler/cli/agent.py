@@ -23,8 +23,11 @@ import typer
 from compiler.cli.options import HERE, Repo
 from compiler.cli.progress import progress
 from compiler.cli.terminal import ask_passphrase
+from compiler.cli.trust_root import digest_of
+from compiler.diagnostics.printable import shown_lines
 from runtime.agent.decide import Take, compile_once, for_another_release
 from runtime.agent.dry import Identity, Look, look
+from runtime.agent.loop import Outcome
 from runtime.agent.loop import once as turn
 from runtime.agent.state import State, read
 from runtime.agent.telling import action_line, entry_line
@@ -88,27 +91,27 @@ def once(
         if dry_run:
             with progress("looking"):
                 found = look(world)
-            sys.stdout.write(dry_text(found))
+            sys.stdout.write(shown_lines(dry_text(found)))
             if found.problem is not None:
                 raise found.problem
             raise typer.Exit(dry_exit(found))
         with progress("at work"):
             outcome = turn(world, known=known)
-    for entry in outcome.entries:
-        sys.stdout.write(f"{entry_line(entry)}\n")
-    for problem in outcome.problems:
-        sys.stdout.write(f"needs a person: {problem}\n")
-    for problem in outcome.away:
-        sys.stdout.write(f"could not look: {problem}\n")
-    if not outcome.entries:
-        sys.stdout.write("nothing to do\n")
-    if outcome.pending:
-        sys.stdout.write(f"{outcome.pending} pending: `conductor plan` says what is missing\n")
-    for failure in outcome.failures:
-        sys.stdout.write(f"failed: {failure}\n")
-    for problem in outcome.releases:
-        sys.stdout.write(f"needs another release: {problem}\n")
+    sys.stdout.write(shown_lines(_once_text(outcome)))
     raise typer.Exit(1 if outcome.failed or outcome.problems else 3 if outcome.away or outcome.releases else 0)
+
+
+def _once_text(outcome: Outcome) -> str:
+    lines = [entry_line(entry) for entry in outcome.entries]
+    lines += [f"needs a person: {problem}" for problem in outcome.problems]
+    lines += [f"could not look: {problem}" for problem in outcome.away]
+    if not outcome.entries:
+        lines.append("nothing to do")
+    if outcome.pending:
+        lines.append(f"{outcome.pending} pending: `conductor plan` says what is missing")
+    lines += [f"failed: {failure}" for failure in outcome.failures]
+    lines += [f"needs another release: {problem}" for problem in outcome.releases]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def run(
@@ -210,7 +213,7 @@ def world_of(
             target=partial(open_target, secret=secrets),
             control=lambda config: open_control(config, application_name="conductor control", secret=secrets),
             clock=lambda: datetime.now(tz=UTC),
-            trust_root=_trust_root(trust_root),
+            trust_root=digest_of("--trust-root", trust_root),
             secrets=secrets,
         )
         known = None if dry else read(world)
@@ -236,14 +239,6 @@ def _name(known: State, key: PrivateKey) -> str:
             help="name the key of an agent of policies/agents/; for one that a pending change adds, --agent NAME",
         )
     return name
-
-
-def _trust_root(given: str | None) -> str | None:
-    if given is None:
-        return None
-    from compiler.cli.verify import digest_of  # noqa: PLC0415 -- seldom given, and dear to load
-
-    return digest_of("--trust-root", given)
 
 
 def _upstream(git: Repository, remote: str) -> Upstream:

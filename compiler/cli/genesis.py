@@ -18,12 +18,14 @@ from compiler.cli.options import HERE, Repo
 from compiler.cli.progress import progress
 from compiler.cli.terminal import ask_passphrase
 from compiler.cli.trust_root import digest_of
+from compiler.diagnostics.suggest import did_you_mean
 from compiler.driver import compile_commit
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.interface import Author
 from runtime.git.process import run
 from runtime.git.repository import Repository
+from runtime.governance.config import Governance
 from runtime.ledger import genesis as start
 from runtime.ledger.entry import GENESIS, GENESIS_APPROVALS
 from runtime.release import VERSION
@@ -63,6 +65,9 @@ def genesis(person: Person, key: KeyFile, previous: Previous = None, repo: Repo 
             )
         else:
             start.check(pending, compile_, head, BRANCH)
+        people = Governance.of(pending.genesis.snapshot.contents).people
+        if person not in people and (meant := did_you_mean(person, people)) is not None:
+            raise UsageError(f"commit {head[:12]} names no person `{person}`", help=meant)
         signed = start.sign(pending, person, private, datetime.now(tz=UTC).replace(microsecond=0))
         for path, data in signed.files.items():
             _write(repo / path, data)

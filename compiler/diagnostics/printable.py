@@ -14,6 +14,8 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
 
 def shown(text: str) -> str:
     r"""Return a text in one line: what a reader would not see as itself is escaped (`\x1b`, `\u202e`)."""
@@ -39,6 +41,8 @@ def _clean(text: str) -> bool:
 
 
 def _escaped(char: str) -> str:
+    if char in _NAMED:
+        return _NAMED[char]
     code = ord(char)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 

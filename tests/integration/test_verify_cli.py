@@ -169,6 +169,8 @@ def test_two_people_start_a_history(repo: Path) -> None:
     assert (again.code, "signed already" in again.err) == (1, True)
     stranger = genesis("nobody-here", "tomas-okafor")
     assert (stranger.code, "names no person" in stranger.err) == (2, True)
+    misspelt = genesis("ines-carvalo", "ines-carvalho")
+    assert (misspelt.code, "did you mean `ines-carvalho`?" in misspelt.err) == (2, True)
     borrowed = genesis("ines-carvalho", "tomas-okafor")
     assert (borrowed.code, "is not one of ines-carvalho's" in borrowed.err) == (2, True)
     second = genesis("tomas-okafor", "tomas-okafor")

@@ -22,7 +22,7 @@ ANY = st.text(st.characters(exclude_categories=[]))
         ("Zürich – 東京 ✓", "Zürich – 東京 ✓"),
         ("Zürich\x1b[2K", "Zürich\\x1b[2K"),
         ("a\u202eb\u2066c", "a\\u202eb\\u2066c"),
-        ("two\nlines\r", "two\\x0alines\\x0d"),
+        ("two\nlines\r", "two\\nlines\\r"),
         ("\x9b31m", "\\x9b31m"),
         ("fill\u3164\ufe0f\U000e0041", "fill\\u3164\\ufe0f\\U000e0041"),
         ("half \ud800", "half \\ud800"),
