@@ -115,7 +115,7 @@ class Memory:
         ]
         self._objects = held([*self.reported, *left])
         self._releases = None
-        self.failing = self._failed(undone(left), result)
+        self.failing = self._failed(aims(left), result)
 
     def _failed(self, left: frozenset[bytes], result: Result) -> Failing | None:
         if not any(outcome.outcome == "failed" for outcome in result.outcomes):
@@ -128,8 +128,16 @@ class Memory:
         return Failing(left, times, result.ledger.time + timedelta(seconds=seconds))
 
 
-def undone(actions: Iterable[Action]) -> frozenset[bytes]:
-    """What the actions want, whatever they start from: two attempts at the same thing are equal."""
+def aims(actions: Iterable[Action]) -> frozenset[bytes]:
+    """What the actions want, whatever they start from: two attempts at the same thing are equal, though the first may
+    have got half-way."""
+    return frozenset(
+        encode([str(action.id), None if action.after is None else dict(action.after)]) for action in actions
+    )
+
+
+def differences(actions: Iterable[Action]) -> frozenset[bytes]:
+    """What actions say that was found: an object that is missing, that differs, or that nobody wants."""
     return frozenset(
         encode([action.operation.value, str(action.id), None if action.after is None else dict(action.after)])
         for action in actions

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from runtime.agent.causes import DRIFT, GENESIS, undone
+from runtime.agent.causes import DRIFT, GENESIS, aims, differences
 from runtime.agent.decide import Refuse, Take
 from runtime.agent.diff import Blocked, diff
 from runtime.agent.observe import Opened
@@ -60,7 +60,7 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
     for action in found.actions:
         healing = action.because != DRIFT or desired.targets[action.id.target].drift == "heal"
         (actions if healing else reported).append(action)
-    waiting = patient and memory.failing is not None and memory.failing.waits(undone(actions), at)
+    waiting = patient and memory.failing is not None and memory.failing.waits(aims(actions), at)
     return Todo(
         actions=() if waiting else tuple(actions),
         reported=tuple(reported),
@@ -112,7 +112,7 @@ class Draft:
         gone)."""
         before = goal.memory.reported
         left = not todo.reported and any(action.id in todo.differing for action in before)
-        if undone(todo.reported) != undone(before) and not left:
+        if differences(todo.reported) != differences(before) and not left:
             self._drift(todo.reported, goal, heal=False)
         if todo.healed:
             self._drift(todo.healed, goal, heal=True)

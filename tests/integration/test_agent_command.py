@@ -93,6 +93,36 @@ def test_a_key_that_is_no_agents_is_refused_with_what_to_do(where18: RealInstall
     assert "= help: " in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--branch", "nope"), "there is no branch `nope`"),
+        (("--remote", "nope"), "the repository has no remote `nope`"),
+        (("--remote", "/nowhere/at-all.git"), "there is no repository /nowhere/at-all.git"),
+        (("--agent", "nope"), "is not one of nope's that may write the next entry"),
+        (("--key", "/nowhere/key"), "the key file /nowhere/key cannot be read"),
+        (("--trust-root", "xyz"), "--trust-root"),
+    ],
+)
+def test_what_is_named_wrongly_is_wrong_usage(where18: RealInstallation, arguments: tuple[str, ...], said: str) -> None:
+    head = where18.head()
+    refused = conductor(where18, "once", *arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert said in refused.stderr
+    assert where18.head() == head
+
+
+def test_what_cannot_be_looked_at_is_said_once_and_is_no_nothing_to_do(where18: RealInstallation) -> None:
+    where18.environment["CONDUCTOR_TEST_PG"] = "postgresql://nobody@127.0.0.1:1/graph"
+    where18.environment["CONDUCTOR_TEST_RELEASE"] = "relative"
+    dry = conductor(where18, "once", "--dry-run", key=False)
+    assert (dry.returncode, dry.stderr) == (3, "")
+    away, folder, rest = dry.stdout.splitlines()
+    assert away.startswith("could not look: target pg-eu is away: ")
+    assert folder == "could not look: the folder of target release-eu is not an absolute path"
+    assert rest == "nothing to do where it could be looked"
+
+
 @pytest.fixture
 def service(where18: RealInstallation) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A running agent, and the port it serves on. One that does not end in a minute is ended: its log ends then."""

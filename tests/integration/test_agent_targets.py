@@ -138,11 +138,13 @@ def test_what_failed_is_told_and_done_because_of_its_change_once_its_cause_is_go
     where18: RealInstallation, agents: Agents
 ) -> None:
     change = where18.tenant("acme-retail")
-    password = where18.environment.pop("CONDUCTOR_TENANT_ACME_RETAIL_PASSWORD")
+    with psycopg.connect(where18.dsn) as connection:
+        name = connection.info.dbname
+    by_hand(where18, f'REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC')
     first = agents.once(where18).answer
     assert (first["error"], first["failed"]) == (None, True)
     assert agents.once(where18, patient=True).answer["entries"] == [], "not tried again before its time"
-    where18.environment["CONDUCTOR_TENANT_ACME_RETAIL_PASSWORD"] = password
+    by_hand(where18, f'GRANT CONNECT ON DATABASE "{name}" TO PUBLIC')
     assert agents.once(where18).answer["failed"] is False
     intent = where18.entries("intent")[-1].predicate
     assert isinstance(intent, Intent)
