@@ -25,7 +25,7 @@ from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import BY_PEOPLE, EVIDENCE
 from runtime.ledger.findings import Answer, Finding, finding
 from runtime.ledger.history import History, NoGenesisError, TrustRoot, replay
-from runtime.ledger.replaying import Foreign, Policies
+from runtime.ledger.replaying import Policies
 from runtime.ledger.rules import CHAIN, Rule
 from runtime.ledger.start import genesis_path
 from runtime.policy.engine import Policy
@@ -76,11 +76,6 @@ class Report:
     def ok(self) -> bool:
         """Whether no answer is `failed`."""
         return all(item.status is not Status.FAILED for item in self.answers.values())
-
-    @property
-    def foreign(self) -> tuple[Foreign, ...]:
-        """Files of nobody's under evidence/."""
-        return () if self.history is None else self.history.foreign
 
     def to_json(self) -> JSON:
         """Return the report as the command prints it."""
