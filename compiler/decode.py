@@ -25,7 +25,7 @@ from compiler.diagnostics.suggest import did_you_mean, one_of
 from compiler.domains.domain import Kind, Resource, Spec
 from compiler.mistakes import report
 from compiler.nodes import Document, Entry, Mapping, Node, Scalar
-from compiler.secrets import find_secrets
+from compiler.secrets import find_secrets, worth_a_look
 from compiler.shape import Facts
 
 API_VERSION = "conductor/v1"
@@ -33,6 +33,7 @@ NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
 MAX_NAME = 63
 ROOT_KEYS = ("apiVersion", "kind", "metadata", "spec")
 METADATA_KEYS = ("name", "labels", "description")
+_ROOT, _METADATA = frozenset(ROOT_KEYS), frozenset(METADATA_KEYS)
 DROPS = 4
 """How often what is wrong is left out before a resource is given up."""
 
@@ -76,8 +77,11 @@ def decode(
         return {name for path in documents for _, name in _by_path(path, [by_name[kind]])}
 
     for path, document in (*documents.items(), *((path, None) for path in refused)):
-        decoder = None if document is None else _Decoder(document, by_name, names, diagnostics)
-        resource = None if decoder is None else decoder.resource()
+        decoder = None
+        resource: Resource[Spec] | Husk | None = None if document is None else _faultless(document, by_name)
+        if document is not None and resource is None:
+            decoder = _Decoder(document, by_name, names, diagnostics)
+            resource = decoder.resource()
         # a wrong name is one finding, and not one more wherever the right one is used
         named = list(_by_path(path, kinds if resource is None else (resource.kind,)))
         if resource is not None:
@@ -100,6 +104,33 @@ def _by_path(path: str, kinds: Iterable[Kind]) -> Iterable[tuple[str, str]]:
     folder, _, file = path.rpartition("/")
     name = file.rsplit(".", 1)[0].lower()
     return ((kind.name, name) for kind in kinds if kind.folder == folder and kind.only in {None, name})
+
+
+def _faultless(document: Document, kinds: MappingOf[str, Kind]) -> Resource[Spec] | None:
+    """Return the resource that a document is if nothing is to be said about it: most of a tree, and no node is read.
+
+    It asks what `_Decoder` asks, which decodes the others, and gives what that would give (a property shows it).
+    """
+    value = document.value
+    if value is None or value.keys() != _ROOT or value["apiVersion"] != API_VERSION or worth_a_look(document.text):
+        return None
+    kind = kinds.get(value["kind"]) if isinstance(value["kind"], str) else None
+    metadata, spec = value["metadata"], value["spec"]
+    folder, _, file = document.path.rpartition("/")
+    if kind is None or folder != kind.folder or (kind.only is not None and file != f"{kind.only}.yaml"):
+        return None
+    if not isinstance(metadata, dict) or not isinstance(spec, dict) or not _METADATA.issuperset(metadata):
+        return None
+    name, labels, description = metadata.get("name"), metadata.get("labels", {}), metadata.get("description", "")
+    if not isinstance(name, str) or NAME.fullmatch(name) is None or len(name) > MAX_NAME:
+        return None
+    if not isinstance(labels, dict) or not all(isinstance(text, str) for text in (*labels.values(), description)):
+        return None
+    try:
+        model = kind.spec.model_validate_json(json.dumps(spec, ensure_ascii=False), strict=True)
+    except ValidationError:
+        return None
+    return Resource(kind, name, labels, description, model, document)
 
 
 class _Decoder:

@@ -5,10 +5,14 @@ A pointer is a tuple of keys and indices, `("spec", "rules", 0, "name")`. Nodes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from compiler.diagnostics.model import Span
+from runtime.contract.canonical import JSON
 
 Pointer: TypeAlias = tuple[str | int, ...]
 
@@ -46,18 +50,26 @@ class Mapping(NamedTuple):
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """One file's document."""
 
     path: str
-    root: Mapping
+    text: str
+    """The file's text."""
+    read: Callable[[str, str], Mapping] = field(compare=False, repr=False)
+    """Path x text -> the root, when somebody first asks where something stands."""
+    value: MappingOf[str, JSON] | None = None
+    """The whole as JSON, where it was read without nodes: there is no finding about it, and no float in it."""
     doubtful: frozenset[Span] = frozenset()
     """Nodes that a finding already speaks of: no later stage adds a second finding about them."""
-    text: str = ""
-    """The file's text."""
     partial: frozenset[Span] = frozenset()
     """Mappings of which not every key is known: nothing is missing in them."""
+
+    @cached_property
+    def root(self) -> Mapping:
+        """The nodes."""
+        return self.read(self.path, self.text)
 
     def node(self, pointer: Pointer) -> Node | None:
         """The node a pointer names, None if there is none."""

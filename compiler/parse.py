@@ -35,6 +35,7 @@ from compiler.nodes import Document, Entry, Mapping, Node, Scalar, Sequence
 from compiler.scalars import MAX_SHOWN, Trouble, meant, resolve_plain
 from compiler.syntax import Place, Stop, conflicts, syntax_error
 from compiler.text import read_text
+from compiler.values import value_of
 
 MAX_DEPTH = 32
 
@@ -60,6 +61,8 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | N
     text, clean = found
     if conflicts(path, text, diagnostics):
         return None
+    if clean and not _has_curly(text) and (value := value_of(text, MAX_DEPTH)) is not None:
+        return Document(path, text, _sound_root, value)
     builder = _Builder(path, text, diagnostics)
     try:
         root = builder.build()
@@ -74,7 +77,21 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | N
             diagnostics.add(codes.NO_DOCUMENT, "a resource is a mapping", root.span, help=_SKELETON)
         return None
     builder.curly_quotes(root)
-    return Document(path, root, frozenset(builder.doubtful), text, frozenset(builder.partial))
+    return Document(
+        path, text, lambda _path, _text: root, None, frozenset(builder.doubtful), frozenset(builder.partial)
+    )
+
+
+def _sound_root(path: str, text: str) -> Mapping:
+    """Return the nodes of a text that has a value."""
+    root = _Builder(path, text, Diagnostics()).build()
+    if not isinstance(root, Mapping):
+        raise TypeError(f"{path} has a value and no nodes")
+    return root
+
+
+def _has_curly(text: str) -> bool:
+    return not text.isascii() and any(char in text for char in _CURLY)
 
 
 _SKELETON = "begin with `apiVersion: conductor/v1`, `kind:`, `metadata:` and `spec:`"
@@ -256,7 +273,7 @@ class _Builder:
 
     def curly_quotes(self, root: Node) -> None:
         """Find values between quotes that are none in YAML: they would be a part of the text."""
-        if self.text.isascii() or not any(char in self.text for char in _CURLY):
+        if not _has_curly(self.text):
             return
         nodes = [root]
         while nodes:

@@ -37,10 +37,15 @@ _KEY = re.compile(
 )
 
 
+def worth_a_look(text: str) -> bool:
+    """Whether a secret may stand in a text."""
+    lower = text.lower()
+    return any(mark in lower for mark in _MARKS)
+
+
 def find_secrets(document: Document, diagnostics: Diagnostics) -> frozenset[Span]:
     """Add a finding for each literal that looks like a secret; return the spans of those that are values."""
-    lower = document.text.lower()
-    if not any(mark in lower for mark in _MARKS):
+    if not worth_a_look(document.text):
         return frozenset()
     spans = [scalar.span for key, scalar in _scalars("", document.root) if _is_secret(key, scalar)]
     told = [(span, HELP) for span in spans]

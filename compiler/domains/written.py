@@ -23,10 +23,11 @@ def written(node: Node | None) -> JSON:
 
 def as_input(resource: Resource[Spec], derived: JSON) -> JSON:
     """Return one resource as `conductor/deny` is told it; `derived` holds facts that are not in its own document."""
+    document = resource.document
     return {
         "kind": resource.kind.name,
         "name": resource.name,
-        "path": resource.document.path,
-        "spec": written(resource.document.node(("spec",))),
+        "path": document.path,
+        "spec": written(document.node(("spec",))) if document.value is None else document.value.get("spec"),
         "derived": derived,
     }

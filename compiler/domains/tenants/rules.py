@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from compiler.diagnostics import codes
-from compiler.diagnostics.model import Diagnostics, Label, Span
+from compiler.diagnostics.model import Diagnostics, Label
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.domains.domain import Model, Resource
 from compiler.domains.targets.kinds import TargetSpec
@@ -65,21 +65,18 @@ def _passwords(tenants: Mapping[str, Resource[TenantSpec]], diagnostics: Diagnos
     }
     if not written:
         return
-    first = {
-        password_of(name): Label(item.name_span, "this tenant's is found there, as it names none")
-        for name, item in tenants.items()
-        if name not in written
-    }
+    first = {password_of(name): item for name, item in tenants.items() if name not in written}
     for name, reference in written.items():
         tenant = tenants[name]
-        span = tenant.span("database", "password")
-        other = first.setdefault(reference, Label(span, "first here"))
-        if other.span != span:
+        other = first.setdefault(reference, tenant)
+        if other is not tenant:
             diagnostics.add(
                 codes.SHARED_PASSWORD,
                 f"tenant `{tenant.name}` has the password of another tenant",
-                Label(span),
-                other,
+                Label(tenant.span("database", "password")),
+                Label(other.span("database", "password"), "first here")
+                if other.name in written
+                else Label(other.name_span, "this tenant's is found there, as it names none"),
                 help="leave it out: each tenant's password is found in a place of its own",
             )
 
@@ -210,12 +207,13 @@ def _texts(blueprint: BlueprintSpec) -> Iterator[tuple[Pointer, str, tuple[str, 
 def _regions(model: Model, diagnostics: Diagnostics) -> None:
     """Every region that a tenant uses has a postgres target; that it has no second one is the targets' rule."""
     targets = {item.spec.region: item for item in model.all(TargetSpec).values() if item.spec.type == "postgres"}
-    used: dict[str, list[Span]] = {}
-    for region, span in _places(model):
-        used.setdefault(region, []).append(span)
-    for region, spans in used.items():
+    used: dict[str, list[Resource[TenantSpec] | Resource[BlueprintSpec]]] = {}
+    for region, item in _places(model):
+        used.setdefault(region, []).append(item)
+    for region, items in used.items():
         if region in targets:
             continue
+        spans = [item.span("region") for item in items]
         near = nearest(region, targets)
         target = targets[near] if near else None
         help_ = f"did you mean `{near}`?" if near else "declare a Target of type postgres for it in spec/targets/"
@@ -239,13 +237,13 @@ def _regions(model: Model, diagnostics: Diagnostics) -> None:
             )
 
 
-def _places(model: Model) -> Iterator[tuple[str, Span]]:
+def _places(model: Model) -> Iterator[tuple[str, Resource[TenantSpec] | Resource[BlueprintSpec]]]:
     """Where a region that is used is written: in a tenant, or once in the blueprint of those that leave it out."""
     blueprints, inherited = model.all(BlueprintSpec), set[str]()
     for tenant in model.all(TenantSpec).values():
         if tenant.spec.region is None:
             inherited.add(tenant.spec.blueprint)
         else:
-            yield tenant.spec.region, tenant.span("region")
+            yield tenant.spec.region, tenant
     for name in sorted(inherited):
-        yield blueprints[name].spec.region, blueprints[name].span("region")
+        yield blueprints[name].spec.region, blueprints[name]
