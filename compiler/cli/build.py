@@ -85,8 +85,7 @@ def write(output: Path, bundle: Mapping[str, bytes]) -> None:
 
         def write_some(items: Sequence[tuple[str, bytes]]) -> None:
             for path, data in items:
-                with open(f"{made}/{path}", "xb") as file:  # noqa: PTH123 -- as above
-                    file.write(data)
+                _write(f"{made}/{path}", data)
 
         everything = tuple(bundle.items())
         with ThreadPoolExecutor(WRITERS) as writers:  # the kernel does the work, on every core
@@ -94,6 +93,16 @@ def write(output: Path, bundle: Mapping[str, bytes]) -> None:
         if output.exists():
             output.rename(Path(name) / "old")
         made.rename(output)
+
+
+def _write(path: str, data: bytes) -> None:
+    """Write a new file; three system calls, half the time of `open`, which also looks at what it has opened."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    finally:
+        os.close(descriptor)
 
 
 __all__ = ["build", "refuse_foreign", "register", "write"]
