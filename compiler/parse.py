@@ -208,11 +208,11 @@ class _Builder:
         elif self.repeated != (repeated := (id(entries), len(entries))):
             # several in a row are one mistake: the line that began another mapping is lost
             self.repeated = repeated
-            self.diagnostics.add(
+            self.diagnostics.twice(
                 codes.DUPLICATE_KEY,
                 f"key `{key}` stands twice",
-                Label(key_span, "again here"),
-                Label(entries[key].key_span, "first here"),
+                again=key_span,
+                first=entries[key].key_span,
                 help="delete one of the two",
             )
 

@@ -53,11 +53,11 @@ def _unique(resources: Iterable[Declared], diagnostics: Diagnostics) -> list[Dec
         if other is item:
             diagnostics.add(codes.NAME_DIFFERS, f"`{item.name}` is not the name of its file", at, help=help_)
         else:
-            diagnostics.add(
+            diagnostics.twice(
                 codes.DUPLICATE_NAME,
                 f"{called(item.kind.name)} `{item.name}` is declared twice",
-                Label(at, "again here"),
-                Label(_name_span(other.document), "first here"),
+                again=at,
+                first=_name_span(other.document),
                 help=help_,
             )
     return list(right.values())

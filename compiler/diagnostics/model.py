@@ -81,6 +81,10 @@ class Diagnostics:
         primary = at if isinstance(at, Label) else Label(at)
         self._found.append(Diagnostic(code, message, primary, others, help))
 
+    def twice(self, code: Code, message: str, *, again: Span, first: Span, help: str) -> None:  # noqa: A002 -- see below
+        """Add the finding that something stands a second time."""
+        self.add(code, message, Label(again, "again here"), Label(first, "first here"), help=help)
+
     def extend(self, found: Iterable[Diagnostic]) -> None:
         """Add findings that were made elsewhere."""
         self._found.extend(found)

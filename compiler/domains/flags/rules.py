@@ -15,6 +15,7 @@ from compiler.diagnostics.model import Diagnostics, Label
 from compiler.diagnostics.suggest import did_you_mean, one_of
 from compiler.domains.domain import Model, Resource
 from compiler.domains.flags.kinds import Condition, FlagSpec
+from compiler.domains.repeated import repeated
 from compiler.nodes import Pointer, Scalar
 from runtime.contract.canonical import JSON
 
@@ -83,19 +84,18 @@ def _named(flag: FlagSpec) -> Iterator[tuple[Pointer, str, bool]]:
 
 
 def _rules(flag: Resource[FlagSpec], diagnostics: Diagnostics) -> None:
-    names: dict[str, int] = {}
+    rules = flag.spec.targeting
+    for again, first in repeated(rule.name for rule in rules):
+        diagnostics.twice(
+            codes.DUPLICATE_RULE,
+            f"flag `{flag.name}` has two rules called `{rules[again].name}`",
+            again=flag.span("targeting", again, "name"),
+            first=flag.span("targeting", first, "name"),
+            help="give it a name of its own",
+        )
     always: int | None = None
     seen: dict[frozenset[str], int] = {}
-    for index, rule in enumerate(flag.spec.targeting):
-        if rule.name in names:
-            diagnostics.add(
-                codes.DUPLICATE_RULE,
-                f"flag `{flag.name}` has two rules called `{rule.name}`",
-                Label(flag.span("targeting", index, "name"), "again here"),
-                Label(flag.span("targeting", names[rule.name], "name"), "first here"),
-                help="give it a name of its own",
-            )
-        names.setdefault(rule.name, index)
+    for index, rule in enumerate(rules):
         _decides_once(flag, index, diagnostics)
         _split(flag, index, diagnostics)
         if [False for at, item in enumerate(rule.when) if not _compares_once(flag, (index, at), item, diagnostics)]:

@@ -18,6 +18,7 @@ from compiler.domains.governance.kinds import (
     CompilerSpec,
     PersonSpec,
 )
+from compiler.domains.repeated import repeated
 from compiler.nodes import Sequence
 from runtime.contract.errors import FormatError
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
@@ -46,20 +47,17 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
 
 
 def _roles(person: Resource[PersonSpec], diagnostics: Diagnostics) -> None:
-    first: dict[str, Span] = {}
-    for index, role in enumerate(person.spec.roles):
-        span = person.span("roles", index)
-        if role not in first:
-            first[role] = span
-            _role(role, span, diagnostics)
-            continue
-        diagnostics.add(
+    roles = person.spec.roles
+    for again, first in repeated(roles):
+        diagnostics.twice(
             codes.DUPLICATE_ROLE,
-            f"`{person.name}` has the role `{role}` twice",
-            Label(span, "again here"),
-            Label(first[role], "first here"),
+            f"`{person.name}` has the role `{roles[again]}` twice",
+            again=person.span("roles", again),
+            first=person.span("roles", first),
             help="take one away: a person fills one place of a rule, however often they have its role",
         )
+    for role in dict.fromkeys(roles):
+        _role(role, person.span("roles", roles.index(role)), diagnostics)
 
 
 def _role(role: str, span: Span, diagnostics: Diagnostics) -> None:
@@ -129,13 +127,13 @@ def _keys(owners: Iterable[Resource[PersonSpec] | Resource[AgentSpec]], diagnost
                 continue
             name, where = first.setdefault(key.fingerprint, (owner.name, span))
             if where != span:
-                diagnostics.add(
+                diagnostics.twice(
                     codes.SHARED_KEY,
                     f"`{owner.name}` and `{name}` have one key"
                     if name != owner.name
                     else f"`{name}` has the same key twice",
-                    Label(span, "again here"),
-                    Label(where, "first here"),
+                    again=span,
+                    first=where,
                     help="people are counted by their keys: each key belongs to one name",
                 )
 
@@ -163,17 +161,16 @@ def _said(person: Resource[PersonSpec]) -> bool:
 def _policy(policy: Resource[ApprovalPolicySpec], model: Model, diagnostics: Diagnostics) -> None:
     people = model.all(PersonSpec)
     known = model.whole("Person") and bool(people) and all(_said(person) for person in people.values())
-    names: dict[str, int] = {}
-    for index, rule in enumerate(policy.spec.rules):
-        if rule.name in names:
-            diagnostics.add(
-                codes.DUPLICATE_PATH_RULE,
-                f"two rules are called `{rule.name}`",
-                Label(policy.span("rules", index, "name"), "again here"),
-                Label(policy.span("rules", names[rule.name], "name"), "first here"),
-                help="give it a name of its own",
-            )
-        names.setdefault(rule.name, index)
+    rules = policy.spec.rules
+    for again, first in repeated(rule.name for rule in rules):
+        diagnostics.twice(
+            codes.DUPLICATE_PATH_RULE,
+            f"two rules are called `{rules[again].name}`",
+            again=policy.span("rules", again, "name"),
+            first=policy.span("rules", first, "name"),
+            help="give it a name of its own",
+        )
+    for index, rule in enumerate(rules):
         for at, glob in enumerate(rule.paths):
             _glob(glob, policy.span("rules", index, "paths", at), diagnostics)
         for role in rule.people:

@@ -45,11 +45,11 @@ def _control(postgres: Sequence[Resource[TargetSpec]], diagnostics: Diagnostics)
             help="add `control: true` to the one that holds the agent's lock and outbox",
         )
     for other in control[1:]:
-        diagnostics.add(
+        diagnostics.twice(
             codes.CONTROL_TARGET,
             "two targets are the control database",
-            Label(other.span("control"), "again here"),
-            Label(control[0].span("control"), "first here"),
+            again=other.span("control"),
+            first=control[0].span("control"),
             help="remove `control: true` from one of them",
         )
 
@@ -99,11 +99,11 @@ def _once(
             if code is codes.REGION_TWICE
             else f"targets `{other.name}` and `{target.name}` have one {field}"
         )
-        diagnostics.add(
+        diagnostics.twice(
             code,
             message,
-            Label(target.span(field), "again here"),
-            Label(other.span(field), "first here"),
+            again=target.span(field),
+            first=other.span(field),
             help="a tenant's region says where it lives: give this target a region of its own, or remove it"
             if code is codes.REGION_TWICE
             else "each target is a system of its own: change one, or remove it",

@@ -12,6 +12,7 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.domains.domain import Model, Resource
+from compiler.domains.repeated import repeated
 from compiler.domains.targets.kinds import TargetSpec
 from compiler.domains.tenants.kinds import (
     Alert,
@@ -136,17 +137,16 @@ def _overridden(tenant: TenantSpec) -> Iterator[tuple[str, str]]:
 
 
 def _alerts(blueprint: Resource[BlueprintSpec], diagnostics: Diagnostics) -> None:
-    first: dict[str, int] = {}
-    for index, alert in enumerate(blueprint.spec.alerts):
-        if alert.name in first:
-            diagnostics.add(
-                codes.DUPLICATE_ALERT,
-                f"alert `{alert.name}` is declared twice",
-                Label(blueprint.span("alerts", index, "name"), "again here"),
-                Label(blueprint.span("alerts", first[alert.name], "name"), "first here"),
-                help="give it a name of its own, or remove one",
-            )
-        first.setdefault(alert.name, index)
+    alerts = blueprint.spec.alerts
+    for again, first in repeated(alert.name for alert in alerts):
+        diagnostics.twice(
+            codes.DUPLICATE_ALERT,
+            f"alert `{alerts[again].name}` is declared twice",
+            again=blueprint.span("alerts", again, "name"),
+            first=blueprint.span("alerts", first, "name"),
+            help="give it a name of its own, or remove one",
+        )
+    for index, alert in enumerate(alerts):
         _threshold(blueprint, index, alert, diagnostics)
 
 
