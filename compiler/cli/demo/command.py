@@ -19,7 +19,7 @@ from compiler.cli.demo.serving import serve as go_on
 from compiler.cli.demo.stage import Stage
 from compiler.cli.demo.world import keys, opened
 from compiler.cli.options import HERE, Repo, today_or
-from runtime.contract.errors import UsageError
+from runtime.contract.errors import EnvironmentFailedError, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -107,5 +107,10 @@ def _empty(directory: Path | None) -> Path:
     folder = directory.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty", help="name a folder that is not there yet: conductor demo --dir DIR")
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFailedError(
+            f"{folder} cannot be made: {error.strerror}", help="name another: --dir DIR"
+        ) from None
     return folder
