@@ -21,7 +21,8 @@ from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.cli.verify_text import as_text
 from compiler.diagnostics.printable import shown_json
 from runtime.contract.canonical import encode
-from runtime.contract.errors import UsageError
+from runtime.contract.errors import FormatError, UsageError
+from runtime.contract.instant import parse
 from runtime.git.repository import Repository
 from runtime.ledger.entry import EVIDENCE
 from runtime.ledger.verify import Report, parse_digest
@@ -36,6 +37,13 @@ class ReportFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+def _time(given: str) -> datetime:
+    try:
+        return parse(given)
+    except FormatError:
+        raise typer.BadParameter(f"{given!r} is no time, as 2026-11-24T08:00:00Z is") from None
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +75,7 @@ def verify(
         typer.Option(
             "--at",
             metavar="TIME",
-            formats=["%Y-%m-%dT%H:%M:%SZ"],
+            parser=_time,
             help="The time to judge heartbeats by, as 2026-11-24T08:00:00Z; now if left out.",
         ),
     ] = None,
@@ -87,7 +95,7 @@ def verify(
         report = assess(
             git,
             head,
-            now=datetime.now(tz=UTC) if at is None else at.replace(tzinfo=UTC),
+            now=datetime.now(tz=UTC) if at is None else at,
             trust_root=digest_of("--trust-root", trust_root),
             require_proven=require_proven,
             since=_since(git, since),

@@ -329,6 +329,9 @@ def test_a_silent_agent_is_found(copy: Path) -> None:
     said = conductor("verify", "--repo", str(copy), "--at", later)
     assert said.code == 1
     assert "MC0761 heartbeat" in said.out
+    for nonsense in ("yesterday", "2026-11-24", "2026-13-24T08:00:00Z"):
+        refused = conductor("verify", "--repo", str(copy), "--at", nonsense)
+        assert (refused.code, "as 2026-11-24T08:00:00Z is" in refused.err) == (2, True)
 
 
 def test_the_ledger_reads_as_a_story(finished: Path) -> None:
