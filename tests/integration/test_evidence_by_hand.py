@@ -1,0 +1,72 @@
+"""evidence/README.md: its commands, word for word, find what `conductor verify` finds."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.services.own_history import ROOT, trust_root
+
+pytestmark = pytest.mark.service
+
+
+def readme_script() -> str:
+    text = (ROOT / "evidence" / "README.md").read_text()
+    return "".join(re.findall(r"^```bash\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL))
+
+
+def by_hand(repo: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(repo.parent), "trust_root": trust_root(repo)}
+    return subprocess.run(
+        ("bash", "-c", readme_script()),
+        cwd=repo,
+        env=environment,
+        check=False,
+        capture_output=True,
+        timeout=60,
+        text=True,
+    )
+
+
+def test_stock_tools_verify_it_word_for_word_as_the_readme_says(finished_history: Path) -> None:
+    done = by_hand(finished_history / "repo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "everything holds", done.stdout + done.stderr
+    assert "FAILS" not in done.stdout
+    assert done.stdout.count(": Signature Verified Successfully") == 1 + 4 + 2
+    assert done.stdout.count(": Verified OK") == 1 + 1
+    assert "the end of the chain is sha256:" in done.stdout
+    assert 'Good "git" signature for agent' in done.stdout
+
+
+def test_the_readme_does_not_end_the_shell_that_it_is_pasted_into() -> None:
+    words = re.findall(r"^\s*(set|exit|exec|return)\b", readme_script(), flags=re.MULTILINE)
+    assert words == []
+
+
+@pytest.mark.parametrize("kind", ["verdict", "result"])
+def test_stock_tools_find_a_flipped_byte_and_name_its_file(own_copy: Path, kind: str) -> None:
+    path = next((own_copy / "evidence").rglob(f"*-{kind}-*.sigstore.json"))
+    text = path.read_text()
+    start = text.index('"payload":"') + 200
+    path.write_text(text[:start] + ("A" if text[start] != "A" else "B") + text[start + 1 :])
+    done = by_hand(own_copy)
+    assert f"FAILS: {path.relative_to(own_copy).as_posix()}" in done.stdout
+    assert done.stdout.splitlines()[-1] == "something FAILS: see above"
+
+
+def test_stock_tools_find_a_removed_entry_and_a_borrowed_approval(own_copy: Path) -> None:
+    gone = next((own_copy / "evidence").rglob("*-intent-*.sigstore.json"))
+    gone.unlink()
+    approval = next(
+        path for path in (own_copy / "evidence/approvals").rglob("*.sigstore.json") if "genesis" not in str(path)
+    )
+    approval.write_bytes(next((own_copy / "evidence/approvals/genesis").iterdir()).read_bytes())
+    done = by_hand(own_copy)
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILS: ")]
+    assert any("-result-" in line and "does not say" in line for line in failed)
+    assert sum(approval.name in line for line in failed) >= 2

@@ -1,0 +1,147 @@
+"""A repository on disk with this one's YAML, keys of its own, and a history: genesis, one tenant taken, a heartbeat."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from compiler.cli.demo.copy import copy_tree, replace
+from compiler.driver import compile_commit
+from runtime.contract.change import Snapshot, between
+from runtime.contract.objects import Action, ObjectId, Operation
+from runtime.contract.statement import Outcome, Release, Seen
+from runtime.git.repository import Repository
+from runtime.ledger import append
+from runtime.ledger.append import Grounds, Writer, Written, record
+from runtime.ledger.history import replay
+from runtime.release import VERSION, code_sha256
+from runtime.signing.keys import load_private, write_keypair
+from runtime.testing.statements import approval
+from tests.services.commands import conductor, git
+
+ROOT = Path(__file__).resolve().parents[2]
+PEOPLE = ("mara-lindqvist", "tomas-okafor", "ines-carvalho")
+ECDSA = "tomas-okafor"
+"""Whose key is ECDSA on P-256; the others' are Ed25519."""
+AGENT = "conductor-eu"
+TENANT = "tenants/fjordline-ferries.yaml"
+
+
+def own_yaml(folder: Path) -> Path:
+    """A repository with this one's YAML, in which the people's and the agent's keys are new."""
+    repo, keys = folder / "repo", folder / "keys"
+    repo.mkdir()
+    keys.mkdir()
+    copy_tree(ROOT, repo)
+    lines = {name: write_keypair(keys / name).public_line for name in (*PEOPLE, AGENT) if name != ECDSA}
+    subprocess.run(
+        ("ssh-keygen", "-q", "-t", "ecdsa", "-b", "256", "-N", "", "-f", str(keys / ECDSA)), check=True, timeout=60
+    )
+    lines[ECDSA] = load_private(keys / ECDSA).public_line
+    assert list(replace(repo, keys=lines, targets={}, created="2026-11-20"))
+    git(repo, "init", "--quiet", "--initial-branch=main")
+    git(repo, "add", ".")
+    git(repo, "commit", "--quiet", "--message=Lay out the installation")
+    return repo
+
+
+@pytest.fixture
+def own_repository(tmp_path: Path) -> Path:
+    """A repository without a genesis; the keys lie in `keys` beside it."""
+    return own_yaml(tmp_path)
+
+
+def started(folder: Path) -> Path:
+    """The same, with a genesis that two people signed."""
+    repo = own_yaml(folder)
+    for name in PEOPLE[:2]:
+        assert conductor("genesis", "--repo", repo, "--person", name, "--key", folder / "keys" / name).code == 0
+    return repo
+
+
+class Agent:
+    """Writes to a real repository what an agent would, without any target."""
+
+    def __init__(self, repository: Repository, keys: Path, now: datetime) -> None:
+        self.git, self.keys, self.now = repository, keys, now
+        self.writer = Writer(AGENT, load_private(keys / AGENT), Release(version=VERSION, sha256=code_sha256()))
+
+    def push(self, *entries: Written) -> str:
+        """Commit entries to main."""
+        head = self.git.resolve("refs/heads/main")
+        assert head
+        commit = record(self.git, head, entries, self.writer, at=self.now)
+        assert self.git.set_ref("refs/heads/main", commit, old=head)
+        return commit
+
+    def take(self, commit: str, *people: str) -> None:
+        """Take a commit that these people approve, and say that it was done."""
+        history = replay(self.git, commit)
+        after = compile_commit(self.git)(commit).snapshot
+        assert isinstance(after, Snapshot)
+        before = history.snapshot
+        change = between(before, after, repository=history.genesis.repository, branch="main")
+        approvals = {}
+        for name in people:
+            signed = approval(
+                change,
+                load_private(self.keys / name),
+                after=history.verified.timeline.last.sha256,
+                at=self.now,
+                until=self.now + timedelta(days=3),
+                seen=Seen(base=history.commit, head=commit),
+            )
+            approvals[signed.sha256] = signed.envelope.data
+        grounds = Grounds(
+            history.commit, commit, before.manifest.digest, after.manifest.digest, change, approvals, landed=()
+        )
+        verdict = append.verdict(history.tip, self.writer, self.now, grounds)
+        self.act(verdict, after.manifest.digest, change.digest)
+
+    def act(self, first: Written, manifest: str, because: str) -> None:
+        """Write an entry, and an intent and its result after it."""
+        action = Action(Operation.CREATE, ObjectId("pg-eu", "role", "t_one"), None, {"login": False}, 1, None, because)
+        intent = append.intent(first.tip, self.writer, self.now, because=because, manifest=manifest, actions=[action])
+        outcomes = [Outcome(index=0, outcome="done")]
+        result = append.result(intent.tip, self.writer, self.now, intent=intent.digest, outcomes=outcomes)
+        for entry in (first, intent, result):
+            self.push(entry)
+
+
+@pytest.fixture(scope="session")
+def finished_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `repo`, `keys`: a genesis, one tenant taken, a heartbeat."""
+    folder = tmp_path_factory.mktemp("finished")
+    repo = started(folder)
+    tenant = (repo / "tenants" / "velora-retail.yaml").read_text()
+    (repo / TENANT).write_text(tenant.replace("velora-retail", "fjordline-ferries"))
+    git(repo, "add", ".")
+    git(repo, "commit", "--quiet", "--message=Add Fjordline Ferries")
+    with Repository(repo) as repository:
+        agent = Agent(repository, folder / "keys", datetime.now(tz=UTC).replace(microsecond=0))
+        agent.take(git(repo, "rev-parse", "HEAD"), *PEOPLE)
+        history = replay(repository, git(repo, "rev-parse", "HEAD"))
+        agent.push(
+            append.heartbeat(
+                history.tip, agent.writer, agent.now, commit=history.commit, manifest=history.snapshot.manifest.digest
+            )
+        )
+    git(repo, "reset", "--quiet", "--hard")
+    return folder
+
+
+@pytest.fixture
+def own_copy(finished_history: Path, tmp_path: Path) -> Path:
+    """The finished repository, to be damaged."""
+    shutil.copytree(finished_history / "repo", tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def trust_root(repo: Path) -> str:
+    """The SHA-256 of the only genesis of a work tree."""
+    (genesis,) = (repo / "evidence" / "genesis").glob("*.json")
+    return f"sha256:{genesis.stem}"
