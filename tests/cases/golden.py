@@ -5,23 +5,13 @@ from __future__ import annotations
 import shutil
 import tomllib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.cases.inputs import BASE, ROOT, lay_out, own_policy
 from tests.services.commands import git
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-BASE = HERE / "base"
-POLICIES = ROOT / "policies"
-
-
-@cache
-def own_policy() -> dict[str, bytes]:
-    """This repository's own Rego, and what is built from it: path -> content."""
-    found = (path for pattern in ("*.rego", "policy.wasm", "policy.lock.json") for path in POLICIES.glob(pattern))
-    return {f"policies/{path.name}": path.read_bytes() for path in found}
 
 
 @dataclass(frozen=True)
@@ -51,8 +41,7 @@ class Trees:
         """Write the base tree and return its folder."""
         tree = self.at / name
         shutil.copytree(BASE, tree)
-        for path, data in own_policy().items():
-            (tree / path).write_bytes(data)
+        lay_out(tree, own_policy())
         return tree
 
     def failing(self, case: Path) -> Path:

@@ -25,7 +25,7 @@ from runtime.testing.installation import Installation, Kit
 from runtime.testing.memory_git import MemoryGit, MemoryRemote
 from runtime.testing.small_tree import BRANCH, REPOSITORY, START, key_of
 from runtime.testing.statements import signed_genesis
-from tests.cases.golden import BASE, own_policy
+from tests.cases.inputs import base_tree
 
 ADA, BEN, AGENT = "ada-berg", "ben-otieno", "agent-eu"
 TODAY = date(2026, 11, 24)
@@ -35,8 +35,7 @@ TENANT = "apiVersion: conductor/v1\nkind: Tenant\nmetadata:\n  name: {name}\nspe
 @cache
 def base_files() -> Mapping[str, bytes]:
     """The base tree with keys that tests have."""
-    tree = {path.relative_to(BASE).as_posix(): path.read_bytes() for path in BASE.rglob("*") if path.is_file()}
-    files = tree | own_policy()
+    files = dict(base_tree())
     for folder, name in (("people", ADA), ("people", BEN), ("agents", AGENT)):
         file = f"policies/{folder}/{name}.yaml"
         files[file] = re.sub(rb"ssh-ed25519 .*", key_of(name).public_line.encode(), files[file])

@@ -11,7 +11,8 @@ from compiler.cli.check import findings
 from compiler.diagnostics.codes import ALL
 from compiler.diagnostics.full import full
 from compiler.source import from_worktree
-from tests.cases.golden import BASE, HERE, ROOT, Golden, Trees
+from tests.cases.golden import HERE, Golden, Trees
+from tests.cases.inputs import BASE, ROOT
 from tests.cases.steps import step_text
 
 CASES = sorted(path for path in (HERE / "diagnostics").iterdir() if path.is_dir())

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from compiler.diagnostics.model import Diagnostics
-from compiler.driver import compile_tree
-from compiler.source import from_worktree
+from tests.cases.inputs import own_bundle
 from tests.services.promtool import promtool
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "config/tenants/alerts/"
 
 
@@ -25,10 +22,8 @@ def tool() -> Path:
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    bundle = compile_tree(from_worktree(ROOT), Diagnostics())
-    assert bundle is not None
     folder = tmp_path_factory.mktemp("rules")
-    for path, data in bundle.items():
+    for path, data in own_bundle().items():
         if path.startswith(FOLDER):
             (folder / path.removeprefix(FOLDER)).write_bytes(data)
     return folder

@@ -18,6 +18,7 @@ import pytest
 
 from compiler.rego import Lock, sources
 from runtime.signing.keys import write_keypair
+from tests.cases.inputs import lay_out
 from tests.cases.plan_world import ADA, BEN, base_files, tenant
 from tests.services.commands import Ran, conductor, git
 from tests.services.opa import opa
@@ -63,9 +64,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("begun")
     (folder / "keys").mkdir()
     repo = folder / "repo"
-    for path, data in base_files().items():
-        (repo / path).parent.mkdir(parents=True, exist_ok=True)
-        (repo / path).write_bytes(data)
+    lay_out(repo, base_files())
     for name in (*PEOPLE, "stranger"):
         key = write_keypair(folder / "keys" / name)
         file = repo / "policies" / "people" / f"{name}.yaml"

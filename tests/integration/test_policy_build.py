@@ -15,28 +15,21 @@ from typing import Any
 import pytest
 
 from compiler.diagnostics.model import Diagnostics
-from compiler.driver import compile_tree
 from compiler.opa import Opa, RegoError
 from compiler.rego import LOCK, WASM, Lock, check, lacking, sources, tests
-from compiler.source import from_worktree
 from compiler.wasm_builtins import LACKING
 from runtime.contract.canonical import encode
 from runtime.policy.data import data_of
 from runtime.policy.engine import ALLOW, DENY, TRANSITION, Policy
+from tests.cases.inputs import lay_out, own_bundle, own_policy
 from tests.services.opa import opa
 
 tests.__test__ = False  # type: ignore[attr-defined]  # a function of that name, not a test
 
 pytestmark = pytest.mark.service
 
-ROOT = Path(__file__).parents[2]
 CONDUCTOR = Path(sys.executable).with_name("conductor")
-OURS = {
-    path.relative_to(ROOT).as_posix(): path.read_bytes()
-    for path in (ROOT / "policies").iterdir()
-    if path.suffix in {".rego", ".wasm", ".json"}
-}
-
+OURS = dict(own_policy())
 LAST = OURS["policies/flags.rego"].count(b"\n")
 
 
@@ -48,9 +41,7 @@ def real() -> Opa:
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
     """A repository with our policy and nothing else."""
-    for path, data in OURS.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_bytes(data)
+    lay_out(tmp_path, OURS)
     return tmp_path
 
 
@@ -160,12 +151,8 @@ def host_builtins(wasm: bytes) -> frozenset[str]:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`policy/` of our own repository's bundle."""
-    made = compile_tree(from_worktree(ROOT), Diagnostics())
-    assert made is not None
     folder = tmp_path_factory.mktemp("bundle")
-    for path, data in made.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
+    lay_out(folder, own_bundle())
     return folder / "policy"
 
 

@@ -19,6 +19,7 @@ from runtime.git.inputs import is_input
 from runtime.policy.engine import Policy
 from runtime.testing.installation import Installation, Kit
 from runtime.testing.small_tree import document, key_of, person, policy, small_tree
+from tests.cases.inputs import own_tree
 
 ROOT = Path(__file__).parents[2]
 EVERYBODY = ("ines", "mara", "tomas")
@@ -104,7 +105,7 @@ _KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
 @cache
 def own_files() -> dict[str, bytes]:
     """This repository's inputs, with the keys of people and agents that `key_of` gives, and one blueprint more."""
-    found = inputs_of(ROOT)
+    found = dict(own_tree())
     for path, data in found.items():
         if path.startswith(("policies/people/", "policies/agents/")):
             name, numbers = path.rsplit("/", 1)[-1].removesuffix(".yaml"), count(1)

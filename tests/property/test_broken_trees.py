@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,9 +11,9 @@ from compiler.cli.check import findings
 from compiler.diagnostics.as_json import as_json
 from compiler.diagnostics.full import full
 from compiler.driver import compiled
-from compiler.source import from_files, from_worktree
+from compiler.source import from_files
+from tests.cases.inputs import own_tree
 
-ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 11, 24)
 
 DAMAGE = st.sampled_from(["delete", "double", "value", "key", "indent", "byte", "file", "empty", "name"])
@@ -24,15 +22,10 @@ VALUES = st.sampled_from(
 )
 
 
-@cache
-def own() -> dict[str, bytes]:
-    return dict(from_worktree(ROOT).files)
-
-
 @given(st.lists(st.tuples(DAMAGE, st.integers(0), st.integers(0), VALUES), min_size=1, max_size=6))
 @settings(max_examples=200, deadline=None)  # a loaded machine is no failure
 def test_a_damaged_tree_gives_findings_or_compiles(damages: list[tuple[str, int, int, str]]) -> None:
-    files = dict(own())
+    files = dict(own_tree())
     paths = sorted(path for path in files if path.endswith(".yaml"))
     for kind, which, where, value in damages:
         path = paths[which % len(paths)]

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,15 +15,11 @@ from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.flag_evaluation import FlagResolutionDetails
 
-from compiler.diagnostics.model import Diagnostics
 from compiler.domains.flags.kinds import Condition, FlagSpec, TargetingRule
 from compiler.domains.flags.render import config
 from compiler.domains.flags.targeting import weights
-from compiler.driver import compile_tree
-from compiler.source import from_worktree
 from runtime.flags.config import FOLDER, FlagConfig
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cases.inputs import own_bundle
 
 ATTRIBUTES = ("region", "client", "user.plan", "uplink", "metered")
 TEXTS = ("eu-central", "us-east", "batch-eu", "pro")
@@ -102,9 +97,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def own() -> Server:
-    bundle = compile_tree(from_worktree(ROOT), Diagnostics())
-    assert bundle is not None
-    return Server([FlagConfig.from_bytes(data) for path, data in bundle.items() if path.startswith(FOLDER)])
+    return Server([FlagConfig.from_bytes(data) for path, data in own_bundle().items() if path.startswith(FOLDER)])
 
 
 def conditions() -> st.SearchStrategy[Condition]:

@@ -17,8 +17,7 @@ from compiler.driver import check_tree, compile_tree
 from compiler.source import SourceTree, from_worktree
 from runtime.contract.change import Snapshot
 from runtime.contract.manifest import INPUT_FOLDERS
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cases.inputs import ROOT
 
 
 def digest(tree: SourceTree) -> str:

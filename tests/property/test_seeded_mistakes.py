@@ -9,16 +9,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from compiler.cli.check import findings
 from compiler.diagnostics.concise import concise
-from compiler.source import from_files, from_worktree
+from compiler.source import from_files
+from tests.cases.inputs import own_tree
 
-ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 11, 24)
 TREES_PER_K = 12
 
@@ -184,11 +182,6 @@ MISTAKES: dict[str, Callable[[Tree], bool]] = {
     "serve an unknown variant": replace(has_key("default"), lambda text: with_value(text, "purple"), alone=True),
     "let a flag live too long": replace(has_key("ttl_seconds"), lambda text: with_value(text, "6048000"), alone=True),
 }
-
-
-@cache
-def own_tree() -> dict[str, bytes]:
-    return dict(from_worktree(ROOT).files)
 
 
 def seeded(k: int, seed: int) -> tuple[Tree, dict[str, bytes], list[str]]:

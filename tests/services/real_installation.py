@@ -28,7 +28,7 @@ from runtime.targets.release import IDENTITY
 from runtime.testing.memory_git import SOMEBODY
 from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, key_of, seed_of
 from runtime.testing.statements import approval, signed_genesis
-from tests.cases.golden import ROOT, own_policy
+from tests.cases.inputs import own_policy, own_tree
 
 ROLES = {
     "mara": "[admin, mc, pm, backend]",
@@ -71,7 +71,7 @@ def tree(identity: str, release: str, drift: str) -> dict[str, bytes]:
         f"policies/agents/{AGENT}.yaml": _keyed("Agent", AGENT, "  heartbeat_seconds: 86400\n  ledger_head: control\n"),
         "policies/approvals.yaml": resource("ApprovalPolicy", "approvals", rules),
         "policies/compiler.yaml": resource("Compiler", "compiler", f"  release: {VERSION}\n"),
-        "tenants/blueprints/standard.yaml": (ROOT / "tenants/blueprints/standard.yaml").read_bytes(),
+        "tenants/blueprints/standard.yaml": own_tree()["tenants/blueprints/standard.yaml"],
         "tenants/keeper.yaml": tenant_yaml("keeper"),
         "spec/targets/pg-eu.yaml": resource(
             "Target",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from compiler.aside import Aside, deny_here
 from runtime.contract.policy_input import DenyInput, ResourceChange, TransitionInput
 from runtime.policy.engine import Denial, Policy, PolicyError
+from tests.cases.inputs import own_policy
 
-WASM = (Path(__file__).resolve().parents[2] / "policies" / "policy.wasm").read_bytes()
+WASM = own_policy()["policies/policy.wasm"]
 
 
 def batch(*ttl_seconds: int) -> DenyInput:

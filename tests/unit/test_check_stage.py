@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from compiler.check import check
 from compiler.decode import decode
@@ -13,11 +12,11 @@ from compiler.domains.domain import Model
 from compiler.domains.registry import ALL, KINDS
 from compiler.parse import parse
 from compiler.resolve import resolve
-from compiler.source import from_worktree
 from runtime.contract.policy_input import DenyInput
 from runtime.policy.engine import NOBODY_IN_PARTICULAR, Denial, PolicyError
+from tests.cases.inputs import own_tree
 
-TREE = from_worktree(Path(__file__).resolve().parents[2])
+TREE = own_tree()
 WARNING = Code("MC9998", "a-warning", "a warning of a test", Severity.WARNING)
 ERROR = Code("MC9999", "an-error", "an error of a test")
 
@@ -32,7 +31,7 @@ class Asked:
         self.roles: set[str] = set()
 
     def deny(self, wasm: bytes, batches: Iterable[DenyInput]) -> list[Denial]:
-        assert wasm == TREE.files["policies/policy.wasm"]
+        assert wasm == TREE["policies/policy.wasm"]
         if self.error is not None:
             raise self.error
         for batch in batches:
@@ -44,7 +43,7 @@ class Asked:
 def checked(asked: Asked, code: Code | None = None, kind: str = "Flag") -> Diagnostics:
     """Check the own tree with a rule that adds a finding at every resource of a kind."""
     diagnostics = Diagnostics()
-    model = resolve(decode(parse(TREE.files, diagnostics), (), KINDS, diagnostics), diagnostics)
+    model = resolve(decode(parse(TREE, diagnostics), (), KINDS, diagnostics), diagnostics)
 
     def rule(given: Model, found: Diagnostics) -> None:
         if code is not None:
@@ -52,7 +51,7 @@ def checked(asked: Asked, code: Code | None = None, kind: str = "Flag") -> Diagn
                 found.add(code, "so it is", resource.name_span)
 
     domains = (replace(ALL[0], check=rule), *ALL[1:])
-    sound = check(model, TREE.files, domains, asked.deny, diagnostics).sound
+    sound = check(model, TREE, domains, asked.deny, diagnostics).sound
     assert sound is not diagnostics.failed
     return diagnostics
 
@@ -60,7 +59,7 @@ def checked(asked: Asked, code: Code | None = None, kind: str = "Flag") -> Diagn
 def test_every_resource_is_asked_about() -> None:
     asked = Asked()
     assert not len(checked(asked))
-    assert len(asked.names) == len([path for path in TREE.files if path.endswith(".yaml")])
+    assert len(asked.names) == len([path for path in TREE if path.endswith(".yaml")])
     assert {"admin", "pm"} <= asked.roles
 
 
@@ -75,7 +74,7 @@ def test_an_error_is_not_followed_by_a_second_finding_of_the_policy() -> None:
     asked, without = Asked(), Asked()
     assert checked(asked, ERROR).failed
     checked(without)
-    assert without.names - asked.names == {path[6:-5] for path in TREE.files if path.startswith("flags/")}
+    assert without.names - asked.names == {path[6:-5] for path in TREE if path.startswith("flags/")}
 
 
 def test_whoever_has_a_mistake_may_have_any_role() -> None:
@@ -93,7 +92,7 @@ def test_what_the_policy_denies_is_found_where_its_pointer_leads() -> None:
             Denial("Flag", name, "", "whole", "all of it"),
         )
     )
-    lines = TREE.files[f"flags/{name}.yaml"].decode().split("\n")
+    lines = TREE[f"flags/{name}.yaml"].decode().split("\n")
     by_message = {item.message: lines[item.primary.span.line - 1].strip() for item in found}
     assert by_message["it lives too long"].startswith("ttl_seconds:")
     assert by_message["it is not there"] == "spec:"
@@ -102,8 +101,8 @@ def test_what_the_policy_denies_is_found_where_its_pointer_leads() -> None:
 
 def test_what_the_policy_holds_against_the_roles_is_found_once_at_the_first_person() -> None:
     (found,) = checked(Asked(Denial(*NOBODY_IN_PARTICULAR, "flag-setter", "nobody may set a flag")))
-    people = sorted(path for path in TREE.files if path.startswith("policies/people/"))
-    lines = TREE.files[people[0]].decode().split("\n")
+    people = sorted(path for path in TREE if path.startswith("policies/people/"))
+    lines = TREE[people[0]].decode().split("\n")
     assert found.code.id == "MC0900"
     assert found.primary.span.path == people[0]
     assert lines[found.primary.span.line - 1].strip().startswith("roles:")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -20,17 +19,9 @@ from compiler.domains.tenants.kinds import (
 )
 from compiler.domains.tenants.promql import unbalanced
 from compiler.driver import check_tree
-from compiler.source import from_files, from_worktree
+from compiler.source import from_files
+from tests.cases.inputs import base_tree, own_policy
 
-ROOT = Path(__file__).resolve().parents[2]
-BASE = ROOT / "tests" / "cases" / "base"
-OWN = BASE.parents[2] / "policies"
-POLICY = {
-    f"policies/{path.name}": path.read_bytes()
-    for pattern in ("*.rego", "policy.wasm", "policy.lock.json")
-    for path in OWN.glob(pattern)
-}
-"""A tree in which people approve needs a policy: the repository's own."""
 TENANT = "tenants/acme-retail.yaml"
 BLUEPRINT = "tenants/blueprints/standard.yaml"
 FLAG = "flags/new-checkout.yaml"
@@ -41,25 +32,19 @@ Find: TypeAlias = Callable[..., list[Diagnostic]]
 
 
 @pytest.fixture(scope="module")
-def policy() -> dict[str, bytes]:
-    files = from_worktree(ROOT).files
-    return {path: files[path] for path in files if path.startswith("policies/") and not path.endswith(".yaml")}
-
-
-@pytest.fixture(scope="module")
 def base() -> dict[str, str]:
-    return {path: data.decode() for path, data in from_worktree(BASE).files.items()}
+    return {path: data.decode() for path, data in base_tree().items() if path not in own_policy()}
 
 
 @pytest.fixture
-def find(base: dict[str, str], policy: dict[str, bytes]) -> Find:
+def find(base: dict[str, str]) -> Find:
     def found(*edits: tuple[str, str, str], **more: str) -> list[Diagnostic]:
         files = base | {path.replace("__", "/") + ".yaml": text for path, text in more.items()}
         for path, old, new in edits:
             assert old in files[path], f"{old!r} is not in {path}"
             files[path] = files[path].replace(old, new)
         diagnostics = Diagnostics()
-        check_tree(from_files(policy | {path: text.encode() for path, text in files.items()}), diagnostics)
+        check_tree(from_files({**own_policy(), **{path: text.encode() for path, text in files.items()}}), diagnostics)
         return list(diagnostics)
 
     return found
@@ -283,9 +268,9 @@ def test_a_glob_that_no_change_can_have_a_path_for_is_a_warning(find: Find, glob
     assert found[0].severity.value == "warning"
 
 
-def test_a_tree_without_people_may_be_compiled(base: dict[str, str], policy: dict[str, bytes]) -> None:
+def test_a_tree_without_people_may_be_compiled(base: dict[str, str]) -> None:
     kept = {path: text.encode() for path, text in base.items() if not path.startswith(("policies/", "flags/"))}
-    files = policy | kept
+    files = {**own_policy(), **kept}
     diagnostics = Diagnostics()
     check_tree(from_files(files), diagnostics)
     assert list(diagnostics) == []

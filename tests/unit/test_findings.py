@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -12,24 +11,16 @@ from compiler.diagnostics.as_json import as_json
 from compiler.diagnostics.concise import concise
 from compiler.diagnostics.full import full
 from compiler.diagnostics.model import Diagnostics
-from compiler.source import from_files, from_worktree
+from compiler.source import from_files
+from tests.cases.inputs import base_tree
 
-ROOT = Path(__file__).resolve().parents[2]
-BASE = ROOT / "tests" / "cases" / "base"
 PATH = "tenants/acme-retail.yaml"
 HEAD = "apiVersion: conductor/v1\nkind: Tenant\nmetadata:\n  name: acme-retail\n"
 
 
-def base() -> dict[str, bytes]:
-    """The cases' base with the repository's own policy."""
-    own = from_worktree(ROOT).files
-    policy = {path: data for path, data in own.items() if path.endswith((".rego", ".wasm", ".json"))}
-    return {**from_worktree(BASE).files, **policy}
-
-
 def check(**texts: str) -> Diagnostics:
     """Check the cases' base with other files: `tenant=`, or a path with `__` for `/`."""
-    files = base()
+    files = dict(base_tree())
     for name, text in texts.items():
         files[PATH if name == "tenant" else name.replace("__", "/") + ".yaml"] = text.encode()
     return findings(from_files(files), date(2026, 11, 24))
@@ -167,7 +158,7 @@ def test_a_tenants_mistakes_are_found_where_they_are(text: str, expected: list[s
 
 
 def test_a_mistake_in_a_blueprint_is_not_one_in_its_tenants() -> None:
-    blueprint = (BASE / "tenants/blueprints/standard.yaml").read_text()
+    blueprint = base_tree()["tenants/blueprints/standard.yaml"].decode()
     broken = check(tenants__blueprints__standard=blueprint.replace("region: eu-central", "region: 12"))
     assert said(broken) == ["6:11 MC0112]: `region` must be text, and is a whole number"]
     unreadable = check(tenants__blueprints__standard=blueprint.replace("spec:", "spec: {"))
@@ -175,7 +166,7 @@ def test_a_mistake_in_a_blueprint_is_not_one_in_its_tenants() -> None:
 
 
 def test_a_file_under_another_name_or_ending_is_one_mistake() -> None:
-    files = base()
+    files = dict(base_tree())
     files["tenants/acme-retail.yml"] = files.pop(PATH)
     found = findings(from_files(files), date(2026, 11, 24))
     assert said(found) == ["1:1 MC0001]: `tenants/acme-retail.yml` is not an input"]
@@ -228,7 +219,7 @@ def test_what_only_speaks_of_secrets_is_none(line: str) -> None:
 
 
 def test_findings_are_sorted_by_path_and_line() -> None:
-    files = {path: data.replace(b"spec:", b"sepc:") for path, data in base().items()}
+    files = {path: data.replace(b"spec:", b"sepc:") for path, data in base_tree().items()}
     found = list(findings(from_files(files), date(2026, 11, 24)))
     assert len(found) == len([path for path in files if path.endswith(".yaml")])
     assert [item.primary.span for item in found] == sorted(item.primary.span for item in found)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +14,8 @@ from compiler.domains.flags.kinds import FlagSpec
 from compiler.domains.governance.kinds import AgentSpec, ApprovalPolicySpec, PersonSpec
 from compiler.domains.targets.kinds import TargetSpec
 from compiler.domains.tenants.kinds import BlueprintSpec, TenantSpec
-from compiler.driver import check_tree, compile_tree
-from compiler.source import from_worktree
+from compiler.driver import check_tree
+from compiler.source import from_files
 from runtime.contract.canonical import decode
 from runtime.contract.objects import decode_objects
 from runtime.flags.config import FlagConfig
@@ -25,27 +25,25 @@ from runtime.governance.people import assign, places
 from runtime.release import VERSION
 from runtime.targets.config import targets_of
 from runtime.tenants.config import TenantConfig
+from tests.cases.inputs import own_bundle, own_tree
 
-ROOT = Path(__file__).resolve().parents[2]
 THREE = ("mara-lindqvist", "tomas-okafor", "ines-carvalho")
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
     diagnostics = Diagnostics()
-    checked = check_tree(from_worktree(ROOT), diagnostics)
+    checked = check_tree(from_files(own_tree()), diagnostics)
     assert list(diagnostics) == []
     return checked.model
 
 
 @pytest.fixture(scope="module")
-def bundle() -> dict[str, bytes]:
-    made = compile_tree(from_worktree(ROOT), Diagnostics())
-    assert made is not None
-    return made
+def bundle() -> Mapping[str, bytes]:
+    return own_bundle()
 
 
-def test_five_pilots_are_active_in_two_regions_and_a_sixth_is_suspended(bundle: dict[str, bytes]) -> None:
+def test_five_pilots_are_active_in_two_regions_and_a_sixth_is_suspended(bundle: Mapping[str, bytes]) -> None:
     tenants = [
         TenantConfig.from_bytes(data) for path, data in bundle.items() if path.startswith("config/tenants/tenant/")
     ]
@@ -128,10 +126,9 @@ def test_whoever_is_responsible_and_accountable_is_asked(model: Model, path: str
     assert [set(rule.people) for rule in asked] == [roles]
 
 
-def test_every_path_of_the_bundle_is_spoken_of_by_exactly_one_rule(model: Model, bundle: dict[str, bytes]) -> None:
+def test_every_path_of_the_bundle_is_spoken_of_by_exactly_one_rule(model: Model, bundle: Mapping[str, bytes]) -> None:
     (policy,) = model.all(ApprovalPolicySpec).values()
-    tree = from_worktree(ROOT)
-    for path in (*bundle, *tree.files):
+    for path in (*bundle, *own_tree()):
         asked = [rule.name for rule in policy.spec.rules if any(matches(glob, path) for glob in rule.paths)]
         assert len(asked) == 1, (path, asked)
 
@@ -149,7 +146,7 @@ def test_two_databases_and_a_release_folder_are_the_targets_and_one_agent_acts_o
     assert len(model.all(TenantSpec)) == 6
 
 
-def test_every_configuration_reads_back_as_its_type_and_every_file_is_canonical(bundle: dict[str, bytes]) -> None:
+def test_every_configuration_reads_back_as_its_type_and_every_file_is_canonical(bundle: Mapping[str, bytes]) -> None:
     contents = {path: data.decode() for path, data in bundle.items() if path.startswith("config/")}
     governance = Governance.of(contents)
     assert governance.compiler.release == VERSION
@@ -167,7 +164,7 @@ def test_every_configuration_reads_back_as_its_type_and_every_file_is_canonical(
                 decode(data)
 
 
-def test_no_two_tenants_share_an_object_or_a_password(bundle: dict[str, bytes]) -> None:
+def test_no_two_tenants_share_an_object_or_a_password(bundle: Mapping[str, bytes]) -> None:
     objects = [
         item for path, data in bundle.items() if path.startswith("objects/tenant/") for item in decode_objects(data)
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,9 @@ from runtime.contract.errors import FormatError
 from runtime.contract.policy_input import AllowInput, DenyInput, PolicyResource, TransitionInput
 from runtime.policy.data import data_of
 from runtime.policy.engine import BATCH, DENY, NOBODY_IN_PARTICULAR, Denial, Policy, PolicyError, Refused
+from tests.cases.inputs import own_policy
 
-WASM = (Path(__file__).parents[2] / "policies/policy.wasm").read_bytes()
+WASM = own_policy()["policies/policy.wasm"]
 WEEK = 604_800
 PEOPLE = {"people": {"mara": {"roles": ["admin", "mc"]}, "tomas": {"roles": ["backend"]}}}
 

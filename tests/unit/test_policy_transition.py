@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from runtime.contract.canonical import encode
 from runtime.contract.change import Change, Snapshot, between
 from runtime.policy.engine import Policy
 from runtime.policy.transition import kind_of, refusals, transition_input
+from tests.cases.inputs import own_policy
 
-WASM = (Path(__file__).parents[2] / "policies/policy.wasm").read_bytes()
+WASM = own_policy()["policies/policy.wasm"]
 AT = datetime(2026, 11, 24, 8, tzinfo=UTC)
 TENANT = "config/tenants/tenant/acme-retail.json"
 FLAG = "config/flags/flag/new-checkout.json"

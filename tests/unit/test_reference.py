@@ -20,9 +20,9 @@ from compiler.domains.written import written
 from compiler.driver import check_tree
 from compiler.parse import parse
 from compiler.reference import example, reference, schema
-from compiler.source import from_files, from_worktree
+from compiler.source import from_files
+from tests.cases.inputs import ROOT, own_tree
 
-ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = {kind.name: schema(kind) for kind in KINDS}
 
 
@@ -58,7 +58,7 @@ def test_an_editor_has_no_objection_to_the_own_repository() -> None:
         (value["$id"], Resource.from_contents(value)) for value in SCHEMAS.values()
     )
     validator = Draft202012Validator(json.loads(one_for_all), registry=registry)
-    files = {path: data for path, data in from_worktree(ROOT).files.items() if path.endswith(".yaml")}
+    files = {path: data for path, data in own_tree().items() if path.endswith(".yaml")}
     assert len(files) > 30
     for path, data in files.items():
         assert [error.message for error in validator.iter_errors(value_of(data.decode(), path))] == [], path

@@ -14,14 +14,10 @@ from compiler.opa import Opa
 from compiler.rego import LOCK, OPA_VERSION, WASM, Lock, check, file_of, lacking, sources
 from compiler.wasm_builtins import LACKING, instead
 from runtime.contract.errors import EnvironmentFailedError, FormatError
+from tests.cases.inputs import own_policy
 
-ROOT = Path(__file__).parents[2]
 REGO = {"policies/a.rego": b"package a\n", "policies/deep/b.rego": b"package b\n"}
-OURS = {
-    path.relative_to(ROOT).as_posix(): path.read_bytes()
-    for path in (ROOT / "policies").iterdir()
-    if path.suffix in {".rego", ".wasm", ".json"}
-}
+OURS = dict(own_policy())
 
 
 def built() -> dict[str, bytes]:
