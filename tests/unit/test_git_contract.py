@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from runtime.contract.errors import EnvironmentFailedError
-from runtime.git.interface import Author, FileChange, Git, PushOutcome, RemoteAwayError
+from runtime.git.inputs import digests, digests_from
+from runtime.git.interface import Author, FileChange, Git, NoRemoteError, PushOutcome, RemoteAwayError
 from runtime.git.repository import Repository
 from runtime.signing import sshsig
 from runtime.signing.keys import PrivateKey
@@ -259,6 +260,25 @@ def test_a_push_never_forces(world: World) -> None:
 def test_a_protected_branch_refuses(world: World) -> None:
     world.protect()
     assert world.git.push("origin", "main", world.commit(None, {"a": "1"}), old=None) is PushOutcome.REFUSED
+
+
+def test_a_remote_that_there_is_not_is_wrong_usage_with_the_command_that_adds_it(world: World) -> None:
+    one = world.commit(None, {"a": "1"})
+    for ask in (lambda: world.git.fetch("upstream", "main"), lambda: world.git.push("upstream", "main", one, old=None)):
+        with pytest.raises(NoRemoteError, match="no remote `upstream`") as caught:
+            ask()
+        assert (caught.value.exit_code, caught.value.help) == (2, "git remote add upstream URL")
+
+
+def test_the_inputs_of_a_commit_follow_from_those_of_any_other(world: World) -> None:
+    one = world.commit(
+        None, {"tenants/a.yaml": "a", "tenants/b.yaml": "b", "tenants/README.md": "r", "docs/x.yaml": "x"}
+    )
+    two = world.commit(one, {"tenants/a.yaml": "2", "flags/c.yaml": "c", "tenants/README.md": "s"}, "tenants/b.yaml")
+    three = world.commit(None, {"policies/text.rego": "package text"})
+    for known in (one, two, three):
+        for asked in (one, two, three):
+            assert digests_from(world.git, known, digests(world.git, known), asked) == digests(world.git, asked)
 
 
 def test_a_remote_that_is_away_says_so(world: World) -> None:
