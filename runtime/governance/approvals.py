@@ -2,8 +2,9 @@
 
 On the branch `approvals` a change's folder is `<change>/`, on main `evidence/approvals/<change>/`; in both lie
 `change.json` and one `<sha256>.sigstore.json` for each statement. Rules kept: what is malformed, too large or under a
-wrong name is reported and never stops anybody (anyone who may push could put it there); nothing here believes a
-signature; a file's name is its digest, so what was read is what was named.
+wrong name is reported and never stops anybody (anyone who may push could put it there); nor does it hide anything:
+every file that is named as a statement is read, however many there are; nothing here believes a signature; a file's
+name is its digest, so what was read is what was named.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from runtime.governance.case import Signed
 
 BRANCH = "approvals"
 ON_MAIN = "evidence/approvals/"
-MAX_FILES = 512
-"""Statements read for one change; a person needs one, and may give as many again as the change has versions."""
+PORTION = 512
+"""Files in memory at once. Their number has no limit: whoever filled it up would choose which withdrawals are read."""
 MAX_BYTES = 64 * 1024
 _PLAIN = "100644"
 
@@ -89,29 +90,39 @@ class Approvals:
 
     def _statements(self, change: str) -> tuple[tuple[Signed, ...], tuple[Malformed, ...]]:
         found: list[Signed] = []
-        paths = {path: entry for path, entry in self._files(change).items() if path != f"{change}/change.json"}
-        wanted = dict(sorted(paths.items())[:MAX_FILES])
-        malformed = [
-            Malformed(self.folder + path, f"not read: a change has at most {MAX_FILES} statements")
-            for path in sorted(paths.keys() - wanted.keys())
-        ]
-        blobs = self.git.blobs(entry.oid for entry in wanted.values() if entry.mode == _PLAIN)
-        for path, entry in wanted.items():
-            try:
-                found.append(_statement(path, entry, blobs.get(entry.oid, b"")))
-            except FormatError as error:
-                malformed.append(Malformed(self.folder + path, error.message))
+        malformed: list[Malformed] = []
+        wanted: list[tuple[str, TreeFile]] = []
+        for path, entry in sorted(self._files(change).items()):
+            if path == f"{change}/change.json":
+                continue
+            if (why := _misplaced(path, entry)) is None:
+                wanted.append((path, entry))
+            else:
+                malformed.append(Malformed(self.folder + path, why))
+        for start in range(0, len(wanted), PORTION):
+            portion = wanted[start : start + PORTION]
+            blobs = self.git.blobs(entry.oid for _, entry in portion)
+            for path, entry in portion:
+                try:
+                    found.append(_statement(path, blobs[entry.oid]))
+                except FormatError as error:
+                    malformed.append(Malformed(self.folder + path, error.message))
         return tuple(found), tuple(malformed)
 
 
-def _statement(path: str, entry: TreeFile, data: bytes) -> Signed:
-    name = path.split("/", 1)[1]
+def _misplaced(path: str, entry: TreeFile) -> str | None:
+    """Why a file cannot be a statement, whatever is in it."""
     if entry.mode != _PLAIN:
-        raise FormatError(f"mode {entry.mode}: an approval is a plain file")
+        return f"mode {entry.mode}: an approval is a plain file"
+    name = path.split("/", 1)[1]
     if not name.endswith(SUFFIX) or SHA256.fullmatch(name.removesuffix(SUFFIX)) is None:
-        raise FormatError(f"an approval is called <sha256>{SUFFIX}")
+        return f"an approval is called <sha256>{SUFFIX}"
+    return None
+
+
+def _statement(path: str, data: bytes) -> Signed:
     if len(data) > MAX_BYTES:
         raise FormatError(f"{len(data)} bytes; an approval has at most {MAX_BYTES}")
-    if sha256(data) != name.removesuffix(SUFFIX):
+    if sha256(data) != path.split("/", 1)[1].removesuffix(SUFFIX):
         raise FormatError("its content has not the digest that its name says")
     return Signed.from_bytes(data)

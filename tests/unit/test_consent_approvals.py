@@ -9,7 +9,7 @@ import pytest
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
 from runtime.contract.statement import GenesisApproval, Statement, subject
-from runtime.governance.approvals import MAX_BYTES, MAX_FILES, Approvals
+from runtime.governance.approvals import MAX_BYTES, PORTION, Approvals
 from runtime.governance.case import Signed
 from runtime.signing.envelopes import sign
 from runtime.testing.court import Court
@@ -80,9 +80,15 @@ def test_file_that_is_named_right_and_is_no_statement_is_reported() -> None:
     assert "Sigstore bundle" in found.malformed(CHANGE.digest)[0].message
 
 
-def test_flood_of_statements_is_cut_off_and_said() -> None:
-    flood = {f"{CHANGE.digest}/{number:064x}.sigstore.json": b"{}" for number in range(MAX_FILES + 3)}
-    assert len(approvals(flood).malformed(CHANGE.digest)) == MAX_FILES + 3
+def test_flood_of_files_hides_no_statement() -> None:
+    """Whoever may push to the branch fills a change's folder up, around the withdrawal that is to be overlooked."""
+    withdrawal = COURT.sign(CHANGE, key_of("mara"), kind="withdrawal")
+    sound = {path(one): one.envelope.data for one in (MARA, TOMAS, withdrawal)}
+    names = {f"{CHANGE.digest}/{number:064x}.sigstore.json": b"{}" for number in range(PORTION + 3)}
+    junk = {f"{CHANGE.digest}/{MARA.sha256}~{number:04}": b"junk" for number in range(PORTION + 3)}
+    found = approvals({**sound, **names, **junk})
+    assert {one.sha256 for one in found.of(CHANGE.digest)} == {MARA.sha256, TOMAS.sha256, withdrawal.sha256}
+    assert len(found.malformed(CHANGE.digest)) == len(names) + len(junk)
 
 
 def test_change_under_a_false_name_is_refused() -> None:
