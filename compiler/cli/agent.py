@@ -38,6 +38,7 @@ from runtime.contract.statement import Release
 from runtime.git.process import run as git_command
 from runtime.git.repository import Repository
 from runtime.ledger.append import Writer
+from runtime.ledger.pin import pinned
 from runtime.release import VERSION, code_sha256
 from runtime.signing.keys import PrivateKey, load_private
 from runtime.targets.open import open_control, open_target
@@ -86,7 +87,10 @@ def once(
     trust_root: TrustRoot = None,
     repo: Repo = HERE,
 ) -> None:
-    """Go on until there is nothing left to do, then end: 1 if an action failed or a person must look."""
+    """Go on until there is nothing left to do, then end.
+
+    Ends with 1 if an action failed or a person must look, with 3 if something around it is away or missing.
+    """
     with world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, dry=dry_run) as (world, known):
         if dry_run:
             with progress("looking"):
@@ -95,10 +99,20 @@ def once(
             if found.problem is not None:
                 raise found.problem
             raise typer.Exit(dry_exit(found))
+        before = pinned(world.git)
         with progress("at work"):
             outcome = turn(world, known=known)
-    sys.stdout.write(shown_lines(_once_text(outcome)))
+        now = pinned(world.git)
+    sys.stdout.write(shown_lines(_pinned_text(before, now) + _once_text(outcome)))
     raise typer.Exit(1 if outcome.failed or outcome.problems else 3 if outcome.away or outcome.releases else 0)
+
+
+def _pinned_text(before: str | None, now: str | None) -> str:
+    """Say which genesis counts from now on, where that is new."""
+    if now is None or now == before:
+        return ""
+    instead = "" if before is None else f", instead of sha256:{before}"
+    return f"pinned genesis sha256:{now} in this clone and in the control database{instead}\n"
 
 
 def _once_text(outcome: Outcome) -> str:

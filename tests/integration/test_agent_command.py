@@ -123,6 +123,15 @@ def test_what_cannot_be_looked_at_is_said_once_and_is_no_nothing_to_do(where18: 
     assert rest == "nothing to do where it could be looked"
 
 
+def test_a_target_that_nothing_is_owed_to_and_that_is_away_ends_with_the_environments_code(
+    where18: RealInstallation,
+) -> None:
+    where18.environment["CONDUCTOR_TEST_RELEASE"] = "/dev/null/release"
+    done = conductor(where18, "once")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.splitlines() == ["could not look: target release-eu: Not a directory", "nothing to do"]
+
+
 @pytest.fixture
 def service(where18: RealInstallation) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A running agent, and the port it serves on. One that does not end in a minute is ended: its log ends then."""

@@ -138,20 +138,13 @@ def test_a_tenant_that_logs_in_all_the_time_has_no_session_after_its_suspension(
             thread.join()
 
 
-def test_a_tenant_is_locked_out_though_its_secret_is_missing_and_the_action_fails(
-    running: PostgresTarget, secret: Secrets
-) -> None:
+def test_a_suspension_that_cannot_be_proved_is_not_begun(running: PostgresTarget, secret: Secrets) -> None:
     password = secret.values.pop(ACME.reference)
-    with pytest.raises(EnvironmentFailedError, match="locked out, but unproved"):
+    with pytest.raises(EnvironmentFailedError, match="is not set"):
         running.perform(create(ACME.suspended.object("app")), intent=2)
-    with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
-        login(secret, password)
     secret.values[ACME.reference] = password
-    (action,) = lines(running, (ACME.suspended,))
-    assert action.before is not None
-    assert action.before["unproved"] is True
-    assert running.perform(action, intent=3)["login"]["after"]["credential"] == "28000"
-    assert lines(running, (ACME.suspended,)) == ()
+    with login(secret):
+        assert lines(running, (ACME,)) == ()
 
 
 @pytest.mark.parametrize("killed", ["before its sessions end", "before its proof"])

@@ -174,7 +174,8 @@ def references_of(found: Mapping[str, Found], pool: Executor, resolve: Resolve, 
 
 
 def reference_of(role: Found, resolve: Resolve, holds: Holds) -> str | None:
-    """The reference of the role's password if the role has that password; None if not, or if nobody can tell."""
+    """The reference of the role's password if the role has that password; None if not, or if nobody can tell: only
+    where the mark names one that is wanted no more, as an agent reads all that is wanted before it looks."""
     if role.mark is None or role.mark.password is None:
         return None
     try:

@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from runtime.contract.canonical import JSON
-from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.objects import Action, ObjectId
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.targets.postgres import grants, proofs, roles, scram
@@ -146,34 +145,22 @@ class PostgresTarget:
         if role.password is None:
             roles.write(session, name, role, None, intent)
             return {}
-        password: str | None = None
-        missing: EnvironmentFailedError | None = None
-        try:
-            password = scram.require_plain(self._resolve(role.password), role.password)
-        except EnvironmentFailedError as error:
-            if role.login:
-                raise
-            missing = error  # whoever is to be locked out is locked out, though it cannot be proved
+        password = scram.require_plain(self._resolve(role.password), role.password)
         facts: dict[str, JSON] = {"method": "scram-sha-256"}
-        existed = session.mark("role", name, intent) is not None
-        if existed and password is not None:
+        if session.mark("role", name, intent) is not None:
             facts["before"] = self._proves().measure(name, password).facts()
         roles.write(session, name, role, password, intent)
         if not role.login:
             facts["sessions_ended"] = proofs.end_sessions(session.connection, name)
-        if missing is not None:
-            raise EnvironmentFailedError(f"{name} is locked out, but unproved: {missing.message}", help=missing.help)
-        if password is not None:
-            measured = self._proves().measure(name, password)
-            proofs.require(name, measured, login=role.login)
-            facts["after"] = measured.facts()
+        measured = self._proves().measure(name, password)
+        proofs.require(name, measured, login=role.login)
+        facts["after"] = measured.facts()
         facts["can_login"] = role.login
         if not role.login:
             # again: a login that was half-way when it was forbidden has shown up by now
             facts["sessions_ended"] += proofs.end_sessions(session.connection, name)
             facts["sessions"] = self._none_left(session.connection, name)
-        if password is not None:
-            roles.proved(session, name, role, intent)
+        roles.proved(session, name, role, intent)
         return {"login": facts}
 
     def _none_left(self, connection: Connection, name: str) -> int:
