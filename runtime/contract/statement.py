@@ -301,9 +301,9 @@ def decode_statement(data: bytes) -> Statement:
 
 
 def _predicate_of(data: bytes, value: JSON) -> bytes:
-    """Cut the predicate out of a statement's canonical bytes."""
-    head = b'{"_type":%s,"predicate":' % encode(value["_type"])
-    tail = b',"predicateType":%s,"subject":%s}' % (encode(value["predicateType"]), encode(value["subject"]))
+    """Cut the predicate out of a statement's canonical bytes; both types are known words by now."""
+    head = b'{"_type":"%s","predicate":' % value["_type"].encode()
+    tail = b',"predicateType":"%s","subject":%s}' % (value["predicateType"].encode(), encode(value["subject"]))
     return data[len(head) : -len(tail)]
 
 

@@ -8,6 +8,8 @@ nobody. The same history is read from any later head of main, whatever else has 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -25,8 +27,10 @@ from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger.ahead import ENOUGH, Ahead, keys_in
 from runtime.ledger.append import Tip
 from runtime.ledger.blobs import Blobs
-from runtime.ledger.entry import EVIDENCE, GENESIS, Entry
+from runtime.ledger.early import loading
+from runtime.ledger.entry import EVIDENCE, GENESIS, GENESIS_APPROVALS, Entry
 from runtime.ledger.findings import Finding, finding
+from runtime.ledger.genesis import PEOPLE
 from runtime.ledger.line import Place, walk
 from runtime.ledger.replaying import Foreign, Policies, Replaying, Rules
 from runtime.ledger.rules import CHAIN, GenesisFacts, Rule, Stage
@@ -37,6 +41,18 @@ from runtime.policy.engine import Policy
 
 class NoGenesisError(ConductorError):
     """No two people have started a history here yet, or not the one that was asked for."""
+
+
+class SeveralGenesesError(ConductorError):
+    """More than one genesis that two people signed is there, none comes after the other, and nobody said which."""
+
+    def __init__(self, found: Iterable[str]) -> None:
+        named = " and ".join(f"sha256:{digest}" for digest in sorted(found))
+        super().__init__(
+            f"this history descends from several geneses, and none comes after the other: {named}",
+            help="somebody has merged a history of another start; ask, by another way than this repository, which one "
+            "holds, and say so: --trust-root sha256:…",
+        )
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,7 @@ def replay(
     *,
     trust_root: str | None = None,
     after: History | None = None,
+    through: Collection[str] = (),
     rules: tuple[Rule, ...] = CHAIN,
     consent: tuple[ConsentRule, ...] = CONSENT,
     policies: Policies = Policy.of,
@@ -127,15 +144,23 @@ def replay(
     """Read main's history up to `head`; raises NoGenesisError where none starts here.
 
     `trust_root` is the genesis' SHA-256 as 64 hex digits; without it the first genesis that two people signed is
-    assumed. `after` is the history of an earlier head, read with the same rules: only what is new is read then.
+    assumed, and SeveralGenesesError raised where another one does not come after it. The genesis asked for counts
+    wherever `head` reaches it, and so do the commits of `through` that it reaches: main as it is known to have been.
+    `after` is the history of an earlier head, read with the same rules: only what is new is read then.
     """
     chosen = Rules(rules, consent, policies)
     if after is not None and (going_on := _continued(git, head, after)) is not None:
         return going_on
-    places = walk(git, head)
+    if after is not None:
+        trust_root, through = trust_root or after.genesis.digest, (*through, after.head)
+    # who gives no trust root has not said which policy may be loaded before anything is looked at
+    early = loading(git, head, trust_root) if trust_root is not None and policies == Policy.of else nullcontext()
     blobs = Blobs(git)
-    starts = read_starts(blobs, places)
+    with early:
+        places, starts = _places(git, blobs, head, trust_root, through)
     start, findings = _chosen(git, starts, places, trust_root, rules)
+    if trust_root is None:
+        _alone(git, blobs, places, starts, start)
     state = Replaying(git, start.genesis, chosen, blobs, start.at)
     state.findings.extend(findings)
     begun = next((number for number, place in enumerate(places) if place.commit.oid == start.genesis.commit), None)
@@ -162,6 +187,49 @@ def _continued(git: Git, head: str, after: History) -> History | None:
     state = after.state.copy()
     _read(state, places)
     return _history(git, head, state, after.genesis_commit, after.trust_root)
+
+
+def _places(
+    git: Git, blobs: Blobs, head: str, trust_root: str | None, through: Collection[str]
+) -> tuple[list[Place], list[Start]]:
+    """Main's line, through the genesis that was asked for and all that it is known to have held."""
+    places = walk(git, head)
+    starts = read_starts(blobs, places)
+    on = {place.commit.oid for place in places}
+    missing = [commit for commit in through if commit not in on and git.is_ancestor(commit, head)]
+    if trust_root is not None and all(start.genesis.digest != trust_root for start in starts):
+        missing += _bringing(git, blobs, places, trust_root)
+    if missing:
+        places = walk(git, head, through=missing)
+        starts = read_starts(blobs, places)
+    return places, starts
+
+
+def _hidden(git: Git, places: list[Place]) -> list[Place]:
+    """The commits that are not on the line, as far as they bring geneses."""
+    folders = GENESIS.rstrip("/"), GENESIS_APPROVALS.rstrip("/")
+    steps = git.beside([place.commit.oid for place in places], *folders)
+    return [Place(step.commit, step.changes, main=False) for step in reversed(steps) if step.changes]
+
+
+def _bringing(git: Git, blobs: Blobs, places: list[Place], digest: str) -> list[str]:
+    """A commit beside the line that brings a genesis: the one that two people made, rather than a copy."""
+    found = [start for start in read_starts(blobs, _hidden(git, places)) if start.genesis.digest == digest]
+    made = [start for start in found if git.commit(start.commit).parents == (start.genesis.commit,)]
+    return [start.commit for start in (made or found)[:1]]
+
+
+def _alone(git: Git, blobs: Blobs, places: list[Place], starts: list[Start], chosen: Start) -> None:
+    """Make sure that whatever else is a genesis came after the one that was assumed."""
+    others = {
+        start.genesis.digest
+        for start in (*starts, *read_starts(blobs, _hidden(git, places)))
+        if start.genesis.digest != chosen.genesis.digest
+        and len(start.signers) >= PEOPLE
+        and not git.is_ancestor(chosen.commit, start.commit)
+    }
+    if others:
+        raise SeveralGenesesError({chosen.genesis.digest, *others})
 
 
 def _chosen(
