@@ -29,28 +29,65 @@ def problem(pattern: str) -> str | None:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether `path` is one that `pattern` means."""
-    return _compiled(pattern).fullmatch(path) is not None
+    """Whether `path` is one that `pattern` means.
+
+    All ends that a match could have reached so far are kept at once, sign by sign, so that the time is at most that of
+    pattern x path, whatever somebody writes into the rules: who approves what cannot be kept from being told.
+    """
+    ends = {0}
+    for sign, text in _signs(pattern):
+        if sign == _TEXT:
+            ends = {end + len(text) for end in ends if path.startswith(text, end)}
+        else:
+            ends = _after(sign, path, ends)
+        if not ends:
+            return False
+    return len(path) in ends
+
+
+_TEXT, _STAR, _CROSSING, _FOLDERS, _BELOW = range(5)
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _signs(pattern: str) -> tuple[tuple[int, str], ...]:
+    """What a path has to have, in order."""
+    signs: list[tuple[int, str]] = []
     parts = pattern.split("/")
-    text = ""
     for index, part in enumerate(parts):
         last = index == len(parts) - 1
         if part == "**":
-            text += "(?s:.+)" if last else "(?:[^/]+/)*"
-        else:
-            text += "".join(_piece(piece) for piece in re.split(r"(\*\*|\*)", part)) + ("" if last else "/")
-    return re.compile(text)
+            signs.append((_BELOW if last else _FOLDERS, ""))
+            continue
+        pieces = [piece for piece in re.split(r"(\*\*|\*)", part) if piece]
+        signs += [(_CROSSING if piece == "**" else _STAR if piece == "*" else _TEXT, piece) for piece in pieces]
+        if not last:
+            signs.append((_TEXT, "/"))
+    return tuple(signs)
 
 
-def _piece(piece: str) -> str:
-    match piece:
-        case "**":
-            return "(?s:.*)"
-        case "*":
-            return "[^/]*"
-        case _:
-            return re.escape(piece)
+def _after(sign: int, path: str, ends: set[int]) -> set[int]:
+    """Where a match may end with one star more, if it may end at `ends` without."""
+    if sign == _STAR:
+        reached: set[int] = set()
+        for start in ends:
+            end = start
+            # a run is followed once: whoever comes by where somebody has been goes on as that one did
+            while end not in reached:
+                reached.add(end)
+                if end == len(path) or path[end] == "/":
+                    break
+                end += 1
+        return reached
+    first = min(ends)
+    if sign == _CROSSING:
+        return set(range(first, len(path) + 1))
+    if sign == _BELOW:
+        return {len(path)} if first < len(path) else set()
+    # whole folders: from an end on, each `/` that ends a name
+    found = set(ends)
+    for start in sorted(ends):
+        end = start
+        while (slash := path.find("/", end)) > end and slash + 1 not in found:
+            end = slash + 1
+            found.add(end)
+    return found

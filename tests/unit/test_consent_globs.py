@@ -92,3 +92,18 @@ def starred(pattern: str, text: str) -> bool:
 @given(st.lists(st.sampled_from(["**", "*", "a*", "*b", "a", "b", "a.b", "*.*"]), min_size=1, max_size=4), PATHS)
 def test_globs_agree_with_their_definition_folder_by_folder(pattern: list[str], path: str) -> None:
     assert matches("/".join(pattern), path) == plainly(pattern, path.split("/"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        (f"policies/people/{'*a' * 60}*b", f"policies/people/{'a' * 250}"),
+        (f"{'**/' * 60}b", "a/" * 250 + "c"),
+        (f"{'**a' * 60}**b", "a" * 250),
+        (f"{'**/*a/' * 60}b", "aa/" * 250 + "c"),
+    ],
+)
+def test_glob_made_to_take_for_ever_is_told_at_once(pattern: str, path: str) -> None:
+    """An approver's plan would never end, nor the agent: trying 60 stars each way takes for ever."""
+    assert problem(pattern) is None
+    assert not matches(pattern, path)
