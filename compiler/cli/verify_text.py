@@ -12,6 +12,7 @@ import typer
 
 from compiler.diagnostics.ledger import code_of
 from compiler.diagnostics.printable import shown
+from runtime.ledger.entry import GENESIS
 from runtime.ledger.findings import Answer, Finding
 from runtime.ledger.history import History
 from runtime.ledger.verify import Report, Status
@@ -69,9 +70,12 @@ def _limits(report: Report) -> Iterator[str]:
     else:
         yield f"trust root: sha256:{root.sha256} is ASSUMED and unproven: compare it with the one you were given"
         yield "            (conductor verify --trust-root sha256:…)"
-    for answer, item in report.answers.items():
-        if item.why is not None:
-            yield f"not assessed: {answer.value}: {item.why}"
+    for item in report.history.foreign if report.history else ():
+        if item.path.startswith(GENESIS):
+            yield shown(f"another start: {item.path} lies here too; ask whoever gave you the trust root which holds")
+    for answer, assessed in report.answers.items():
+        if assessed.why is not None:
+            yield f"not assessed: {answer.value}: {assessed.why}"
     if report.history is None:
         return
     if report.rendered is None:
