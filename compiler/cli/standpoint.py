@@ -32,6 +32,7 @@ from runtime.governance.approvals import Approvals, Malformed
 from runtime.governance.case import Case, Signed
 from runtime.ledger.history import History, NoGenesisError
 from runtime.ledger.history import replay as _replay
+from runtime.ledger.pin import pinned
 from runtime.policy.engine import Policy
 from runtime.release import VERSION
 
@@ -81,7 +82,7 @@ class Clone:
         """Read a clone as it is; nothing is fetched. Raises UsageError where it has no main, and NoGenesisError where
         it has not the genesis that was asked for."""
         policies = Policy.of if aside is None else aside.policies
-        replay = partial(_replay, trust_root=trust_root, policies=policies)
+        replay = partial(_replay, trust_root=trust_root or pinned(git), policies=policies)
         main = head_of(git, MAIN)
         if main is None:
             raise _without_main(git)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.agent.state import State
+from runtime.agent.state import PUSHED, State
 from runtime.agent.world import World
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.git.interface import Git, PushOutcome
@@ -26,7 +26,6 @@ from runtime.targets.interface import RetryableError, TerminalError
 ATTEMPTS = 8
 """How often a push is made again in one go: more merges a second than that are somebody else's problem."""
 UNPUSHED = "refs/conductor/unpushed"
-PUSHED = "refs/conductor/pushed"
 
 
 class BeatenError(RetryableError):
@@ -43,25 +42,31 @@ class Book:
 
     world: World
     repository: str
-    heads: HeadStore
+    heads: tuple[HeadStore, ...]
 
     @classmethod
     def of(cls, world: World, control: HeadStore, state: State) -> Book:
-        """Open it; the head is recorded where the agent's `ledger_head` says."""
+        """Open it; the head is recorded where the agent's `ledger_head` says, and in the control database in any case:
+        no history chooses that nobody remembers another one."""
         agent = state.agent(world)
         place = "control" if agent is None else agent.ledger_head
-        store = HeadFile(Path(place.removeprefix("file:"))) if place.startswith("file:") else control
-        return cls(world, state.repository, store)
+        files = (HeadFile(Path(place.removeprefix("file:"))),) if place.startswith("file:") else ()
+        return cls(world, state.repository, (*files, control))
 
     def catch_up(self, state: State) -> None:
         """Compare the remote with the head as recorded: one that is behind gets the missing commits again; raises
         TerminalError for one that does not extend it."""
-        known, tip = self.heads.head(self.repository), state.tip
+        for store in self.heads:
+            self._catch_up(store, state)
+
+    def _catch_up(self, store: HeadStore, state: State) -> None:
+        known, tip = store.head(self.repository), state.tip
         if known is not None and known.sequence <= tip.sequence and not _extends(state, known):
             raise self._forked(known)
         if known is None or known.sequence <= tip.sequence:
             if known is None or known.sequence < tip.sequence:
-                self.acknowledged(tip, state.main)
+                keep(self.world.git, PUSHED, state.main)
+                store.record(self.repository, Head(tip.sequence, tip.digest, state.main))
             return
         world, git = self.world, self.world.git
         if git.resolve(known.commit) is None or not git.is_ancestor(state.main, known.commit):
@@ -112,7 +117,8 @@ class Book:
     def acknowledged(self, tip: Tip, commit: str) -> None:
         """Record what the remote now holds."""
         keep(self.world.git, PUSHED, commit)
-        self.heads.record(self.repository, Head(tip.sequence, tip.digest, commit))
+        for store in self.heads:
+            store.record(self.repository, Head(tip.sequence, tip.digest, commit))
 
     def _newer(self, main: str, still: Callable[[str], bool]) -> str:
         """The head that beat us, if all that came is of no consequence to what is being pushed."""

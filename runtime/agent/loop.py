@@ -26,6 +26,7 @@ from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.statement import Result
 from runtime.ledger import append
 from runtime.ledger.append import Written
+from runtime.ledger.pin import pin, settle
 from runtime.targets.interface import RetryableError
 
 ROUNDS = 64
@@ -86,6 +87,11 @@ def once(
         if not control.lock(state.repository):
             raise BusyError("another agent holds the lock of the control database", help="it is at work; wait for it")
         world.at("locked")
+        genesis = state.history.genesis
+        settle(
+            control, state.repository, genesis.digest, state.history.genesis_commit, told=world.trust_root is not None
+        )
+        pin(world.git, genesis.digest, world.clock())
         for _ in range(ROUNDS):
             if not control.held():
                 raise LockLostError("the lock in the control database was lost", help="whoever holds it goes on")

@@ -23,10 +23,14 @@ from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals
 from runtime.governance.config import Agent, Governance
 from runtime.ledger.append import Tip
-from runtime.ledger.history import History, replay
+from runtime.ledger.history import History, NoGenesisError, replay
+from runtime.ledger.pin import OtherGenesisError, pinned
 from runtime.release import VERSION
 from runtime.targets.interface import TerminalError
 from runtime.targets.needs import require
+
+PUSHED = "refs/conductor/pushed"
+"""The last commit that the remote has acknowledged."""
 
 
 class WrongKeyError(TerminalError):
@@ -164,19 +168,32 @@ def read(world: World, known: State | None = None) -> State:
     seen = with_seen(world.git, approvals, world.clock())
     if known is not None and known.main == main:
         return replace(known, fetched=approvals, approvals=seen)
-    history = replay(
-        world.git,
-        main,
-        trust_root=world.trust_root,
-        after=None if known is None else known.history,
-        policies=world.policies,
-    )
+    history = _replayed(world, main, None if known is None else known.history)
     memory, start = Memory(), 0
     if known is not None and history.entries[: len(known.history.entries)] == known.history.entries:
         memory, start = known.memory.copy(), len(known.history.entries)
     for entry in history.entries[start:]:
         memory.read(entry, lambda digest: _change(history, digest))
     return State(main, approvals, seen, history, memory)
+
+
+def _replayed(world: World, main: str, after: History | None) -> History:
+    """Read main's history: from the genesis that was named or pinned, through what the agent has pushed itself."""
+    git, ours = world.git, pinned(world.git)
+    mine = git.resolve(PUSHED)
+    try:
+        return replay(
+            git,
+            main,
+            trust_root=world.trust_root or ours,
+            after=after,
+            through=() if mine is None else (mine,),
+            policies=world.policies,
+        )
+    except NoGenesisError:
+        if world.trust_root is not None or ours is None:
+            raise
+    raise OtherGenesisError(replay(git, main, policies=world.policies).genesis.digest, pinned=ours, where="this clone")
 
 
 def _change(history: History, digest: str) -> Change:

@@ -68,6 +68,22 @@ class ObjectGraph(ABC):
         line = self._line(head, since)
         if since is not None and line and since not in line[0].parents[:1]:
             line = line[_first(line, lambda item: not self.is_ancestor(item.oid, since)) :]
+        return self._steps(line, folders)
+
+    def beside(self, line: Iterable[str], *folders: str) -> list[Step]:
+        """The commits that those of `line` reach and that are none of them, with each one's changes below the folders
+        against its first parent."""
+        heads = list(line)
+        seen, found = set(heads), list[Commit]()
+        level = [parent for commit in self._read_commits(heads) for parent in commit.parents]
+        while level := [oid for oid in dict.fromkeys(level) if oid not in seen]:
+            seen.update(level)
+            commits = self._read_commits(level)
+            found.extend(commits)
+            level = [parent for commit in commits for parent in commit.parents]
+        return self._steps(found, folders)
+
+    def _steps(self, line: Sequence[Commit], folders: Sequence[str]) -> list[Step]:
         steps: list[Step] = []
         for start in range(0, len(line), _CHUNK):
             chunk = line[start : start + _CHUNK]

@@ -122,6 +122,11 @@ class Git(Protocol):
         first parent. `since` is left out, and so is everything that it reaches."""
         ...
 
+    def beside(self, line: Iterable[str], *folders: str) -> list[Step]:
+        """The commits that those of `line` reach and that are none of them, with each one's changes below the folders
+        against its first parent."""
+        ...
+
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether `ancestor` is reachable from `commit` (a commit is its own ancestor)."""
         ...

@@ -8,6 +8,7 @@ Rules kept: every commit comes once; what a merge repeats of the commits put in 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from runtime.git.interface import Commit, FileChange, Git, Step, TreeFile
@@ -28,12 +29,50 @@ class Place:
         return self.commit.parents[0] if self.commit.parents else None
 
 
-def walk(git: Git, head: str, *, since: str | None = None) -> list[Place]:
-    """Return the line of `head`; `since` and what it reaches is left out."""
+def walk(git: Git, head: str, *, since: str | None = None, through: Collection[str] = ()) -> list[Place]:
+    """Return the line of `head`; `since` and what it reaches is left out.
+
+    `through` are commits that must be on it: where the first-parent line misses one that a merge brings with another
+    parent, the line is that other parent's up to there, and the merge's changes are those against it. So nobody makes a
+    history of their own the main one by merging the real one into it.
+    """
     places: list[Place] = []
+    while (missed := _missed(git, head, through)) is not None:
+        line, at, parent = missed
+        above: list[Place] = []
+        for step in line[at + 1 :]:
+            above.extend(_flattened(git, step, main=True))
+        merge = line[at].commit
+        places = [Place(merge, git.changes(parent, merge.oid), main=True), *above, *places]
+        head = parent
+    if places:
+        return [*walk(git, head), *places]
     for step in git.first_parents(head, since=since):
         places.extend(_flattened(git, step, main=True))
     return places
+
+
+def _missed(git: Git, head: str, through: Collection[str]) -> tuple[list[Step], int, str] | None:
+    """The first-parent line of `head`, where on it the last one missing of `through` comes in, and by which parent."""
+    if not through:
+        return None
+    line = git.first_parents(head)
+    on = {step.commit.oid for step in line}
+    best: tuple[int, str] | None = None
+    for wanted in through:
+        if wanted in on or not git.is_ancestor(wanted, head):
+            continue
+        low, high = 0, len(line) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if git.is_ancestor(wanted, line[middle].commit.oid):
+                high = middle
+            else:
+                low = middle + 1
+        by = next(parent for parent in line[low].commit.parents[1:] if git.is_ancestor(wanted, parent))
+        if best is None or low > best[0]:
+            best = low, by
+    return None if best is None else (line, *best)
 
 
 def _flattened(git: Git, step: Step, *, main: bool) -> list[Place]:

@@ -153,7 +153,14 @@ def _main(state: Replaying, candidate: str, place: Place) -> tuple[bool, Tree, T
     candidate (None: there is no such commit); the paths in which the candidate may differ from P."""
     index, start = state.index, state.index.get(state.commit)
     here = index.get(candidate)
-    if place.main and place.parent == state.line[-1][0] and start is not None and here is not None and here >= start:
+    if (
+        place.main
+        and state.line
+        and place.parent == state.line[-1][0]
+        and start is not None
+        and here is not None
+        and here >= start
+    ):
         tree, touched = dict(state.tree), set[str]()
         for _, changes in state.line[start + 1 : here + 1]:
             for change in changes:

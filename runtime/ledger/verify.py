@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from runtime.contract.canonical import JSON
 from runtime.contract.compiling import Compile
+from runtime.contract.errors import ConductorError
 from runtime.contract.instant import text
 from runtime.contract.statement import Intent, Verdict
 from runtime.git.interface import Git
@@ -24,7 +25,7 @@ from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import BY_PEOPLE, EVIDENCE
 from runtime.ledger.findings import Answer, Finding, finding
-from runtime.ledger.history import History, NoGenesisError, TrustRoot, replay
+from runtime.ledger.history import History, NoGenesisError, SeveralGenesesError, TrustRoot, replay
 from runtime.ledger.replaying import Policies
 from runtime.ledger.rules import CHAIN, Rule
 from runtime.ledger.start import genesis_path
@@ -125,8 +126,10 @@ def verify(
     """
     try:
         history = replay(git, head, trust_root=trust_root, rules=rules, consent=consent, policies=policies)
+    except SeveralGenesesError as error:
+        return _nothing(error, head, "trust-root")
     except NoGenesisError as error:
-        return _nothing(error, head, trust_root)
+        return _nothing(error, head, "no-genesis" if trust_root is None else "trust-root")
     problems = [*history.findings, *_foreign(history)]
     if require_proven and not history.trust_root.proven:
         problems.insert(0, _assumed(history))
@@ -174,8 +177,7 @@ def _assumed(history: History) -> Finding:
     )
 
 
-def _nothing(error: NoGenesisError, head: str, trust_root: str | None) -> Report:
-    rule = "no-genesis" if trust_root is None else "trust-root"
+def _nothing(error: ConductorError, head: str, rule: str) -> Report:
     why = "there is no history to look at"
     answers = {answer: Assessed(Status.NOT_ASSESSED, why) for answer in Answer}
     answers[Answer.INTEGRITY] = Assessed(Status.FAILED)

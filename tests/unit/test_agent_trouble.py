@@ -17,7 +17,7 @@ from runtime.targets.interface import RetryableError, TerminalError
 from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_target import MemoryControl, MemoryDatabase
-from runtime.testing.small_tree import agent, key_of, public
+from runtime.testing.small_tree import REPOSITORY, agent, key_of, public
 
 INITECH = ObjectId("pg-eu", "role", "initech_app")
 
@@ -163,7 +163,7 @@ def test_when_the_control_database_is_another_one_the_lock_is_taken_there() -> N
     assert fleet.steps.count("locked") == 2
     fleet.approved(initech={})
     once(fleet.world())
-    (head,) = fleet.databases["pg-us"].heads.values()
+    head = fleet.databases["pg-us"].heads[REPOSITORY]
     assert head.sequence == fleet.history().tip.sequence
 
 
