@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from runtime.contract.change import Change, Snapshot, between, taken
-from runtime.governance.case import Case, Problem, Signed, Taken, Timeline, Transition, Verified
+from runtime.governance.case import Case, Judgement, Problem, Signed, Taken, Timeline, Transition, Verified
 from runtime.governance.config import Governance
 from runtime.governance.people import Approver
 from runtime.release import VERSION
@@ -36,6 +36,11 @@ def anything_goes(approvers: tuple[Approver, ...]) -> tuple[Problem, ...]:
     """A policy without an objection."""
     del approvers
     return ()
+
+
+def rules_of(judgement: Judgement) -> set[str]:
+    """Names of the rules that object."""
+    return {problem.rule for problem in judgement.problems}
 
 
 @dataclass(frozen=True)

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from runtime.governance.case import Judgement, Missing, Signed
+from runtime.governance.case import Missing, Signed
 from runtime.governance.judge import judge
-from runtime.testing.court import Court
+from runtime.testing.court import Court, rules_of
 from runtime.testing.small_tree import RULES, document, key_of, person, policy, small_tree
 
 SUSPEND = {"tenants/acme.yaml": document(blueprint="basic", state="suspended")}
 NOTES = {"spec/notes.yaml": document(text="new")}
-
-
-@pytest.fixture
-def court() -> Court:
-    return Court.open()
-
-
-def rules_of(judgement: Judgement) -> set[str]:
-    return {problem.rule for problem in judgement.problems}
 
 
 def test_two_people_with_the_roles_of_the_rule_are_enough(court: Court) -> None:

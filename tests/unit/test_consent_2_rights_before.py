@@ -11,19 +11,10 @@ from runtime.governance.case import Judgement
 from runtime.governance.config import Agent, CompilerPin, Person
 from runtime.governance.judge import judge
 from runtime.release import VERSION
-from runtime.testing.court import Court, snapshot_of
+from runtime.testing.court import Court, rules_of, snapshot_of
 from runtime.testing.small_tree import RULES, agent, document, key_of, person, policy, public, small_tree
 
 APPROVALS = "policies/approvals.yaml"
-
-
-@pytest.fixture
-def court() -> Court:
-    return Court.open()
-
-
-def rules_of(judgement: Judgement) -> set[str]:
-    return {problem.rule for problem in judgement.problems}
 
 
 def by_all(court: Court, change: Change) -> Judgement:

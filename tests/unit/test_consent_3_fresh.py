@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
-from runtime.governance.case import Judgement
 from runtime.governance.judge import judge
-from runtime.testing.court import Court
+from runtime.testing.court import Court, rules_of
 from runtime.testing.small_tree import document, key_of, person, policy, small_tree
 
 NOTES = {"spec/notes.yaml": document(text="new")}
 BACK = {"spec/notes.yaml": document(text="nothing asks for this one")}
 OTHER = {"spec/other.yaml": document(text="other")}
-
-
-@pytest.fixture
-def court() -> Court:
-    return Court.open()
-
-
-def rules_of(judgement: Judgement) -> set[str]:
-    return {problem.rule for problem in judgement.problems}
 
 
 def test_approvals_survive_verdicts_over_other_paths(court: Court) -> None:

@@ -18,11 +18,6 @@ GLOBEX = {"tenants/globex.yaml": document(blueprint="basic", seats=5)}
 NOTES = {"spec/notes.yaml": document(text="new")}
 
 
-@pytest.fixture
-def house() -> Installation:
-    return Installation.start()
-
-
 def taken(decision: object) -> str:
     assert isinstance(decision, Take)
     return decision.commit

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from runtime.agent.decide import Take
 from runtime.contract.compiling import Compiled
 from runtime.governance.rules import CONSENT
@@ -16,11 +14,6 @@ from runtime.testing.small_tree import RULES, document, policy
 ACME = {"tenants/acme.yaml": document(blueprint="basic", state="suspended")}
 NOTES = {"spec/notes.yaml": document(text="new")}
 POLICIES = "policies/approvals.yaml"
-
-
-@pytest.fixture
-def house() -> Installation:
-    return Installation.start()
 
 
 def take(house: Installation, files: dict[str, bytes], *names: str, remove: tuple[str, ...] = ()) -> str:

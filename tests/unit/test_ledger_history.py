@@ -10,13 +10,6 @@ from runtime.testing.memory_git import MemoryGit
 from runtime.testing.small_tree import document
 
 
-@pytest.fixture
-def chronicle() -> Chronicle:
-    started = Chronicle.start()
-    started.apply()
-    return started
-
-
 def test_a_repository_without_a_genesis_says_so() -> None:
     git = MemoryGit()
     head = git.commit_files({"README.md": "nothing yet\n"})

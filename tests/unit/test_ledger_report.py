@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from compiler.cli.verify_text import as_text
 from runtime.ledger.findings import Answer
 from runtime.ledger.verify import Report, Status, verify
 from runtime.testing.chronicle import Chronicle
 from runtime.testing.tiny_compiler import compile_commit
-
-
-@pytest.fixture
-def chronicle() -> Chronicle:
-    started = Chronicle.start()
-    started.apply()
-    return started
 
 
 def assessed(chronicle: Chronicle, **options: object) -> Report:

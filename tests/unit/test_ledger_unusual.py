@@ -23,13 +23,6 @@ INITECH = {"tenants/initech.yaml": document(blueprint="basic")}
 AGENT_FILE = f"policies/agents/{AGENT}.yaml"
 
 
-@pytest.fixture
-def chronicle() -> Chronicle:
-    started = Chronicle.start()
-    started.apply()
-    return started
-
-
 def found(chronicle: Chronicle) -> list[str]:
     return [item.rule for item in chronicle.replay().findings]
 
