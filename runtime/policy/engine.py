@@ -42,9 +42,9 @@ ENTRYPOINTS = (DENY, TRANSITION, ALLOW)
 NOBODY_IN_PARTICULAR = ("", "", "/roles")
 """Kind, name and pointer of a denial that speaks of the roles which people have, and of no resource."""
 BATCH = 1000
-_MAX_BYTES = 64 * 1024 * 1024
+_MAX_WASM = 8 * 1024 * 1024
+"""Compiling takes time that no deadline ends; ours has 0.15 MB."""
 _KEPT = 8
-_SECONDS = 30.0
 
 
 class PolicyError(ConductorError):
@@ -164,26 +164,18 @@ class _Module:
 
     def __init__(self, wasm: bytes, digest: str) -> None:
         # imported here: wasmtime takes 0.1 s, and most commands never ask a policy
-        from opapywasm import OpaWasmError, OpaWasmPolicy, PolicyConfig  # noqa: PLC0415 -- see above
+        from runtime.policy.limits import CONFIG, FAILURES, LimitedPolicy  # noqa: PLC0415 -- see above
 
         self.digest = digest
-        self._error = OpaWasmError
+        self._failures = FAILURES
         self._lock = threading.Lock()
         self._data = b""
-        config = PolicyConfig(
-            pool_size=1,
-            borrow_timeout_seconds=None,
-            max_input_bytes=_MAX_BYTES,
-            max_data_bytes=_MAX_BYTES,
-            max_result_bytes=_MAX_BYTES,
-            max_cstring_scan_bytes=_MAX_BYTES,
-            parse_raw_json_input=False,
-            eval_timeout_seconds=_SECONDS,
-        )
+        if len(wasm) > _MAX_WASM:
+            raise PolicyError(f"policy.wasm has {len(wasm)} bytes; at most {_MAX_WASM} are loaded", help=_BUILD)
         try:
-            self._policy: OpaWasmPolicy = OpaWasmPolicy.from_wasm_bytes(wasm, config)
-        except OpaWasmError as error:
-            raise PolicyError(f"policy.wasm cannot be loaded: {error}", help=_BUILD) from None
+            self._policy: OpaWasmPolicy = LimitedPolicy.from_wasm_bytes(wasm, CONFIG)
+        except FAILURES as error:
+            raise PolicyError(f"policy.wasm cannot be loaded: {_reason(error)}", help=_BUILD) from None
         # closed with this module, and before the interpreter ends: wasmtime keeps a thread for the time limit
         weakref.finalize(self, self._policy.close)
         if lacking := sorted(self._policy.builtins):
@@ -200,8 +192,13 @@ class _Module:
                     self._policy.set_data(data)
                     self._data = data
                 return cast("list[JSON]", self._policy.evaluate_raw(asked, entrypoint))
-            except self._error as error:
-                raise PolicyError(f"`{entrypoint}` failed: {error}", help=_CHECK) from None
+            except self._failures as error:
+                raise PolicyError(f"`{entrypoint}` failed: {_reason(error)}", help=_CHECK) from None
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong; a trap has a backtrace, and its reason at the end."""
+    return next(iter(str(error).splitlines()[-1:]), type(error).__name__).strip()
 
 
 _BUILD = "build it with `conductor policy build`"
