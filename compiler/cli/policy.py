@@ -15,6 +15,7 @@ from compiler import rego
 from compiler.cli.options import HERE, Format, Repo, read_tree, written
 from compiler.cli.progress import progress
 from compiler.diagnostics.model import Diagnostics
+from compiler.diagnostics.printable import shown_lines
 from compiler.opa import Opa
 from compiler.source import SourceTree
 from runtime.contract.errors import UsageError
@@ -63,7 +64,7 @@ def run_tests(repo: Repo = HERE) -> None:
         faults = list(opa.faults(sources, tests))
         count = 0 if faults else opa.count(sources, tests)
     for fault in faults:
-        sys.stdout.write(f"{fault}\n")
+        sys.stdout.write(f"{shown_lines(fault)}\n")
     if faults:
         raise typer.Exit(1)
     sys.stdout.write(f"{count} tests passed and reach every line of {len(sources)} files\n")

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from compiler.cli.options import HERE, Repo
+from compiler.diagnostics.printable import shown
 from compiler.domains.registry import ALL
 from compiler.reference import PAGES, SCHEMAS, reference
 
@@ -31,7 +32,7 @@ def schema(
     stale = dict(_stale(repo, files))
     if check:
         for path, why in sorted(stale.items()):
-            sys.stdout.write(f"{path}: {why}\n")
+            sys.stdout.write(f"{shown(path)}: {why}\n")
         if stale:
             sys.stdout.write("  = help: conductor schema\n")
             raise typer.Exit(1)
@@ -43,7 +44,7 @@ def schema(
             (repo / path).write_text(files[path], encoding="utf-8")
         else:
             (repo / path).unlink()
-        sys.stdout.write(f"{path}\n")
+        sys.stdout.write(f"{shown(path)}\n")
     sys.stdout.write(f"{len(files)} files: {len(stale) or 'none'} written\n")
 
 
