@@ -62,7 +62,9 @@ def run(
 def _tell(log: FilteringBoundLogger, outcome: Outcome) -> None:
     for entry in outcome.entries:
         log.info(entry_line(entry), entry=entry.path, sha256=entry.digest)
-    for problem in (*outcome.problems, *outcome.away):
+    for problem in outcome.problems:
         log.warning("needs a person", problem=problem)
+    for problem in outcome.away:
+        log.warning("could not look", problem=problem)
     for problem in outcome.releases:
         log.warning("needs another release", problem=problem)
