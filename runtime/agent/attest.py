@@ -92,8 +92,16 @@ class Book:
             help="allow this agent to push to the branch (its commits add files under evidence/ only)",
         )
 
-    def append(self, main: str, entries: Sequence[Written], *, still: Callable[[str], bool] = lambda _: True) -> str:
-        """Put the entries on top of `main`; returns the new head. `still` is asked before a push on a newer one."""
+    def append(
+        self,
+        main: str,
+        entries: Sequence[Written],
+        *,
+        still: Callable[[str], bool] = lambda _: True,
+        void: Callable[[str], str | None] = lambda _: None,
+    ) -> str:
+        """Put the entries on top of `main`; returns the new head. `still` is asked before a push on a newer one, `void`
+        before each push: why what is about to be pushed would not hold."""
         world, git = self.world, self.world.git
         if not entries:
             return main
@@ -102,6 +110,11 @@ class Book:
             new = main
             for entry in entries:
                 new = record(git, new, (entry,), world.writer, at=entry.tip.time)
+            if (why := void(new)) is not None:
+                raise TerminalError(
+                    f"the verdict would not stand, so it is not pushed: {why}",
+                    help="`conductor verify` says what else lies among the evidence",
+                )
             keep(git, UNPUSHED, new)
             world.at(f"before {step}")
             outcome = world.upstream.push(world.branch, new, old=main)

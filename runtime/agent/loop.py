@@ -153,7 +153,12 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
         if not draft.entries and agent is not None and at - tip.time >= timedelta(seconds=agent.heartbeat_seconds):
             draft.heartbeat(goal)
         entries = list(draft.entries)
-        main = book.append(state.main, entries, still=lambda head: state.same(world, decision, at, head))
+        main = book.append(
+            state.main,
+            entries,
+            still=lambda head: state.same(world, decision, at, head),
+            void=lambda head: state.stands(world, take, head),
+        )
         if intent is not None:
             journal = Journal(world.git, intent.digest)
             outcomes = perform(

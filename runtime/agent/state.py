@@ -19,6 +19,7 @@ from runtime.agent.world import World
 from runtime.contract.canonical import sha256
 from runtime.contract.change import Change
 from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
+from runtime.contract.statement import Verdict
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals
 from runtime.governance.config import Agent, Governance
@@ -93,6 +94,16 @@ class State:
             at=at,
             release=VERSION,
         )
+
+    def stands(self, world: World, take: Take | None, head: str) -> str | None:
+        """Read `head` as everybody will: why the verdict that it brings takes nothing, or None where it does."""
+        if take is None:
+            return None
+        history = replay(world.git, head, after=self.history, policies=world.policies)
+        if history.commit == take.commit:
+            return None
+        found = history.findings[len(self.history.findings) :]
+        return found[0].message if found else f"it leaves {history.commit[:12]} the last verified commit"
 
     def same(self, world: World, decision: Decision, at: datetime, head: str) -> bool:
         """Whether rule 4 says the same at a later head; what is no verdict does not depend on it."""
@@ -172,8 +183,10 @@ def read(world: World, known: State | None = None) -> State:
     memory, start = Memory(), 0
     if known is not None and history.entries[: len(known.history.entries)] == known.history.entries:
         memory, start = known.memory.copy(), len(known.history.entries)
+    taken = {item.sha256 for item in history.verified.timeline.later(0)}
     for entry in history.entries[start:]:
-        memory.read(entry, lambda digest: _change(history, digest))
+        if entry.digest in taken or not isinstance(entry.predicate, Verdict):
+            memory.read(entry, lambda digest: _change(history, digest))
     return State(main, approvals, seen, history, memory)
 
 

@@ -37,7 +37,8 @@ from runtime.contract.statement import (
     subject,
 )
 from runtime.contract.statement import Entry as EntryPredicate
-from runtime.git.interface import Author, Git
+from runtime.git.interface import Author, Git, TreeFile
+from runtime.git.objects import FILE_MODE, object_id
 from runtime.governance.rules import CONSENT
 from runtime.ledger.entry import approval_path, change_path, kind_of, path_of
 from runtime.ledger.story import headline
@@ -191,19 +192,28 @@ def heartbeat(tip: Tip, writer: Writer, at: datetime, *, commit: str, manifest: 
 
 
 def record(git: Git, parent: str, entries: Sequence[Written], writer: Writer, *, at: datetime) -> str:
-    """Write one signed commit that adds the entries and what they bring; returns its id. No ref moves."""
+    """Write one signed commit that adds the entries and what they bring; returns its id. No ref moves.
+
+    What lies there already is left alone if it is that very file, and replaced if somebody else has put another there.
+    """
     files: dict[str, bytes] = {}
     for entry in entries:
         files.update(entry.files)
     present = git.files(parent, *sorted({path.rsplit("/", 1)[0] for path in files}))
     return git.write(
         parent,
-        {path: data for path, data in files.items() if path not in present},
+        {path: data for path, data in files.items() if not _is(present.get(path), data)},
         message=message(entries),
         author=writer.author,
         at=at,
         sign=sign_commit(writer.key),
     )
+
+
+def _is(there: TreeFile | None, data: bytes) -> bool:
+    if there is None or there.mode != FILE_MODE:
+        return False
+    return there.oid == object_id("blob", data, "sha1" if len(there.oid) == 40 else "sha256")
 
 
 def message(entries: Iterable[Written]) -> str:
