@@ -1,14 +1,16 @@
 """Reference -> secret: `env:NAME` from the environment, `file:PATH` from a file, one trailing newline left out.
 
 Rules kept: no message holds a secret, and nothing is written; one turn of the agent sees one value of each secret, so
-that what is compared is what is set, though somebody replaces a file meanwhile.
+that what is compared is what is set, though somebody replaces a file meanwhile; what a running system names is given
+only if it is held, which is what the repository names: a system does not choose which file the agent opens; only files
+are read, and no more of them than a secret has.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TypeAlias
 
 from runtime.contract.errors import EnvironmentFailedError
@@ -18,6 +20,9 @@ Resolve: TypeAlias = Callable[[str], str]
 
 Check: TypeAlias = Callable[[str, str], str]
 """Secret, reference -> the secret; raises EnvironmentFailedError, without it, if it cannot be what it is for."""
+
+
+MAX_BYTES = 64 * 1024
 
 
 def resolve(reference: str) -> str:
@@ -32,7 +37,7 @@ def resolve(reference: str) -> str:
                 )
         case "file" if name:
             try:
-                value = Path(name).read_text(encoding="utf-8")
+                value = _read(name).decode()
             except OSError as error:
                 raise EnvironmentFailedError(
                     f"the secret file {name} cannot be read: {error.strerror}",
@@ -48,6 +53,19 @@ def resolve(reference: str) -> str:
     return value
 
 
+def _read(name: str) -> bytes:
+    """The file's content. Nobody is waited for who would write into a pipe, and nothing is read that has no end."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise EnvironmentFailedError(f"the secret file {name} is no regular file")
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise EnvironmentFailedError(f"the secret file {name} has more than {MAX_BYTES} bytes, which no secret has")
+    return data
+
+
 class Secrets:
     """Secrets as one turn sees them: `hold` reads all that it needs at once, and what is held is given from then on."""
 
@@ -59,6 +77,13 @@ class Secrets:
         """Give a secret; one that is not held is read."""
         value = self._held.get(reference)
         return self._source(reference) if value is None else value
+
+    def held(self, reference: str) -> str:
+        """Give a secret that is held; raises EnvironmentFailedError for any other, without looking for it."""
+        try:
+            return self._held[reference]
+        except KeyError:
+            raise EnvironmentFailedError(f"nothing that is to be refers to {reference}") from None
 
     def forget(self) -> None:
         """Hold none."""
@@ -77,3 +102,8 @@ class Secrets:
         if not problems:
             self._held = held
         return tuple(problems.values())
+
+
+def known(source: Resolve) -> Resolve:
+    """What to ask about a reference that a running system names."""
+    return source.held if isinstance(source, Secrets) else source

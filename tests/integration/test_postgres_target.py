@@ -8,11 +8,14 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.objects import ObjectId
 from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.postgres.marks import Mark, Owner
 from runtime.targets.postgres.target import PostgresTarget
+from runtime.targets.secrets import Secrets as OneTurn
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.tenant import REPOSITORY, TARGET, Secrets, Tenant, apply, create, delete, lines, target
 
@@ -227,6 +230,28 @@ def test_a_missing_secret_stops_its_own_tenant_only(running: PostgresTarget, sec
     assert action.id == ACME.object("app").id
     with pytest.raises(EnvironmentFailedError, match="ACME_RETAIL"):
         running.perform(action, intent=3)
+
+
+def test_a_mark_does_not_choose_which_secret_the_agent_reads(secret: Secrets, admin: psycopg.Connection) -> None:
+    """Whoever administers the server writes a reference of their choice into the mark, and learns what it holds."""
+    asked: list[str] = []
+
+    def source(reference: str) -> str:
+        asked.append(reference)
+        return secret(reference)
+
+    turn = OneTurn(source)
+    app = ACME.object("app")
+    turn.hold([(reference, lambda value, _: value) for reference in ("env:DSN", ACME.reference)])
+    with target(turn) as running:
+        apply(running, (ACME,), intent=2)
+        assert running.observe([app.id])[app.id] == app.attributes
+        mark = Mark(Owner(REPOSITORY, running.identity().split("/")[1]), 2, "file:/proc/self/environ")
+        admin.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(ACME.app), sql.Literal(mark.text)))
+        assert running.observe([app.id])[app.id] == {**app.attributes, "password": None}
+        assert [action.id for action in apply(running, (ACME,), intent=3)] == [app.id]
+        assert lines(running, (ACME,)) == ()
+    assert set(asked) == {"env:DSN", ACME.reference}
 
 
 def test_no_secret_reaches_the_servers_log_or_an_attribute(

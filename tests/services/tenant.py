@@ -12,6 +12,7 @@ from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.objects import Action, Object, ObjectId, Operation
 from runtime.targets.interface import Target
 from runtime.targets.postgres.target import PostgresTarget
+from runtime.targets.secrets import Resolve
 
 TARGET = "postgres-eu"
 REPOSITORY = "5" * 32
@@ -99,7 +100,7 @@ class Secrets:
             raise EnvironmentFailedError(f"{reference} is not set") from None
 
 
-def target(secret: Secrets, *, expected: str | None = None, repository: str = REPOSITORY) -> PostgresTarget:
+def target(secret: Resolve, *, expected: str | None = None, repository: str = REPOSITORY) -> PostgresTarget:
     """A target on the database of `env:DSN`, not yet entered."""
     return PostgresTarget(
         TARGET,

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from runtime.contract.errors import EnvironmentFailedError
-from runtime.targets.secrets import resolve
+from runtime.targets.secrets import MAX_BYTES, Secrets, known, resolve
 
 
 def test_a_variable_and_a_file_hold_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +39,27 @@ def test_a_secret_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"\xff\xfe")
     with pytest.raises(EnvironmentFailedError, match="UTF-8"):
         resolve(f"file:{tmp_path / 'secret'}")
+
+
+def test_only_files_are_read_and_no_more_of_them_than_a_secret_has(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"x" * (MAX_BYTES + 1))
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name, why in (("pipe", "regular"), ("large", "bytes"), ("link", "regular"), (".", "regular")):
+        with pytest.raises(EnvironmentFailedError, match=why):
+            resolve(f"file:{tmp_path / name}")
+
+
+def test_a_running_system_names_no_secret_that_the_repository_does_not_name() -> None:
+    asked: list[str] = []
+
+    def source(reference: str) -> str:
+        asked.append(reference)
+        return "a secret"
+
+    secrets = Secrets(source)
+    secrets.hold([("env:MINE", lambda value, _: value)])
+    assert known(secrets)("env:MINE") == "a secret"
+    with pytest.raises(EnvironmentFailedError, match="refers to"):
+        known(secrets)("file:/etc/shadow")
+    assert asked == ["env:MINE"]

@@ -23,7 +23,7 @@ from runtime.targets.postgres.failures import translated
 from runtime.targets.postgres.login import Door, Nonce
 from runtime.targets.postgres.marks import Owner
 from runtime.targets.postgres.session import Connection, Session, connect
-from runtime.targets.secrets import Resolve
+from runtime.targets.secrets import Resolve, known
 
 OLDEST_VERSION = 150_000
 SELF_GRANT_VERSION = 160_000
@@ -100,7 +100,8 @@ class PostgresTarget:
             with translated(f"target {self.name}"), session.connection.transaction():
                 session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 found = roles.find(session.connection, session.owner, named["role"])
-                references = roles.references_of(found, pool, self._resolve, self._holds)  # while the server answers
+                # while the server answers
+                references = roles.references_of(found, pool, known(self._resolve), self._holds)
                 schemas = grants.find(session.connection, session.owner, named["schema"] | named["grants"])
             observed = {
                 self._id("role", name): attributes for name, attributes in roles.observe(found, references).items()
