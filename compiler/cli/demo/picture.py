@@ -17,13 +17,13 @@ from runtime.contract.errors import ConductorError
 
 EXCERPT: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     # what is typed, which time it is typed, what the shown lines of its output begin with
-    ("conductor plan", 1, ("Resources", "  + Tenant", "Objects", "  + pg-eu-central  role", "  + pg-eu-central  schema",
-                           "Approvals", "  · two-people", "  · tenants")),
+    ("conductor plan", 1, ("· Approvals are missing", "Resources", "  + Tenant", "Objects", "  + pg-eu-central  role",
+                           "  + pg-eu-central  schema")),
     ("conductor approve", 1, ("tomas-okafor approved", "Still missing", "  tenants")),
     ("conductor approve", 2, ("mara-lindqvist approved", "Approvals are complete")),
     ("conductor agent once", 2, ("3 Take", "4 Set out", "5 Report", "the tenant's application")),
-    ("conductor verify", 1, ("integrity", "completeness", "freshness", "verified up to")),
-    ("conductor verify", 2, ("integrity", "first thing that fails", "  MC0723", "    file")),
+    ("conductor verify", 1, ("integrity", "completeness", "freshness", "verified up to", "OK")),
+    ("conductor verify", 2, ("integrity", "first thing that fails", "  MC0723", "    file", "FAILED")),
 )  # fmt: skip
 WIDTH = 104
 _FONT_FACES = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
