@@ -35,6 +35,9 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _HARMLESS = frozenset({"unproven", "foreign", "unchanged", "work-tree", "rendered"})
 """Rules of integrity that leave chain and verdicts what they are: what is complete can be told all the same."""
 
+AHEAD = timedelta(minutes=1)
+"""By how much two clocks may differ: an entry of a later time is no sign of life."""
+
 
 class Status(StrEnum):
     """One of the three answers."""
@@ -196,7 +199,7 @@ def _foreign(history: History) -> list[Finding]:
 def _worktree(git: Git, blobs: Blobs, head: str, worktree: Mapping[str, bytes]) -> list[Finding]:
     """Compare a work tree's evidence with the commit, byte for byte."""
     files = {path: file for path, file in git.files(head, EVIDENCE.rstrip("/")).items() if path not in BY_PEOPLE}
-    blobs.fetch(file.oid for file in files.values())
+    blobs.fetch(files.values())
     found: list[Finding] = []
     for path in sorted(files.keys() | worktree.keys()):
         if path in BY_PEOPLE:
@@ -205,7 +208,7 @@ def _worktree(git: Git, blobs: Blobs, head: str, worktree: Mapping[str, bytes]) 
             found.append(finding("work-tree", "lies in the work tree only; no commit has it", path=path))
         elif path not in worktree:
             found.append(finding("work-tree", "is missing in the work tree", path=path))
-        elif (here := worktree[path]) != (there := blobs.data(files[path].oid)):
+        elif (there := blobs.evidence(files[path])) is not None and (here := worktree[path]) != there:
             where = next(
                 (n for n, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), min(len(here), len(there))
             )
@@ -291,7 +294,21 @@ def _fresh(git: Git, history: History, since: str | None, now: datetime) -> list
     agent = history.governance.agents.get(last.position.agent)
     longest = max((item.heartbeat_seconds for item in history.governance.agents.values()), default=0)
     allowed = timedelta(seconds=2 * (agent.heartbeat_seconds if agent else longest))
-    if now - last.position.time > allowed:
+    ahead = next((entry for entry in history.entries if entry.position.time > now + AHEAD), None)
+    if ahead is not None:
+        found.append(
+            finding(
+                "heartbeat",
+                f"entry {ahead.sequence} is of {text(ahead.position.time)}, which is still to come: it says nothing of "
+                "whether the agent lives, and no honest agent can write after it",
+                path=ahead.path,
+                commit=ahead.commit,
+                answer=Answer.FRESHNESS,
+                help="if this machine's clock is right, the agent's key is in other hands, or its clock is wrong: stop "
+                "it, and start anew as docs/runbooks/new-genesis.md says",
+            )
+        )
+    elif now - last.position.time > allowed:
         found.append(
             finding(
                 "heartbeat",

@@ -86,6 +86,18 @@ def test_two_missed_heartbeats_are_a_silent_agent(chronicle: Chronicle) -> None:
     assert report.problems[0].path == report.history.entries[-1].path if report.history else False
 
 
+def test_entry_of_a_time_still_to_come_is_no_sign_of_life(chronicle: Chronicle) -> None:
+    """Whoever has an agent's key for a moment writes one heartbeat of 2099, and no silence is found for decades."""
+    chronicle.push(chronicle.heartbeat(at=chronicle.now + timedelta(minutes=1)))
+    assert assessed(chronicle, now=chronicle.now).ok
+    chronicle.push(chronicle.heartbeat(at=datetime.fromisoformat("2099-01-01T00:00:00Z")))
+    report = assessed(chronicle, now=chronicle.now)
+    assert rules(report) == ["heartbeat"]
+    assert report.answers[Answer.FRESHNESS].status is Status.FAILED
+    assert "still to come" in report.problems[0].message
+    assert "new-genesis" in (report.problems[0].help or "")
+
+
 def test_an_open_intent_and_an_idle_verdict_are_incomplete(chronicle: Chronicle) -> None:
     chronicle.take(chronicle.edit({"flags/checkout.yaml": document(tenants=["acme"], on=True)}), apply=False)
     idle = assessed(chronicle)
