@@ -15,6 +15,7 @@ from runtime.contract.errors import FormatError
 from runtime.git.interface import Author, Git, TreeFile
 from runtime.governance.approvals import MAX_BYTES
 from runtime.governance.case import Signed
+from runtime.ledger.blobs import FILES
 
 SEEN = "refs/conductor/approvals"
 _NOBODY = Author("conductor", "conductor@conductor.invalid")
@@ -36,7 +37,7 @@ def with_seen(git: Git, head: str | None, at: datetime) -> str | None:
 
 
 def _contents(git: Git, entries: Mapping[str, TreeFile]) -> dict[str, bytes]:
-    blobs = git.blobs(entry.oid for entry in entries.values())
+    blobs = git.readable((entry.oid for entry in entries.values() if entry.mode in FILES), MAX_BYTES)
     return {path: blobs[entry.oid] for path, entry in entries.items() if entry.oid in blobs}
 
 

@@ -23,6 +23,9 @@ from runtime.git.process import start
 _PORTION = 256
 """Requests in flight: 256 lines of at most 65 bytes stay below the 64 KiB of a pipe."""
 _MAX_NAME = 512
+_PART = 1024 * 1024
+LARGE = "large"
+"""Kind of an object that is larger than asked for."""
 
 
 class Batch:
@@ -36,13 +39,14 @@ class Batch:
         self._owner = 0
         self._close: Callable[[], object] = lambda: None
 
-    def read(self, oids: Sequence[str]) -> list[tuple[str, bytes]]:
-        """Kind and content of objects by full id, in order; raises EnvironmentFailedError for a missing one."""
+    def read(self, oids: Sequence[str], limit: int | None = None) -> list[tuple[str, bytes]]:
+        """Kind and content of objects by full id, in order; raises EnvironmentFailedError for a missing one. One of
+        more bytes than `limit` is not kept in memory: its kind is `LARGE`, without content."""
         result: list[tuple[str, bytes]] = []
         with self._turn:
             for begin in range(0, len(oids), _PORTION):
                 portion = oids[begin : begin + _PORTION]
-                answers = self._ask(portion)
+                answers = self._ask(portion, limit)
                 for oid, answer in zip(portion, answers, strict=True):
                     if answer is None:
                         raise EnvironmentFailedError(
@@ -50,7 +54,7 @@ class Batch:
                             help="a shallow or partial clone has not all of it: git fetch --unshallow, or clone again",
                         )
                     _, kind, data = answer
-                    if object_id(kind, data, self._algorithm) != oid:
+                    if kind != LARGE and object_id(kind, data, self._algorithm) != oid:
                         raise FormatError(f"object {oid} has another content than its id says")
                     result.append((kind, data))
         return result
@@ -72,12 +76,12 @@ class Batch:
         with self._turn:
             self._stop()
 
-    def _ask(self, names: Sequence[str]) -> list[tuple[str, str, bytes] | None]:
+    def _ask(self, names: Sequence[str], limit: int | None = None) -> list[tuple[str, str, bytes] | None]:
         stdin, stdout = self._pipes()
         try:
             stdin.write("".join([f"{name}\n" for name in names]).encode())
             stdin.flush()
-            return [_answer(stdout) for _ in names]
+            return [_answer(stdout, limit) for _ in names]
         except (OSError, EOFError):
             self._stop()
             raise EnvironmentFailedError(
@@ -105,13 +109,21 @@ class Batch:
         self._process = None
 
 
-def _answer(stdout: IO[bytes]) -> tuple[str, str, bytes] | None:
+def _answer(stdout: IO[bytes], limit: int | None) -> tuple[str, str, bytes] | None:
     header = stdout.readline()
     if not header.endswith(b"\n"):
         raise EOFError
     if header.endswith((b" missing\n", b" ambiguous\n")):
         return None
     oid, kind, size = header.decode().split()
+    if limit is not None and int(size) > limit:
+        left = int(size) + 1
+        while left:
+            part = len(stdout.read(min(left, _PART)))
+            if not part:
+                raise EOFError
+            left -= part
+        return oid, LARGE, b""
     data = stdout.read(int(size) + 1)
     if len(data) != int(size) + 1:
         raise EOFError

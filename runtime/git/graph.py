@@ -28,8 +28,9 @@ class ObjectGraph(ABC):
         self._trees = Trees(self._read, algorithm)
 
     @abstractmethod
-    def _read(self, oids: Sequence[str]) -> list[tuple[str, bytes]]:
-        """Kind and content of objects, in order; raises EnvironmentFailedError for a missing one."""
+    def _read(self, oids: Sequence[str], limit: int | None = None) -> list[tuple[str, bytes]]:
+        """Kind and content of objects, in order; raises EnvironmentFailedError for a missing one. What has more bytes
+        than `limit` may be of no kind and without content."""
 
     @abstractmethod
     def _store(self, objects: Sequence[tuple[str, bytes]]) -> None:
@@ -56,6 +57,12 @@ class ObjectGraph(ABC):
                 raise FormatError(f"object {oid} is a {kind} where a file belongs")
             result[oid] = data
         return result
+
+    def readable(self, oids: Iterable[str], limit: int) -> dict[str, bytes]:
+        """Raw content of those of many objects that are blobs of at most `limit` bytes."""
+        wanted = list(dict.fromkeys(oids))
+        found = zip(wanted, self._read(wanted, limit), strict=True)
+        return {oid: data for oid, (kind, data) in found if kind == "blob" and len(data) <= limit}
 
     def changes(self, before: str | None, after: str, *folders: str) -> tuple[FileChange, ...]:
         """What differs between two commits' trees below the folders, sorted by path; None = the empty tree."""

@@ -113,6 +113,10 @@ class Git(Protocol):
         """Raw content of many blobs in one go."""
         ...
 
+    def readable(self, oids: Iterable[str], limit: int) -> dict[str, bytes]:
+        """Raw content of those of many objects that are blobs of at most `limit` bytes; no more of one is held."""
+        ...
+
     def changes(self, before: str | None, after: str, *folders: str) -> tuple[FileChange, ...]:
         """What differs between two commits' trees below the folders, sorted by path; None = the empty tree."""
         ...

@@ -19,14 +19,18 @@ TREE_MODE = "040000"
 FILE_MODE = "100644"
 _ENTRY = {20: re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)}
 _ENTRY[32] = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{32})", re.DOTALL)
-_PERSON = re.compile(rb"(?P<who>.*) (?P<time>-?\d{1,12}) [+-]\d{4}")
+_PERSON = re.compile(rb"(?P<who>.*) (?P<time>-?\d{1,20}) [+-]\d{1,9}", re.DOTALL)
+_LAST_SECOND = 253402300799
+"""The end of the year 9999: a commit says what its maker likes, and nothing is decided by it."""
+_TREE_MODES = frozenset({b"40000", b"040000"})
+"""git reads both as a folder, though it writes the first only."""
 _HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
 _new = tuple.__new__  # half the time of a named tuple's own constructor, and there are very many
 _SIGNATURE_HEADERS = (b"gpgsig", b"gpgsig-sha256")
 
 
 class TreeEntry(NamedTuple):
-    """One entry of one tree, as it stands there: octal mode without leading zero, name, raw object id."""
+    """One entry of one tree, as it stands there: octal mode, name, raw object id."""
 
     mode: bytes
     name: bytes
@@ -35,7 +39,7 @@ class TreeEntry(NamedTuple):
     @property
     def is_tree(self) -> bool:
         """Whether it is a folder."""
-        return self.mode == b"40000"
+        return self.mode in _TREE_MODES
 
     @property
     def file(self) -> TreeFile:
@@ -61,7 +65,7 @@ def parse_tree(data: bytes, width: int = 20, after: bytes = b"") -> list[TreeEnt
         raise FormatError("a tree of the repository is malformed")
     last = after
     for entry in found:
-        key = entry.name + b"/" if entry.mode == b"40000" else entry.name
+        key = entry.name + b"/" if entry.mode in _TREE_MODES else entry.name
         if key <= last:
             raise FormatError(f"a tree of the repository is out of order at {entry.name!r}")
         last = key
@@ -92,18 +96,16 @@ def parse_commit(oid: str, data: bytes) -> Commit:
         committer = next(value for name, value in headers if name == b"committer")
         if headers[0][0] != b"tree":
             raise FormatError(f"commit {oid} does not begin with its tree")
-        by, at = _PERSON.fullmatch(author), _PERSON.fullmatch(committer)
-        if by is None or at is None:
-            raise FormatError(f"commit {oid} has no readable author or committer")
-        committed_at = datetime.fromtimestamp(int(at["time"]), tz=UTC)
-    except (StopIteration, IndexError, UnicodeDecodeError, ValueError, OverflowError, OSError):
+    except (StopIteration, IndexError, UnicodeDecodeError):
         raise FormatError(f"commit {oid} is malformed") from None
+    by, at = _PERSON.fullmatch(author), _PERSON.fullmatch(committer)
+    seconds = 0 if at is None else min(max(int(at["time"]), 0), _LAST_SECOND)
     return Commit(
         oid=oid,
         tree=tree,
         parents=parents,
-        author=by["who"].decode(errors="replace"),
-        committed_at=committed_at,
+        author=(author if by is None else by["who"]).decode(errors="replace"),
+        committed_at=datetime.fromtimestamp(seconds, tz=UTC),
         message=message.decode(errors="replace"),
         signed=_without_signatures(data, headers),
         signature=_signature(headers, len(oid)),

@@ -169,8 +169,8 @@ class Repository(ObjectGraph):
             raise failed(f"git cannot compare the work tree {self.path}", output)
         return tuple(sorted(entry[3:] for entry in output.out.decode(errors="surrogateescape").split("\0") if entry))
 
-    def _read(self, oids: Sequence[str]) -> list[tuple[str, bytes]]:
-        return self._batch.read(oids)
+    def _read(self, oids: Sequence[str], limit: int | None = None) -> list[tuple[str, bytes]]:
+        return self._batch.read(oids, limit)
 
     def _store(self, objects: Sequence[tuple[str, bytes]]) -> None:
         output = run(self.path, "unpack-objects", "-q", data=encode_pack(objects, self._algorithm))

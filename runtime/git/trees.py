@@ -14,8 +14,8 @@ from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from runtime.contract.errors import FormatError
-from runtime.git.interface import FileChange
-from runtime.git.objects import TreeEntry, encode_tree, object_id, parse_tree
+from runtime.git.interface import FileChange, TreeFile
+from runtime.git.objects import TREE_MODE, TreeEntry, encode_tree, object_id, parse_tree
 
 _CACHE_BYTES = 64 * 1024 * 1024
 _LARGE = 4096
@@ -166,6 +166,17 @@ class Trees:
         return [tuple(sorted(changes, key=lambda change: change.path)) for changes in found]
 
     def _compare(self, pair: _Pair, loaded: Mapping[str, _Tree], found: list[FileChange]) -> list[_Pair]:
+        """Compare two folders. One that could be read in two ways is not read: it is shown as an entry that no file can
+        be, of a folder's mode, and stands for all that is below."""
+        try:
+            return self._differing(pair, loaded, found)
+        except FormatError:
+            sides = [None if oid is None else TreeFile(TREE_MODE, oid) for oid in (pair.before, pair.after)]
+            whole = (pair.prefix.rstrip(b"/"),) if pair.prefix or pair.wanted is None else pair.wanted
+            found.extend(FileChange(path.decode(errors="surrogateescape"), *sides) for path in whole)
+            return []
+
+    def _differing(self, pair: _Pair, loaded: Mapping[str, _Tree], found: list[FileChange]) -> list[_Pair]:
         before = loaded[pair.before] if pair.before is not None else _EMPTY
         after = loaded[pair.after] if pair.after is not None else _EMPTY
         olds: Mapping[bytes, TreeEntry]

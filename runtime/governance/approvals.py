@@ -101,10 +101,10 @@ class Approvals:
                 malformed.append(Malformed(self.folder + path, why))
         for start in range(0, len(wanted), PORTION):
             portion = wanted[start : start + PORTION]
-            blobs = self.git.blobs(entry.oid for _, entry in portion)
+            blobs = self.git.readable((entry.oid for _, entry in portion), MAX_BYTES)
             for path, entry in portion:
                 try:
-                    found.append(_statement(path, blobs[entry.oid]))
+                    found.append(_statement(path, blobs.get(entry.oid)))
                 except FormatError as error:
                     malformed.append(Malformed(self.folder + path, error.message))
         return tuple(found), tuple(malformed)
@@ -120,9 +120,9 @@ def _misplaced(path: str, entry: TreeFile) -> str | None:
     return None
 
 
-def _statement(path: str, data: bytes) -> Signed:
-    if len(data) > MAX_BYTES:
-        raise FormatError(f"{len(data)} bytes; an approval has at most {MAX_BYTES}")
+def _statement(path: str, data: bytes | None) -> Signed:
+    if data is None:
+        raise FormatError(f"it is no file, or a larger one: an approval has at most {MAX_BYTES} bytes")
     if sha256(data) != path.split("/", 1)[1].removesuffix(SUFFIX):
         raise FormatError("its content has not the digest that its name says")
     return Signed.from_bytes(data)

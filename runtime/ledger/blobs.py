@@ -8,6 +8,9 @@ from runtime.contract.canonical import sha256
 from runtime.git.interface import Git, TreeFile
 
 REGULAR = "100644"
+FILES = frozenset({REGULAR, "100755"})
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a file of the evidence, at most."""
 
 
 class Blobs:
@@ -17,11 +20,23 @@ class Blobs:
         self._git = git
         self._data: dict[str, bytes] = {}
         self._digests: dict[str, str] = {}
+        self._no: set[str] = set()
 
-    def fetch(self, oids: Iterable[str]) -> None:
-        """Read many at once."""
-        wanted = [oid for oid in dict.fromkeys(oids) if oid not in self._data]
-        self._data.update(self._git.blobs(wanted) if wanted else {})
+    def fetch(self, files: Iterable[TreeFile]) -> None:
+        """Read many at once, as far as they are files that somebody could have meant as evidence."""
+        wanted = {file.oid for file in files if file.mode in FILES and file.oid not in self._data} - self._no
+        if wanted:
+            found = self._git.readable(wanted, LARGEST)
+            self._data.update(found)
+            self._no.update(wanted - found.keys())
+
+    def evidence(self, file: TreeFile) -> bytes | None:
+        """Return a file's content; None for a link, a submodule, a folder that cannot be read, what is no blob or is
+        too large: whoever may push can bring them."""
+        if file.mode not in FILES:
+            return None
+        self.fetch([file])
+        return self._data.get(file.oid)
 
     def data(self, oid: str) -> bytes:
         """Return a blob's content."""

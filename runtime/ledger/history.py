@@ -264,18 +264,19 @@ def _genesis_findings(git: Git, start: Start, places: list[Place], rules: tuple[
 def _read(state: Replaying, places: list[Place]) -> None:
     """Take commits: what they bring is read in one go, and signatures are verified on another core meanwhile."""
     brought = [
-        (change.path, change.after.oid)
+        (change.path, change.after)
         for place in places
         for change in place.changes
         if change.after is not None and change.path.startswith(EVIDENCE)
     ]
     blobs = state.blobs
-    blobs.fetch(oid for _, oid in brought)
-    files = [blobs.data(oid) for path, oid in brought if path.endswith(SUFFIX)]
+    blobs.fetch(file for _, file in brought)
+    read = [(path, data) for path, file in brought if (data := blobs.evidence(file)) is not None]
+    files = [data for path, data in read if path.endswith(SUFFIX)]
     commits = [place.commit for place in places if place.commit.signature is not None]
     keys: dict[str, str] = {}
     if len(files) + len(commits) >= ENOUGH:  # nobody works ahead of fewer, and a genesis is long to search
-        altered = (blobs.data(oid) for path, oid in brought if path.endswith("/change.json"))
+        altered = (data for path, data in read if path.endswith("/change.json"))
         keys = keys_in((state.genesis.data, *(data for data in altered if b"config/governance/" in data)))
     with Ahead(files, commits, keys) as state.ahead:
         for place in places:

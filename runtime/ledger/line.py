@@ -37,18 +37,17 @@ def walk(git: Git, head: str, *, since: str | None = None, through: Collection[s
     history of their own the main one by merging the real one into it.
     """
     places: list[Place] = []
+    flattening = _Flattening(git)
     while (missed := _missed(git, head, through)) is not None:
         line, at, parent = missed
-        above: list[Place] = []
-        for step in line[at + 1 :]:
-            above.extend(_flattened(git, step, main=True))
+        above = [place for step in line[at + 1 :] for place in flattening.of(step)]
         merge = line[at].commit
         places = [Place(merge, git.changes(parent, merge.oid), main=True), *above, *places]
         head = parent
     if places:
         return [*walk(git, head), *places]
     for step in git.first_parents(head, since=since):
-        places.extend(_flattened(git, step, main=True))
+        places.extend(flattening.of(step))
     return places
 
 
@@ -75,20 +74,45 @@ def _missed(git: Git, head: str, through: Collection[str]) -> tuple[list[Step], 
     return None if best is None else (line, *best)
 
 
-def _flattened(git: Git, step: Step, *, main: bool) -> list[Place]:
-    commit = step.commit
-    evidence = {change.path: change for change in step.changes if change.path.startswith(EVIDENCE)}
-    if len(commit.parents) < 2 or not evidence:
-        return [Place(commit, step.changes, main)]
-    inner: list[Place] = []
-    for parent in commit.parents[1:]:
-        for hidden in git.first_parents(parent, since=commit.parents[0]):
-            inner.extend(_flattened(git, hidden, main=False))
-    brought = {(change.path, change.after) for place in inner for change in place.changes}
-    rest = tuple(
-        change for change in step.changes if change.path not in evidence or (change.path, change.after) not in brought
-    )
-    return [*inner, Place(commit, rest, main)]
+class _Flattening:
+    """Puts before each merge what it hides. However merges are nested, no commit is gone through twice."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._seen: set[str] = set()
+        self._brought: set[tuple[str, TreeFile | None]] = set()
+
+    def of(self, step: Step) -> list[Place]:
+        """One commit of the line, after all that it hides."""
+        places: list[Place] = []
+        open_ = [(step, True, False)]
+        while open_:
+            step, main, ready = open_.pop()
+            commit = step.commit
+            if commit.oid in self._seen and not main and not ready:
+                continue
+            self._seen.add(commit.oid)
+            evidence = [change for change in step.changes if change.path.startswith(EVIDENCE)]
+            merge = len(commit.parents) > 1 and bool(evidence)
+            if merge and not ready:
+                open_.append((step, main, True))
+                open_.extend((hidden, False, False) for hidden in reversed(self._hidden(commit)))
+                continue
+            changes = step.changes
+            if merge:
+                repeated = {change.path for change in evidence if (change.path, change.after) in self._brought}
+                changes = tuple(change for change in changes if change.path not in repeated)
+            if not main:
+                self._brought.update((change.path, change.after) for change in evidence)
+            places.append(Place(commit, changes, main))
+        return places
+
+    def _hidden(self, merge: Commit) -> list[Step]:
+        hidden: list[Step] = []
+        for parent in merge.parents[1:]:
+            if parent not in self._seen:
+                hidden.extend(self._git.first_parents(parent, since=merge.parents[0]))
+        return hidden
 
 
 def put(tree: dict[str, TreeFile], change: FileChange) -> None:

@@ -131,7 +131,7 @@ class Replaying:
             elif change.before is not None:
                 self.foreign.pop(path, None)
             if change.after is not None:
-                entries.extend(self._bring(path, change.after.oid, place))
+                entries.extend(self._bring(path, change.after, place))
         if entries:
             self._entries(place, sorted(entries, key=lambda entry: (entry.sequence, entry.path)))
         self.move(place)
@@ -196,14 +196,18 @@ class Replaying:
         except ConductorError:
             return None
 
-    def _bring(self, path: str, oid: str, place: Place) -> Iterator[Entry]:
+    def _bring(self, path: str, file: TreeFile, place: Place) -> Iterator[Entry]:
+        data = self.blobs.evidence(file)
+        if data is None:
+            self._list(path, place, "it is no file, or one too large to be evidence")
+            return
         if path.startswith(LEDGER):
             try:
-                yield read_entry(path, place.commit.oid, self.blobs.data(oid))
+                yield read_entry(path, place.commit.oid, data)
             except FormatError as error:
                 self._list(path, place, error.message)
             return
-        self.brought.setdefault(path, []).append(oid)
+        self.brought.setdefault(path, []).append(file.oid)
         if path not in self.named and not path.startswith(ARTIFACTS):
             of_another = path.startswith((GENESIS, GENESIS_APPROVALS))
             reason = "it belongs to another genesis" if of_another else "nothing in the ledger names it"

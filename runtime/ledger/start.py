@@ -37,21 +37,22 @@ class Start:
 def read_starts(blobs: Blobs, places: list[Place]) -> list[Start]:
     """Return every genesis of main, in the order in which they came."""
     brought = [
-        (number, change.path, change.after.oid)
+        (number, change.path, data)
         for number, place in enumerate(places)
         for change in place.changes
         if change.after is not None and change.path.startswith((GENESIS, GENESIS_APPROVALS))
+        if (data := blobs.evidence(change.after)) is not None
     ]
     statements = [
         (number, path, envelope)
-        for number, path, oid in brought
-        if path.startswith(GENESIS_APPROVALS) and (envelope := _envelope(blobs.data(oid))) is not None
+        for number, path, data in brought
+        if path.startswith(GENESIS_APPROVALS) and (envelope := _envelope(data)) is not None
     ]
     found: list[Start] = []
-    for number, path, oid in brought:
+    for number, path, data in brought:
         if not path.startswith(GENESIS):
             continue
-        genesis = read_genesis(path, blobs.data(oid))
+        genesis = read_genesis(path, data)
         if genesis is None:
             continue
         mine = [

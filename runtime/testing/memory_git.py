@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from runtime.contract.errors import EnvironmentFailedError
+from runtime.contract.errors import EnvironmentFailedError, FormatError
 from runtime.git.graph import ObjectGraph
 from runtime.git.interface import Author, FileChange, NoRemoteError, PushOutcome, RemoteAwayError
 from runtime.git.objects import object_id, parse_commit, parse_tree
@@ -52,7 +53,8 @@ class MemoryGit(ObjectGraph):
         self.head = head
         self._clock = START
 
-    def _read(self, oids: Sequence[str]) -> list[tuple[str, bytes]]:
+    def _read(self, oids: Sequence[str], limit: int | None = None) -> list[tuple[str, bytes]]:
+        del limit  # all of it is in memory in any case
         try:
             return [self.objects[oid] for oid in oids]
         except KeyError as error:
@@ -241,4 +243,5 @@ def _copy(head: str, source: Mapping[str, tuple[str, bytes]], target: dict[str, 
             commit = parse_commit(oid, data)
             open_.extend((commit.tree, *commit.parents))
         elif kind == "tree":
-            open_.extend(entry.raw.hex() for entry in parse_tree(data))
+            with suppress(FormatError):  # whoever reads it says so
+                open_.extend(entry.raw.hex() for entry in parse_tree(data))

@@ -285,9 +285,14 @@ def test_a_commit_with_two_signatures_has_none() -> None:
     assert once.signed == twice.signed == f"{HEAD}\nm\n".encode()
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"tree x\n\nm", b"author A <a@x> 1 +0000\n\nm", HEAD.replace(" 1 ", " x ").encode()]
-)
+@pytest.mark.parametrize("time", ["x", "999999999999", "-999999999999", "9" * 20, "9" * 40])
+def test_a_date_is_what_its_maker_likes_and_stops_nobody(time: str) -> None:
+    read = parse_commit("0" * 40, f"{HEAD.replace(' 1 ', f' {time} ')}\nm\n".encode())
+    assert 1970 <= read.committed_at.year <= 9999
+    assert read.author.startswith("A <a@x>")
+
+
+@pytest.mark.parametrize("data", [b"", b"tree x\n\nm", b"author A <a@x> 1 +0000\n\nm"])
 def test_a_malformed_commit_is_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
         parse_commit("0" * 40, data)

@@ -1,0 +1,158 @@
+"""Attacks by one ordinary push of an odd object: nobody's push halts the agent, or whoever verifies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from compiler.source import from_commit
+from runtime.agent.loop import once
+from runtime.git.interface import TreeFile
+from runtime.git.objects import TreeEntry, encode_commit, encode_tree, object_id, parse_tree
+from runtime.governance.approvals import BRANCH as APPROVALS
+from runtime.ledger import blobs
+from runtime.ledger.line import walk
+from runtime.testing.fleet import Fleet
+from runtime.testing.memory_git import SOMEBODY, MemoryGit
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    fleet = Fleet.started()
+    once(fleet.world())
+    return fleet
+
+
+def store(git: MemoryGit, kind: str, data: bytes) -> str:
+    oid = object_id(kind, data)
+    git.objects[oid] = (kind, data)
+    return oid
+
+
+def put(git: MemoryGit, tree: str, path: str, mode: bytes, oid: str) -> str:
+    """A tree with one more entry, of any mode."""
+    name, _, below = path.partition("/")
+    entries = {entry.name: entry for entry in parse_tree(git.objects[tree][1])}
+    if below:
+        old = entries.get(name.encode())
+        inner = store(git, "tree", b"") if old is None else old.raw.hex()
+        mode, oid = b"40000", put(git, inner, below, mode, oid)
+    entries[name.encode()] = TreeEntry(mode, name.encode(), bytes.fromhex(oid))
+    return store(git, "tree", encode_tree(entries.values()))
+
+
+def push(fleet: Fleet, path: str, mode: bytes, oid: str, *, branch: str = "main") -> str:
+    git = fleet.people
+    ref = f"refs/heads/{branch}"
+    head = git.fetch("origin", branch)[branch]
+    assert head is not None
+    tree = put(git, git.commit(head).tree, path, mode, oid)
+    git.refs[ref] = store(git, "commit", encode_commit(tree, [head], message="x", author=SOMEBODY, at=git.tick()))
+    fleet.remote.refs[ref] = git.refs[ref]
+    fleet.remote.objects.update(git.objects)
+    return git.refs[ref]
+
+
+def goes_on(fleet: Fleet) -> bool:
+    """Whether the agent takes the next change all the same."""
+    digest = fleet.approved(initech={})
+    once(fleet.world())
+    history = fleet.history()
+    return history.change(digest) is not None and history.commit != history.genesis.commit
+
+
+def unsorted(git: MemoryGit) -> str:
+    blob = bytes.fromhex(store(git, "blob", b"x"))
+    return store(git, "tree", b"100644 b\0" + blob + b"100644 a\0" + blob)
+
+
+@pytest.mark.parametrize("branch", ["main", APPROVALS])
+def test_a_commit_of_the_year_33658(fleet: Fleet, branch: str) -> None:
+    fleet.approved(hooli={})
+    once(fleet.world())
+    oid = push(fleet, "odd", b"100644", store(fleet.people, "blob", b"x"), branch=branch)
+    kind, data = fleet.people.objects[oid]
+    late = store(fleet.people, kind, re.sub(rb"> \d+ \+", b"> 999999999999 +", data))
+    fleet.remote.objects.update(fleet.people.objects)
+    fleet.remote.refs[f"refs/heads/{branch}"] = late
+    assert goes_on(fleet)
+
+
+@pytest.mark.parametrize("branch", ["main", APPROVALS])
+@pytest.mark.parametrize("mode", [b"160000", b"120000"])
+def test_a_submodule_or_a_link_among_the_evidence(fleet: Fleet, mode: bytes, branch: str) -> None:
+    fleet.approved(hooli={})
+    once(fleet.world())
+    oid = "11" * 20 if mode == b"160000" else store(fleet.people, "blob", b"/etc/passwd")
+    push(fleet, "evidence/lib", mode, oid, branch=branch)
+    assert goes_on(fleet)
+    if branch == "main":
+        assert [item.path for item in fleet.history().foreign] == ["evidence/lib"]
+
+
+def test_a_commit_where_a_file_of_the_evidence_belongs(fleet: Fleet) -> None:
+    push(fleet, "evidence/x.json", b"100644", fleet.people.refs["refs/heads/main"])
+    assert goes_on(fleet)
+    assert [item.path for item in fleet.history().foreign] == ["evidence/x.json"]
+
+
+def test_a_file_too_large_to_be_evidence_is_not_read(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blobs, "LARGEST", 100_000)
+    push(fleet, "evidence/z.bin", b"100644", store(fleet.people, "blob", bytes(100_001)))
+    assert goes_on(fleet)
+    (foreign,) = fleet.history().foreign
+    assert (foreign.path, "too large" in foreign.reason) == ("evidence/z.bin", True)
+
+
+def test_a_folder_out_of_order_that_nobody_asked_for(fleet: Fleet) -> None:
+    push(fleet, "zz", b"40000", unsorted(fleet.people))
+    assert goes_on(fleet)
+
+
+def test_inputs_in_a_folder_out_of_order_are_a_mistake_and_not_gone(fleet: Fleet) -> None:
+    """Git shows the files; whoever read none there would see every tenant deleted."""
+    before = fleet.history().commit
+    commit = push(fleet, "tenants", b"40000", unsorted(fleet.people))
+    assert fleet.people.files(commit, "tenants") == {"tenants": TreeFile("040000", unsorted(fleet.people))}
+    assert len(from_commit(fleet.people, commit).findings) == len(from_commit(fleet.people, before).findings) + 1
+    once(fleet.world())
+    assert fleet.history().commit == before
+
+
+@pytest.mark.parametrize("levels", [40])
+def test_merges_of_merges_of_merges(fleet: Fleet, levels: int) -> None:
+    """Two merges a level, each of both of the level below: gone through one by one they are 2 to the 40."""
+    git = fleet.people
+    git.fetch("origin", "main")
+    write: Callable[..., str] = git.write_merge
+    root = git.write(None, {}, message="r", author=SOMEBODY, at=git.tick())
+    x = y = git.write(None, {"evidence/j": b"0"}, message="0", author=SOMEBODY, at=git.tick())
+    for level in range(levels):
+        root = git.write(root, {"k": b"%d" % level}, message="r", author=SOMEBODY, at=git.tick())
+        x, y = (
+            write([root, x, y], {"evidence/j": b"%s%d" % (name, level)}, message="m", author=SOMEBODY, at=git.tick())
+            for name in (b"x", b"y")
+        )
+    main = git.refs["refs/heads/main"]
+    merge = write([main, x, y], {"evidence/j": b"m"}, message="Merge", author=SOMEBODY, at=git.tick())
+    places = walk(git, merge)
+    assert len({place.commit.oid for place in places}) == len(places)
+    assert places[-1].commit.oid == merge
+
+
+def test_merges_nested_deeper_than_python_calls(fleet: Fleet) -> None:
+    git = fleet.people
+    root = git.write(None, {}, message="r", author=SOMEBODY, at=git.tick())
+    trees = [
+        git.commit(git.write(None, {"evidence/j": b"%d" % n}, message="t", author=SOMEBODY, at=git.tick())).tree
+        for n in range(2)
+    ]
+    x = git.write(None, {"evidence/j": b"0"}, message="0", author=SOMEBODY, at=git.tick())
+    for number in range(1500):
+        data = encode_commit(trees[number % 2], [root, x], message=f"{number}", author=SOMEBODY, at=git.tick())
+        x = store(git, "commit", data)
+    main = git.refs["refs/heads/main"]
+    merge = git.write_merge([main, x], {"evidence/j": b"m"}, message="Merge", author=SOMEBODY, at=git.tick())
+    assert len(walk(git, merge)) > 1500
