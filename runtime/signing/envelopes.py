@@ -4,7 +4,7 @@ DSSE (https://github.com/secure-systems-lab/dsse/blob/master/protocol.md): the s
 so a signed approval can never be replayed as another type of message.
 
 Rules kept: `keyid` is a hint that must be the fingerprint of the very key that verifies; who a key belongs to is the
-caller's question.
+caller's question; of an ECDSA signature one form counts, so that nobody makes a twin of an envelope without its key.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def verify(envelope: Envelope, public_line: str) -> bool:
     key = PublicKey.parse(public_line)
     if envelope.keyid != key.fingerprint:
         return False
-    return envelope.digest in _HELD or key.verify(envelope.signature, pae(envelope.payload))
+    return envelope.digest in _HELD or key.verify(envelope.signature, pae(envelope.payload), one=True)
 
 
 def hold(digests: Iterable[str]) -> None:

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePublicKey,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -45,6 +46,7 @@ _Public: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey
 Passphrase: TypeAlias = Callable[[Path], bytes | None]
 """Key file -> its passphrase, None where nobody can be asked."""
 
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 ED25519 = "ssh-ed25519"
 ECDSA_P256 = "ecdsa-sha2-nistp256"
 _NAME_ONE = (
@@ -82,13 +84,15 @@ class PublicKey:
         """`SHA256:…`, as `ssh-keygen -l` prints it."""
         return "SHA256:" + b64encode(sha256(self.blob).digest()).decode().rstrip("=")
 
-    def verify(self, signature: bytes, data: bytes) -> bool:
-        """Whether `signature` (raw Ed25519 or DER ECDSA) is this key's over `data`."""
+    def verify(self, signature: bytes, data: bytes, *, one: bool = False) -> bool:
+        """Whether `signature` (raw Ed25519 or DER ECDSA) is this key's over `data`. With `one`, of the forms that an
+        ECDSA signature has only the one that `sign` makes counts: nobody makes a second one of it without the key."""
         try:
             if isinstance(self._key, Ed25519PublicKey):
                 self._key.verify(signature, data)
             else:
                 self._key.verify(signature, data, ECDSA(SHA256()))
+                return not one or _lowest(signature) == signature
         except InvalidSignature:
             return False
         return True
@@ -120,7 +124,7 @@ class PrivateKey:
         """Return the signature over `data`: raw for Ed25519, DER for ECDSA."""
         if isinstance(self._key, Ed25519PrivateKey):
             return self._key.sign(data)
-        return self._key.sign(data, ECDSA(SHA256()))
+        return _lowest(self._key.sign(data, ECDSA(SHA256())))
 
     @classmethod
     def of(cls, key: _Private) -> PrivateKey:
@@ -137,6 +141,12 @@ class PrivateKey:
     def generate(cls) -> PrivateKey:
         """Return a new Ed25519 key."""
         return cls.of(Ed25519PrivateKey.generate())
+
+
+def _lowest(signature: bytes) -> bytes:
+    """The same signature with the lower one of its two `s`, in DER's only encoding."""
+    r, s = decode_dss_signature(signature)
+    return encode_dss_signature(r, min(s, _P256_ORDER - s))
 
 
 def fingerprint(line: str) -> str:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import stat
 from base64 import b64encode
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from runtime.contract.envelope import decode_envelope
+from runtime.contract.envelope import decode_envelope, pae
 from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
 from runtime.contract.statement import Approval, Seen, Statement, subject
 from runtime.signing import envelopes, sshsig
@@ -217,3 +219,16 @@ def test_an_ssh_signature_for_another_purpose_is_refused() -> None:
 @pytest.mark.parametrize("text", ["", "x", "-----BEGIN SSH SIGNATURE-----\n-----END SSH SIGNATURE-----", "\n" * 9000])
 def test_text_that_is_no_ssh_signature_is_refused(text: str) -> None:
     assert sshsig.verify(text, b"data") is None
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_an_envelope_has_no_twin_that_somebody_makes_without_its_key(number: int) -> None:
+    key = PrivateKey.of(ec.derive_private_key(7 + number, ec.SECP256R1()))
+    envelope = envelopes.sign(approval(), key)
+    r, s = decode_dss_signature(envelope.signature)
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    assert s <= order // 2
+    twin = replace(envelope, signature=encode_dss_signature(r, order - s))
+    assert envelopes.verify(envelope, key.public_line)
+    assert not envelopes.verify(twin, key.public_line)
+    assert key.public.verify(twin.signature, pae(twin.payload)), "ssh-keygen makes such signatures of commits, too"
