@@ -162,12 +162,25 @@ class Repository(ObjectGraph):
         """Paths below the folders whose work tree or index differs from HEAD, untracked ones included."""
         if self.bare:
             return ()
-        output = run(
-            self.path, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *folders
-        )
+        options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=all")
+        output = run(self.path, *self._without_filters(), "status", *options, "--", *folders)
         if output.code:
             raise failed(f"git cannot compare the work tree {self.path}", output)
         return tuple(sorted(entry[3:] for entry in output.out.decode(errors="surrogateescape").split("\0") if entry))
+
+    def _without_filters(self) -> list[str]:
+        """Settings that keep git from running what the clone's configuration names as filters: a clone that was copied
+        from somebody brings commands of theirs along."""
+        output = run(self.path, "config", "--null", "--name-only", "--get-regexp", r"^filter\.")
+        names = sorted({name for name in output.out.decode(errors="surrogateescape").split("\0") if name})
+        for name in names:
+            if "=" in name:  # no setting on the command line can name it
+                raise EnvironmentFailedError(
+                    f"the configuration of {self.path} has a filter with `=` in its name, which cannot be kept from "
+                    "running",
+                    help="git config --list --show-origin shows where it stands; or name a commit with --head",
+                )
+        return [part for name in names for part in ("-c", f"{name}={'false' if name.endswith('.required') else ''}")]
 
     def _read(self, oids: Sequence[str], limit: int | None = None) -> list[tuple[str, bytes]]:
         return self._batch.read(oids, limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
 import threading
 import zlib
 from collections.abc import Iterator
@@ -74,6 +75,43 @@ def test_attributes_and_line_ends_have_no_say(repository: Repository) -> None:
     git(repository.path, "config", "filter.x.clean", "false")
     oid = repository.write(None, {"spec/a.yaml": b"a\r\nb\n"}, message="m", author=AUTHOR, at=AT)
     assert repository.blob(repository.files(oid)["spec/a.yaml"].oid) == b"a\r\nb\n"
+
+
+def test_filters_of_the_clone_do_not_run(repository: Repository, tmp_path: Path) -> None:
+    path = repository.path
+    assert repository.set_ref("refs/heads/main", write(repository, None, "one"), old=None)
+    git(path, "reset", "-q", "--hard")
+    (path / ".git" / "info").mkdir(exist_ok=True)
+    (path / ".git" / "info" / "attributes").write_text("* filter=x.y\n")
+    for kind in ("clean", "process"):
+        git(path, "config", f"filter.x.y.{kind}", f"touch {tmp_path}/ran")
+    git(path, "config", "filter.x.y.required", "true")
+    (path / "spec" / "a.yaml").write_text("two")
+    assert repository.uncommitted("spec") == ("spec/a.yaml",)
+    assert not (tmp_path / "ran").exists()
+    (path / ".git" / "info" / "attributes").write_text("* filter=x=y\n")
+    git(path, "config", "filter.x=y.clean", f"touch {tmp_path}/ran")
+    with pytest.raises(EnvironmentFailedError, match="a filter with"):
+        repository.uncommitted("spec")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_padded_mode_is_the_folder_that_git_sees(repository: Repository) -> None:
+    one = write(repository, None, "one")
+    tree = subprocess.run(
+        ["git", "-C", str(repository.path), "cat-file", "tree", one], capture_output=True, check=True
+    ).stdout
+    padded = subprocess.run(
+        ["git", "-C", str(repository.path), "hash-object", "-t", "tree", "-w", "--literally", "--stdin"],
+        input=tree.replace(b"40000 spec", b"040000 spec"),
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    two = git(repository.path, "commit-tree", "-m", "m", padded.strip()).strip()
+    assert set(repository.files(two, "spec")) == set(repository.files(two)) == {"spec/a.yaml"}
+    assert repository.changes(one, two) == ()
+    three = repository.write(two, {"spec/b.yaml": b"b"}, message="m", author=AUTHOR, at=AT)
+    assert set(repository.files(three)) == {"spec/a.yaml", "spec/b.yaml"}
 
 
 def test_hooks_of_the_clone_do_not_run(repository: Repository, tmp_path: Path) -> None:
