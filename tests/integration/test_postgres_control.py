@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from runtime.ledger.head import Head
 from runtime.targets.interface import RetryableError, TerminalError
@@ -40,23 +42,48 @@ def test_one_session_at_a_time_holds_the_lock(control: Open) -> None:
 
 
 def test_the_lock_ends_with_the_session_and_the_agent_is_told(control: Open, admin: psycopg.Connection) -> None:
-    with control() as one, control() as other:
+    with control() as one:
         assert one.lock(REPOSITORY)
         admin.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "   AND application_name IN ('conductor lock', 'conductor control')"
         )
         assert not one.held()
-        assert other.lock(REPOSITORY)
         with pytest.raises(RetryableError):
             one.head(REPOSITORY)
+    with control() as other:
+        assert other.lock(REPOSITORY)
 
 
 def test_the_lock_is_one_of_the_servers_and_not_of_our_memory(control: Open) -> None:
     with control() as one:
         assert one.lock(REPOSITORY)
-        with one._working() as connection:  # noqa: SLF001 -- somebody lets go of it behind our back
-            connection.execute("SELECT pg_advisory_unlock_all()")
+        connection = one._lock  # noqa: SLF001 -- somebody lets go of it behind our back
+        assert connection is not None
+        connection.execute("ROLLBACK")
         assert not one.held()
+
+
+def test_a_login_without_rights_locks_nobody_out(control: Open, admin: psycopg.Connection, dsn: str) -> None:
+    """A tenant takes every lock that its own login can reach, to stop the agent that is about to suspend it."""
+    password = secrets.token_hex(8)
+    admin.execute(f"CREATE ROLE t_mallory_app LOGIN PASSWORD '{password}'")
+    with control() as one:
+        assert one.lock(REPOSITORY)
+        one.record(REPOSITORY, Head(1, "a" * 64, "1" * 40))
+    tables = [row[0] for row in admin.execute("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r'")]
+    assert any(table.startswith("conductor_locks.") for table in tables)
+    own = make_conninfo(dsn, user="t_mallory_app", password=password)
+    with psycopg.connect(own) as tenant:
+        for table in (table for table in tables if table.startswith("conductor")):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), tenant.transaction():
+                tenant.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+        tenant.execute("SELECT pg_advisory_lock(key) FROM generate_series(1, 50) key")
+        with control() as one:
+            assert one.lock(REPOSITORY)
+            one.record(REPOSITORY, Head(2, "b" * 64, "2" * 40))
+            assert one.held()
 
 
 def test_asking_changes_nothing_in_a_database_that_was_never_used(control: Open, admin: psycopg.Connection) -> None:

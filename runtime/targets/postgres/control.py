@@ -5,26 +5,24 @@
     conductor.outbox_taken  which fact the ledger has, and in which entry
 
 Rules kept:
-- the lock is a session advisory lock: it ends with the session, so a dead agent never holds it, and `held` asks the
-  server, not our memory;
+- the lock is held by an open transaction of a session of its own (`locks`): it ends with that session, so a dead agent
+  never holds it, and `held` asks the server, not our memory;
 - schema and tables are made on first use and marked; a schema `conductor` that somebody else made is left alone;
 - the database must be the one that the `Target` names, as with any target.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-import psycopg
-
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.ledger.head import Head
 from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.postgres import locks
 from runtime.targets.postgres.failures import translated
 from runtime.targets.postgres.marks import PREFIX
 from runtime.targets.postgres.session import Connection, connect
@@ -64,13 +62,6 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON conductor.outb
 COMMENT ON SCHEMA conductor IS '{MARK}';
 """
 
-_HELD = """
-SELECT EXISTS (
-    SELECT FROM pg_locks
-     WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted AND objsubid = 1
-       AND (classid::bigint << 32) | objid::bigint = %s)
-"""
-
 
 @dataclass(frozen=True)
 class Fact:
@@ -95,47 +86,61 @@ class ControlDatabase:
         self._resolve = resolve
         self._application_name = application_name
         self._connection: Connection | None = None
-        self._key: int | None = None
+        self._lock: Connection | None = None
+        self._locked = ""
 
     def __enter__(self) -> Self:
         """Connect; raises RetryableError when it is away, TerminalError when it is another database."""
+        self._connection = self._connected("control")
+        return self
+
+    def _connected(self, purpose: str) -> Connection:
         connection = connect(
-            self._resolve(self._dsn), where=f"target {self.name}", application_name=f"{self._application_name} control"
+            self._resolve(self._dsn),
+            where=f"target {self.name}",
+            application_name=f"{self._application_name} {purpose}",
         )
         try:
             with translated(f"target {self.name}"):
                 refuse_other(self.name, expected=self._expected, found=identity_of(connection))
-                connection.execute("SET idle_session_timeout = 0")  # the lock is held through long waits for git
+                connection.execute("SET idle_session_timeout = 0")  # there are long waits for git
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
-        return self
+        return connection
 
     def __exit__(self, *exc: object) -> None:
         """Let go of the connection, and of the lock with it."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._key = None
+        for connection in (self._connection, self._lock):
+            if connection is not None:
+                connection.close()
+        self._connection = self._lock = None
 
     def lock(self, repository: str) -> bool:
-        """Try to take the repository's session advisory lock; False if another session holds it."""
-        key = lock_key(repository)
-        if self._key == key and self.held():
-            return True  # PostgreSQL would count it twice
-        with self._working() as connection:
-            taken = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() == (True,)
-        self._key = key if taken else None
+        """Try to take the lock of the repository's agents; False if another session holds it."""
+        if self._lock is not None:
+            if self._locked == repository and self.held():
+                return True
+            self._lock.close()
+            self._lock = None
+        if self._connection is None:
+            raise RetryableError(f"the control database {self.name} is not connected")
+        lock = self._connected("lock")
+        try:
+            with translated(f"control database {self.name}"):
+                taken = locks.take_agent(lock, repository)
+        except BaseException:
+            lock.close()
+            raise
+        if taken:
+            self._lock, self._locked = lock, repository
+        else:
+            lock.close()
         return taken
 
     def held(self) -> bool:
-        """Whether this session still holds it, by the server's word."""
-        if self._connection is None or self._key is None:
-            return False
-        try:
-            return self._connection.execute(_HELD, [self._key]).fetchone() == (True,)
-        except psycopg.Error:
-            return False
+        """Whether this process still holds it, by the server's word."""
+        return self._lock is not None and locks.has_agent(self._lock, self._locked)
 
     def head(self, repository: str) -> Head | None:
         """The ledger's head as last recorded."""
@@ -222,12 +227,7 @@ def _prepare(connection: Connection) -> None:
     """Make schema and tables, once."""
     if _prepared(connection):
         return
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("layout")])
+    locks.prepare_objects(connection)
+    locks.lock_object(connection, "layout", "conductor")
     if not _prepared(connection):
         connection.execute(_LAYOUT)
-
-
-def lock_key(repository: str) -> int:
-    """The advisory lock of a repository's agents, a signed 64-bit number."""
-    digest = hashlib.sha256(f"conductor/agent/{repository}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)

@@ -4,16 +4,15 @@ Rules kept:
 - names are resolved in `pg_catalog` only, every statement and every wait for a lock has a time limit;
 - an action is one transaction that first takes a lock named after the object, then reads the object's mark again: what
   is not ours, or was written by a newer intent, is refused before anything is done. (Roles and schemas live in
-  catalogs that cannot be locked by row; whoever acts for Conductor takes the same advisory lock.)
+  catalogs that cannot be locked by row; whoever acts for Conductor takes the same lock of `locks`.)
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -21,10 +20,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.targets.interface import TerminalError
+from runtime.targets.postgres import locks
 from runtime.targets.postgres.failures import unreachable
 from runtime.targets.postgres.marks import Mark, Owner, read
 
-Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+Connection: TypeAlias = locks.Connection
 Kind: TypeAlias = Literal["role", "schema"]
 
 STATEMENT_TIMEOUT = "30s"
@@ -68,10 +68,11 @@ class Session:
     @contextmanager
     def guarded(self, kind: Kind, name: str, intent: int) -> Iterator[Mark | None]:
         """A transaction in which this object may be acted upon; gives its mark, None if it does not exist."""
+        locks.prepare_objects(self.connection)
         with self.connection.transaction():
+            locks.lock_object(self.connection, kind, name)
             self.connection.execute(
-                "SELECT set_config('application_name', %s, true), pg_advisory_xact_lock(%s)",
-                [f"{self.application_name} intent {intent}"[:63], _key(kind, name)],
+                "SELECT set_config('application_name', %s, true)", [f"{self.application_name} intent {intent}"[:63]]
             )
             yield self.mark(kind, name, intent)
 
@@ -101,9 +102,3 @@ class Session:
         """Say on the object that it is ours, and which intent wrote it."""
         statement = "COMMENT ON ROLE {} IS {}" if kind == "role" else "COMMENT ON SCHEMA {} IS {}"
         self.execute(statement, sql.Identifier(name), sql.Literal(mark.text))
-
-
-def _key(kind: Kind, name: str) -> int:
-    """The advisory lock of one object, a signed 64-bit number."""
-    digest = hashlib.sha256(f"conductor/{kind}/{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
