@@ -61,6 +61,9 @@ def _verdict(report: Report, *, colour: bool) -> str:
 
 def _limits(report: Report) -> Iterator[str]:
     root = report.trust_root
+    if root is None and any("several geneses" in item.message for item in report.problems):
+        yield "trust root: none was given, and there are several to choose from"
+        return
     if root is None and any(item.rule == "trust-root" for item in report.problems):
         yield "trust root: not here: no genesis of this repository has the SHA-256 that you gave"
     elif root is None:
