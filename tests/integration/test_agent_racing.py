@@ -62,6 +62,6 @@ def end_control_session(where: RealInstallation) -> None:
     with psycopg.connect(where.dsn, autocommit=True) as admin:
         ended = admin.execute(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-            "WHERE application_name LIKE 'conductor control%' AND datname = current_database()"
+            "WHERE application_name = 'conductor control lock' AND datname = current_database()"
         ).fetchall()
     assert ended == [(True,)]

@@ -47,7 +47,7 @@ def test_the_lock_ends_with_the_session_and_the_agent_is_told(control: Open, adm
         admin.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            "   AND application_name IN ('conductor lock', 'conductor control')"
+            "   AND application_name = 'conductor lock'"
         )
         assert not one.held()
         with pytest.raises(RetryableError):

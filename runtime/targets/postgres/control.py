@@ -206,6 +206,8 @@ class ControlDatabase:
         """One transaction, its errors translated."""
         if self._connection is None:
             raise RetryableError(f"the control database {self.name} is not connected")
+        if self._lock is not None and not self.held():
+            raise RetryableError(f"the lock in the control database {self.name} is lost")
         with translated(f"control database {self.name}"), self._connection.transaction():
             yield self._connection
 
