@@ -117,6 +117,14 @@ test_without_roles_every_flag_is_denied if {
 
 test_another_kind_is_none_of_its_business if {
 	count(denied({"kind": "Tenant", "name": "acme"}, [])) == 0
+	count(denied(object.union(flag(week), {"kind": "Tenant"}), [])) == 0
+}
+
+# Whom the policy above allows is asked, and not written down again.
+sre_alone(_, role) if role == "sre"
+
+test_a_flag_that_any_role_is_allowed_is_clean if {
+	count(denied(flag(week), ["mc", "sre"])) == 0 with data.intelgraph.flags.allowed_to as sre_alone
 }
 
 changed(before, after, approvers) := found if {

@@ -230,4 +230,6 @@ test_a_change_of_another_kind_is_none_of_its_business if {
 			count(refused({"kind": "Flag", "name": "x", "before": before, "after": after})) == 0
 		}
 	}
+	moved := {"before": {"state": "active", "region": "a"}, "after": {"state": "active", "region": "b"}}
+	count(refused(object.union({"kind": "Flag", "name": "x"}, moved))) == 0
 }
