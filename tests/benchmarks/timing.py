@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-INSTALLED = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-"""The environment of those measured: modules are compiled once, by the installer or the warm-up, not at every start."""
+
+def installed() -> dict[str, str]:
+    """The environment of those measured, as it is now: modules are compiled once, by the installer or the warm-up."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _once(item: Contender, run: int) -> tuple[float, float]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**INSTALLED, **item.environment},
+            env={**installed(), **item.environment},
         )
         _, status, usage = os.wait4(process.pid, 0)
         took = time.perf_counter() - start
