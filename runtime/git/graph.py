@@ -17,6 +17,8 @@ from runtime.git.objects import encode_commit, object_id, parse_commit
 from runtime.git.trees import Trees
 
 _CHUNK = 64
+_KEPT = 16 * 1024 * 1024
+"""Bytes of blobs that stay in memory."""
 
 
 class ObjectGraph(ABC):
@@ -26,6 +28,8 @@ class ObjectGraph(ABC):
         self._algorithm = algorithm
         self._commits: dict[str, Commit] = {}
         self._trees = Trees(self._read, algorithm)
+        self._kept: dict[str, bytes] = {}
+        self._kept_size = 0
 
     @abstractmethod
     def _read(self, oids: Sequence[str], limit: int | None = None) -> list[tuple[str, bytes]]:
@@ -51,12 +55,24 @@ class ObjectGraph(ABC):
     def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
         """Raw content of many blobs in one go."""
         wanted = list(dict.fromkeys(oids))
-        result: dict[str, bytes] = {}
-        for oid, (kind, data) in zip(wanted, self._read(wanted), strict=True):
+        known = {oid: self._kept[oid] for oid in wanted if oid in self._kept}
+        lacking = [oid for oid in wanted if oid not in known]
+        for oid, (kind, data) in zip(lacking, self._read(lacking), strict=True):
             if kind != "blob":
                 raise FormatError(f"object {oid} is a {kind} where a file belongs")
-            result[oid] = data
-        return result
+            known[oid] = data
+        self._keep({oid: known[oid] for oid in lacking})
+        return known
+
+    def _keep(self, news: Mapping[str, bytes]) -> None:
+        """Keep what was read last, as far as it is little: genesis, base and head have nearly all files in common."""
+        size = sum(map(len, news.values()))
+        if size > _KEPT:
+            return
+        if size + self._kept_size > _KEPT:
+            self._kept, self._kept_size = {}, 0
+        self._kept.update(news)
+        self._kept_size += size
 
     def readable(self, oids: Iterable[str], limit: int) -> dict[str, bytes]:
         """Raw content of those of many objects that are blobs of at most `limit` bytes."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,6 +81,21 @@ def _once(item: Contender, run: int) -> tuple[float, float]:
             tail = output.read()[-2000:].decode(errors="replace")
             raise RuntimeError(f"{item.name} ended with {process.returncode}:\n{tail}")
     return took, usage.ru_maxrss / 1024
+
+
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A folder in a file system in memory (where there is none: among the temporary files), removed at the end.
+
+    A disk's file system says more about itself than about who writes: an ext4 without a journal looks for minutes at
+    every file that was deleted before it makes a new one, and 5,000 files then take two seconds instead of a tenth.
+    """
+    place = Path("/dev/shm")  # noqa: S108 -- the folder made in it is nobody else's
+    folder = Path(tempfile.mkdtemp(prefix="conductor-bench-", dir=place if os.access(place, os.W_OK) else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def machine() -> str:
