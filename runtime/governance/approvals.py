@@ -1,10 +1,9 @@
-"""Git x commit -> the approvals that a tree holds, change by change (plan, section 7).
+"""Git x commit -> the approvals that the branch `approvals` holds, change by change (plan, section 7).
 
-On the branch `approvals` a change's folder is `<change>/`, on main `evidence/approvals/<change>/`; in both lie
-`change.json` and one `<sha256>.sigstore.json` for each statement. Rules kept: what is malformed, too large or under a
-wrong name is reported and never stops anybody (anyone who may push could put it there); nor does it hide anything:
-every file that is named as a statement is read, however many there are; nothing here believes a signature; a file's
-name is its digest, so what was read is what was named.
+There a change's folder is `<change>/`; in it lie `change.json` and one `<sha256>.sigstore.json` for each statement.
+Rules kept: what is malformed, too large or under a wrong name is reported and never stops anybody (anyone who may push
+could put it there); nor does it hide anything: every file that is named as a statement is read, however many there are;
+nothing here believes a signature; a file's name is its digest, so what was read is what was named.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from runtime.git.interface import Git, TreeFile
 from runtime.governance.case import Signed
 
 BRANCH = "approvals"
-ON_MAIN = "evidence/approvals/"
 PORTION = 512
 """Files in memory at once. Their number has no limit: whoever filled it up would choose which withdrawals are read."""
 MAX_BYTES = 64 * 1024
@@ -44,11 +42,10 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Approvals:
-    """The approvals of one commit's tree; `folder` is what stands before `<change>/`. Without a commit: none."""
+    """The approvals of one commit's tree. Without a commit: none."""
 
     git: Git
     commit: str | None
-    folder: str = ""
     _read: dict[str, tuple[tuple[Signed, ...], tuple[Malformed, ...]]] = field(default_factory=dict, compare=False)
 
     def of(self, change: str) -> tuple[Signed, ...]:
@@ -72,7 +69,7 @@ class Approvals:
             return None
         data = self.git.blob(entry.oid)
         if sha256(data) != digest:
-            raise FormatError(f"{self.folder}{digest}/change.json has not the digest that it is filed under")
+            raise FormatError(f"{digest}/change.json has not the digest that it is filed under")
         return Change.from_bytes(data)
 
     def _folder(self, change: str) -> tuple[tuple[Signed, ...], tuple[Malformed, ...]]:
@@ -81,12 +78,10 @@ class Approvals:
         return self._read[change]
 
     def _files(self, change: str) -> Mapping[str, TreeFile]:
-        """Path below `folder` -> entry."""
+        """Path -> entry."""
         if self.commit is None:
             return {}
-        below = (f"{self.folder}{change}",) if self.folder or change else ()
-        start = len(self.folder)
-        return {path[start:]: entry for path, entry in self.git.files(self.commit, *below).items()}
+        return self.git.files(self.commit, *((change,) if change else ()))
 
     def _statements(self, change: str) -> tuple[tuple[Signed, ...], tuple[Malformed, ...]]:
         found: list[Signed] = []
@@ -98,7 +93,7 @@ class Approvals:
             if (why := _misplaced(path, entry)) is None:
                 wanted.append((path, entry))
             else:
-                malformed.append(Malformed(self.folder + path, why))
+                malformed.append(Malformed(path, why))
         for start in range(0, len(wanted), PORTION):
             portion = wanted[start : start + PORTION]
             blobs = self.git.readable((entry.oid for _, entry in portion), MAX_BYTES)
@@ -106,7 +101,7 @@ class Approvals:
                 try:
                     found.append(_statement(path, blobs.get(entry.oid)))
                 except FormatError as error:
-                    malformed.append(Malformed(self.folder + path, error.message))
+                    malformed.append(Malformed(path, error.message))
         return tuple(found), tuple(malformed)
 
 

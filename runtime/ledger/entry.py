@@ -1,7 +1,8 @@
 """One entry of the ledger: a file's bytes and path -> Entry; position x kind x digest -> path.
 
-Paths: `evidence/ledger/<yyyy>/<mm>/<seq:09d>-<kind>-<sha256, 8 hex>.sigstore.json` (plan, section 9). Rules kept: the
-path is a function of the file's content, so a file lies in one place only.
+Paths: `evidence/ledger/<yyyy>/<mm>/<seq:09d>-<kind>-<sha256, 8 hex>.sigstore.json` (plan, section 9); a change and its
+approvals under `evidence/approvals/<first two digits>/<change>/` (ADR 0085). Rules kept: the path is a function of the
+file's content, so a file lies in one place only.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def kind_of(predicate: EntryPredicate) -> str:
 def path_of(position: LedgerPosition, kind: str, digest: str) -> str:
     """Return the path of an entry."""
     moment = position.time
-    return f"{LEDGER}{moment:%Y}/{moment:%m}/{position.sequence:09d}-{kind}-{digest[:8]}{SUFFIX}"
+    return f"{LEDGER}{moment.year:04d}/{moment.month:02d}/{position.sequence:09d}-{kind}-{digest[:8]}{SUFFIX}"
 
 
 def read_entry(path: str, commit: str, data: bytes) -> Entry:
@@ -75,9 +76,14 @@ def read_entry(path: str, commit: str, data: bytes) -> Entry:
 
 def change_path(change: str) -> str:
     """Return where a change's content lies on main."""
-    return f"{APPROVALS}{change}/change.json"
+    return f"{_folder(change)}change.json"
 
 
 def approval_path(change: str, approval: str) -> str:
     """Return where an approval that a verdict used lies on main."""
-    return f"{APPROVALS}{change}/{approval}{SUFFIX}"
+    return f"{_folder(change)}{approval}{SUFFIX}"
+
+
+def _folder(change: str) -> str:
+    """Return the folder of a change, in one of 256: each tree of git that a change writes anew stays short."""
+    return f"{APPROVALS}{change[:2]}/{change}/"

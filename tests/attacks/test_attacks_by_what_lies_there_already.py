@@ -74,10 +74,20 @@ def test_an_approval_that_lies_there_already_is_replaced_by_the_real_one(fleet: 
     assert taken(fleet, change.digest)
 
 
-def test_a_file_where_the_folder_belongs_is_replaced(fleet: Fleet) -> None:
+@pytest.mark.parametrize("above", [1, 2])
+def test_a_file_where_a_folder_belongs_is_replaced(fleet: Fleet, above: int) -> None:
     digest = fleet.approved(initech={})
-    place(fleet, change_path(digest).rsplit("/", 1)[0])
+    place(fleet, change_path(digest).rsplit("/", above)[0])
     assert taken(fleet, digest)
+
+
+def test_a_change_in_another_folder_than_its_own_is_nobodys(fleet: Fleet) -> None:
+    digest = fleet.approved(initech={})
+    elsewhere = [f"evidence/approvals/{folder}{digest}/change.json" for folder in ("", "zz/")]
+    for path in elsewhere:
+        place(fleet, path)
+    assert taken(fleet, digest)
+    assert {item.path for item in fleet.history().foreign} == set(elsewhere)
 
 
 def test_the_right_content_under_another_mode_is_replaced(fleet: Fleet) -> None:

@@ -2,14 +2,16 @@
 
 The repository's own YAML and policy with generated tenants beside it. A fifth of the entries are heartbeats; the rest
 are changes of one flag, each approved by three people: verdict, intent, result. Entries are four hours apart, so that
-folders fill as they do in life. All is written in memory and unpacked: the history has two different trees, so two are
-compiled.
+folders fill as they do in life, and no two changes are the same. All is written in memory and unpacked: few different
+trees are compiled, and the changes are the ways from one to another.
 """
 
 from __future__ import annotations
 
+import math
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from compiler.cli.demo.copy import replace
@@ -43,12 +45,12 @@ def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
         chronicle.tip = entry.tip
         chronicle.later(hours=4)
 
-    for number in range(entries):
+    for value in _walk(math.isqrt(entries // 3) + 2):
         if chronicle.tip.sequence >= entries:
             break
         if chronicle.tip.sequence % 5 == 0:
             push(chronicle.heartbeat())
-        commit = chronicle.edit({FLAG: files[FLAG].replace(TTL, TTL if number % 2 else b"ttl_seconds: 86400")})
+        commit = chronicle.edit({FLAG: files[FLAG].replace(TTL, b"ttl_seconds: %d" % (86400 + value))})
         change = chronicle.change(commit)
         verdict = chronicle.verdict(commit, [chronicle.approval(change, name) for name in PEOPLE])
         push(verdict)
@@ -58,6 +60,13 @@ def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
         push(chronicle.result(intent))
     _unpack(chronicle, folder)
     return chronicle.root
+
+
+def _walk(values: int) -> Iterator[int]:
+    """Go from one of some values to the next, and the same way never twice: a de Bruijn sequence of pairs."""
+    for one in range(values):
+        for other in range(one + 1, values):
+            yield from (one, other)
 
 
 def _files(tenants: int) -> dict[str, bytes]:

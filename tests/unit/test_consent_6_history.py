@@ -93,7 +93,7 @@ def test_removing_an_approval_later_is_a_finding_and_changes_no_verdict(house: I
     change = entry.statement.digest_of("change.json") or ""
     signed = next(
         path.rsplit("/", 1)[-1].removesuffix(".sigstore.json")
-        for path in house.git.files(house.main, f"evidence/approvals/{change}")
+        for path in house.git.files(house.main, f"evidence/approvals/{change[:2]}/{change}")
         if path.endswith(".sigstore.json")
     )
     house.git.commit_files({}, remove=[approval_path(change, signed)])

@@ -25,10 +25,9 @@ def path(signed: Signed, change: Change = CHANGE) -> str:
     return f"{change.digest}/{signed.sha256}.sigstore.json"
 
 
-def approvals(files: dict[str, bytes], folder: str = "") -> Approvals:
+def approvals(files: dict[str, bytes]) -> Approvals:
     git = MemoryGit()
-    commit = git.commit_files({folder + name: data for name, data in files.items()})
-    return Approvals(git, commit, folder)
+    return Approvals(git, git.commit_files(files))
 
 
 def test_statements_of_a_change_are_read_with_its_content() -> None:
@@ -43,11 +42,6 @@ def test_statements_of_a_change_are_read_with_its_content() -> None:
     assert found.malformed(CHANGE.digest) == ()
     assert found.change(CHANGE.digest) == CHANGE
     assert found.changes() == (CHANGE.digest,)
-
-
-def test_same_reader_reads_mains_evidence() -> None:
-    found = approvals({path(MARA): MARA.envelope.data}, "evidence/approvals/")
-    assert [one.sha256 for one in found.of(CHANGE.digest)] == [MARA.sha256]
 
 
 def test_no_branch_and_unknown_change_are_no_approvals() -> None:
