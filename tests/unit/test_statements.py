@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from securesystemslib.dsse import Envelope as Dsse
+from sigstore_models.bundle.v1 import Bundle
 
 from runtime.contract.canonical import decode, encode
-from runtime.contract.envelope import Envelope, decode_envelope, pae
+from runtime.contract.envelope import PAYLOAD_TYPE, Envelope, decode_envelope, pae
 from runtime.contract.errors import FormatError
 from runtime.contract.objects import Action, ObjectId, Operation
 from runtime.contract.statement import (
@@ -46,7 +50,8 @@ INTENT = Statement(
         actions=(ActionRecord.of(ACTION),),
     ),
 )
-ENVELOPE = Envelope(encode_statement(APPROVAL), b"s" * 64, "SHA256:abc")
+UNUSUAL = Envelope(encode_statement(APPROVAL), b"s" * 64, "SHA256:abc")
+ENVELOPE = replace(UNUSUAL, keyid=f"SHA256:{'a' * 43}")
 
 
 @pytest.mark.parametrize("statement", [APPROVAL, INTENT])
@@ -58,22 +63,40 @@ def test_an_action_survives_the_wire() -> None:
     assert ActionRecord.of(ACTION).action() == ACTION
 
 
-def test_an_envelope_reads_back_and_signs_the_dsse_preauthentication_encoding() -> None:
-    assert decode_envelope(ENVELOPE.data) == ENVELOPE
-    assert ENVELOPE.statement == APPROVAL
+@pytest.mark.parametrize("envelope", [ENVELOPE, UNUSUAL])
+def test_an_envelope_reads_back(envelope: Envelope) -> None:
+    assert decode_envelope(envelope.data) == envelope
+    assert envelope.statement == APPROVAL
+
+
+@given(st.binary(max_size=300))
+def test_what_is_signed_is_the_dsse_preauthentication_encoding(payload: bytes) -> None:
+    assert pae(payload) == Dsse(payload, PAYLOAD_TYPE, {}).pae()
     assert pae(b"hello") == b"DSSEv1 28 application/vnd.in-toto+json 5 hello"
 
 
-@given(st.integers(0, len(ENVELOPE.data) * 8 - 1))
-def test_one_flipped_bit_is_another_envelope_or_none(bit: int) -> None:
-    data = bytearray(ENVELOPE.data)
+@given(st.binary(min_size=1, max_size=80), st.binary(min_size=1, max_size=80))
+def test_the_library_reads_in_every_envelope_what_we_read_without_it(payload: bytes, signature: bytes) -> None:
+    read = decode_envelope(replace(ENVELOPE, payload=payload, signature=signature).data)
+    bundle = Bundle.from_dict(json.loads(read.data))
+    assert bundle.dsse_envelope is not None
+    assert (bundle.dsse_envelope.payload, bundle.dsse_envelope.signatures[0].sig) == (payload, signature)
+    assert (read.payload, read.signature, read.keyid) == (payload, signature, ENVELOPE.keyid)
+
+
+@pytest.mark.parametrize("envelope", [ENVELOPE, UNUSUAL])
+@given(st.data())
+def test_one_flipped_bit_is_another_envelope_or_none(envelope: Envelope, drawn: st.DataObject) -> None:
+    bit = drawn.draw(st.integers(0, len(envelope.data) * 8 - 1))
+    data = bytearray(envelope.data)
     data[bit // 8] ^= 1 << bit % 8
     try:
         read = decode_envelope(bytes(data))
     except FormatError:
         return
-    assert read.data == bytes(data)
-    assert (read.payload, read.signature, read.keyid) != (ENVELOPE.payload, ENVELOPE.signature, ENVELOPE.keyid)
+    again = Envelope(read.payload, read.signature, read.keyid)
+    assert again != envelope
+    assert again.data == read.data == bytes(data)
 
 
 @pytest.mark.parametrize(
