@@ -28,11 +28,13 @@ def problem(pattern: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=16_384)
 def matches(pattern: str, path: str) -> bool:
     """Whether `path` is one that `pattern` means.
 
     All ends that a match could have reached so far are kept at once, sign by sign, so that the time is at most that of
-    pattern x path, whatever somebody writes into the rules: who approves what cannot be kept from being told.
+    pattern x path, whatever somebody writes into the rules: who approves what cannot be kept from being told. Answers
+    are kept: a history asks the same of every change.
     """
     ends = {0}
     for sign, text in _signs(pattern):

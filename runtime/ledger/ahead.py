@@ -52,7 +52,6 @@ class Ahead:
 
     def signer(self, commit: Commit) -> str | None:
         """Return the fingerprint of the key that signed a commit, None if none did."""
-        self.catch_up()
         known = self._signers.get(commit.oid)
         if known is not None:
             return known

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from runtime.contract.canonical import sha256
 from runtime.contract.change import Change, Snapshot
@@ -65,6 +66,11 @@ class Rules:
     chain: tuple[Rule, ...]
     consent: tuple[ConsentRule, ...]
     policies: Policies
+
+    @cached_property
+    def by_stage(self) -> Mapping[Stage, tuple[Rule, ...]]:
+        """The rules of the ledger that are asked at each stage, in their order."""
+        return {stage: tuple(rule for rule in self.chain if rule.stage is stage) for stage in Stage}
 
 
 class Replaying:
@@ -288,7 +294,7 @@ class Replaying:
         return None
 
     def _problems(self, stage: Stage, facts: Facts) -> list[tuple[Rule, str]]:
-        return [(rule, message) for rule in self.rules.chain if rule.stage is stage for message in rule.check(facts)]
+        return [(rule, message) for rule in self.rules.by_stage[stage] for message in rule.check(facts)]
 
     def _ask(self, stage: Stage, facts: Facts, *, path: str, commit: str) -> list[Rule]:
         problems = self._problems(stage, facts)

@@ -111,12 +111,7 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
         landed=_landed(state, signed),
         governance=None if case is None else case.after,
     )
-    problems = [
-        (rule.name, message)
-        for rule in state.rules.chain
-        if rule.stage is Stage.VERDICT
-        for message in rule.check(facts)
-    ]
+    problems = [(rule.name, message) for rule in state.rules.by_stage[Stage.VERDICT] for message in rule.check(facts)]
     if judgement is not None and not judgement.allowed:
         problems.extend((problem.rule, problem.message) for problem in judgement.problems)
     if case is not None:
