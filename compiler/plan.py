@@ -18,6 +18,7 @@ from compiler.diagnostics.model import Diagnostic, Label, Severity, Span
 from compiler.plan_consent import Consent, consent_of
 from compiler.plan_differences import Operation
 from compiler.plan_resources import Effects, Inputs, ResourceChange, effects_of
+from compiler.plan_rules import Uncovered, uncovered
 from runtime.contract.change import Change
 from runtime.contract.objects import decode_objects
 from runtime.flags.config import FOLDER as FLAGS
@@ -35,6 +36,13 @@ class Point:
     name: str
     subject: str
     source: str
+    commits: int = 0
+    """How many commits that alter inputs lead there from the base; the subject is that of the last."""
+
+    @property
+    def title(self) -> str:
+        """What the change calls itself."""
+        return self.subject if self.commits < 2 else f"{self.commits} commits, last: {self.subject}"
 
     @property
     def label(self) -> str:
@@ -71,6 +79,10 @@ class Standpoint:
     head: Point
     change: Change
     inputs: Inputs
+    files: Mapping[str, bytes]
+    """All inputs of the head."""
+    warnings: tuple[Diagnostic, ...]
+    """What `check` warns of at the head and did not at the base."""
     before: Mapping[str, str]
     """Contents of the base's snapshot."""
     after: Mapping[str, str]
@@ -99,12 +111,15 @@ class Plan:
     """What the agent will hold back: more deletions on a target than it may do at once."""
     consent: Consent | None
     problems: tuple[Diagnostic, ...]
+    warnings: tuple[Diagnostic, ...]
+    """What `check` warns of since this change."""
+    uncovered: tuple[Uncovered, ...]
     waits: tuple[Landed, ...]
     """Commits of main before the base that no verdict has taken: this change comes after them."""
     landed: tuple[Landed, ...]
     forecast: Forecast | None
     sources: Mapping[str, bytes]
-    """The changed inputs as the head has them: what problems point into."""
+    """The inputs as the head has them: what problems and warnings point into."""
 
     @property
     def sound(self) -> bool:
@@ -132,10 +147,12 @@ def plan(standpoint: Standpoint) -> Plan:
         held=_held(standpoint, effects),
         consent=consent,
         problems=(*_ill_dated(standpoint), *_refused(standpoint.inputs, effects, consent)),
+        warnings=standpoint.warnings,
+        uncovered=uncovered(standpoint.before, standpoint.after, standpoint.files),
         waits=standpoint.waits,
         landed=standpoint.landed,
         forecast=standpoint.forecast,
-        sources=standpoint.inputs.after,
+        sources=standpoint.files,
     )
 
 

@@ -44,7 +44,14 @@ def value_of(plan: Plan) -> JSON:
             }
             for item in effects.resources
         ],
-        "inputs": [{"operation": item.operation.value, "path": item.path} for item in effects.inputs],
+        "inputs": [
+            {
+                "operation": item.operation.value,
+                "path": item.path,
+                "lines": {"in": item.lines.came, "out": item.lines.went} if item.lines else None,
+            }
+            for item in effects.inputs
+        ],
         "objects": [
             {
                 "operation": _DONE[item.operation.value],
@@ -66,6 +73,8 @@ def value_of(plan: Plan) -> JSON:
                 for item in (() if consent is None else consent.against)
             ),
         ],
+        "warnings": [to_json(item) for item in plan.warnings],
+        "uncovered": [{"rule": item.rule, "glob": item.glob, "paths": list(item.paths)} for item in plan.uncovered],
         "approvals": None if consent is None else consent.to_json(),
         "waits": [{"commit": item.commit, "subject": item.subject} for item in plan.waits],
         "landed": [
@@ -80,7 +89,13 @@ def value_of(plan: Plan) -> JSON:
 
 def point_value(point: Point) -> JSON:
     """Return a commit and how its manifest is known."""
-    return {"commit": point.commit, "name": point.name, "subject": point.subject, "source": point.source}
+    return {
+        "commit": point.commit,
+        "name": point.name,
+        "subject": point.subject,
+        "commits": point.commits,
+        "source": point.source,
+    }
 
 
 def _effect(effect: Effect) -> JSON:

@@ -62,7 +62,7 @@ def _template() -> Template:
 def title(base: Point, head: Point, sentence: str) -> str:
     """Return what every plan begins with."""
     leads = f"`{_code(base.label)}` → `{_code(head.label)}`"
-    return f"### Conductor plan: {_cell(head.subject)}\n\n{sentence}\n\n{leads}\n"
+    return f"### Conductor plan: {_cell(head.title)}\n\n{sentence}\n\n{leads}\n"
 
 
 def _verdict(plan: Plan) -> str:

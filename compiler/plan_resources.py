@@ -16,6 +16,7 @@ from compiler.domains.registry import ALL
 from compiler.nodes import Document
 from compiler.parse import parse_file
 from compiler.plan_differences import Difference, Operation, differences, operation_of, plain
+from compiler.plan_lines import Lines, lines_between
 from runtime.contract.canonical import JSON, decode
 from runtime.contract.change import Change, Row
 from runtime.contract.errors import FormatError
@@ -52,11 +53,11 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class InputChange:
-    """An input that is no resource: Rego, wasm, a lock. Lines are None where they mean nothing."""
+    """An input that is no resource: Rego, wasm, a lock. `lines` is None where they mean nothing."""
 
     operation: Operation
     path: str
-    lines: tuple[int, int] | None
+    lines: Lines | None
 
 
 @dataclass(frozen=True)
@@ -175,8 +176,7 @@ def _input(row: Row, inputs: Inputs) -> InputChange:
     path, before, after = row
     lines = None
     if path.endswith(".rego"):
-        old, new = (set(side.get(path, b"").splitlines()) for side in (inputs.before, inputs.after))
-        lines = (len(new - old), len(old - new))
+        lines = lines_between(*(side.get(path, b"").splitlines() for side in (inputs.before, inputs.after)))
     return InputChange(operation_of(before, after), path, lines)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from compiler.diagnostics.full import full
 from compiler.diagnostics.printable import shown
 from compiler.plan import Landed, Plan, Point
-from compiler.plan_consent import TWO_PEOPLE, Consent, Need
+from compiler.plan_consent import POLICY, TWO_PEOPLE, Consent, Need
 from compiler.plan_differences import Difference, Operation
 from compiler.plan_previous import Previous
 from compiler.plan_resources import Effect, ResourceChange
@@ -42,7 +42,7 @@ def as_text(plan: Plan, *, colour: bool = False, hint: bool = True) -> str:
 
 def header(base: Point, head: Point, paint: Paint) -> str:
     """Return the line that says what leads where."""
-    return paint(f"{shown(base.label)} → {shown(head.label)}", _BOLD) + f"  {shown(head.subject)}"
+    return paint(f"{shown(base.label)} → {shown(head.label)}", _BOLD) + f"  {shown(head.title)}"
 
 
 class Paint:
@@ -72,6 +72,7 @@ class _Text:
         mark, tint = _VERDICTS[standing]
         yield self.paint(f"{mark} {sentence}", _BOLD, tint)
         yield from self.problems()
+        yield from self.warnings()
         yield from self.resources()
         yield from self.objects()
         yield from self.consent()
@@ -97,7 +98,7 @@ class _Text:
         for item in written:
             yield from self.resource(item)
         for other in effects.inputs:
-            more = f"  {other.lines[0]} lines in, {other.lines[1]} out" if other.lines else ""
+            more = f"  {other.lines}" if other.lines else ""
             yield f"  {self.sign(other.operation)} {shown(other.path)}{self.paint(more, _DIM)}"
         if caused:
             yield from self.heading("Altered by what they refer to", str(len(caused)))
@@ -173,6 +174,15 @@ class _Text:
             yield from full(plan.problems, plan.sources, colour=self.paint.on).rstrip("\n").split("\n")
         for problem in against:
             yield f"  {self.paint('✗', _RED)} {shown(problem.rule)}: {shown(problem.message)}"
+
+    def warnings(self) -> Iterator[str]:
+        plan = self.plan
+        if plan.warnings or plan.uncovered:
+            yield from self.heading("Warnings", "that this change adds")
+        for item in plan.uncovered:
+            yield f"  {self.paint('!', _YELLOW)} {shown(str(item))}"
+        if plan.warnings:
+            yield from full(plan.warnings, plan.sources, colour=self.paint.on).rstrip("\n").split("\n")
 
     def consent(self) -> Iterator[str]:
         consent = self.plan.consent
@@ -271,6 +281,18 @@ def missing_text(consent: Consent) -> str:
         reason = f" ({shown(need.reason)})" if need.reason else ""
         lines.append(f"  {shown(need.rule)}: {shown(what)}{reason}; could: {names_of(need.could)}\n")
     return "".join(lines)
+
+
+def idle_text(consent: Consent, person: str) -> str:
+    """Say of which unmet rules an approval fills no role: whoever gave it may have meant to."""
+    idle = [
+        f"`{shown(need.rule)}`"
+        for need in consent.missing
+        if need.rule not in {TWO_PEOPLE, POLICY} and all(place.person != person for place in need.places)
+    ]
+    if not idle:
+        return ""
+    return f"Yours fills no role of {' or '.join(idle)}; it counts as one of the two people that every change needs.\n"
 
 
 def previous_text(before: Previous, person: str, paint: Paint) -> str:

@@ -64,6 +64,8 @@ def unsound_as_json(plan: Unsound) -> str:
         "releases": [],
         "held": [],
         "problems": [to_json(item) for item in plan.problems],
+        "warnings": [],
+        "uncovered": [],
         "approvals": None,
         "waits": [],
         "landed": [],

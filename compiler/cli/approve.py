@@ -30,7 +30,7 @@ from compiler.driver import without_collector
 from compiler.opa import Opa
 from compiler.plan import Plan, Standpoint, plan
 from compiler.plan_consent import Consent, consent_of
-from compiler.plan_text import Paint, as_text, missing_text, previous_text
+from compiler.plan_text import Paint, as_text, idle_text, missing_text, previous_text
 from compiler.plan_unsound import unsound_as_text
 from compiler.source import from_commit
 from runtime.contract.change import Change
@@ -112,7 +112,7 @@ def approve(
             )
             verb = "withdrew the approval of" if withdraw else "approved"
             sys.stdout.write(f"\n{signer.person} {verb} change sha256:{standpoint.change.digest}\n")
-            sys.stdout.write(_standing(after, merged=standpoint.merged))
+            sys.stdout.write(_standing(after, None if withdraw else signer.person, merged=standpoint.merged))
         else:
             sys.stdout.write(f"\n{signer.person} approved this change already: sha256:{given}\n")
         _publish(git, signer, made, repo, push_it=push_it)
@@ -255,11 +255,11 @@ def _publish(git: Git, signer: Signer, made: Plan, repo: Path, *, push_it: bool)
     sys.stdout.write(f"It lies on the branch `approvals` of `{REMOTE}`.\n")
 
 
-def _standing(case: Case | None, *, merged: bool) -> str:
+def _standing(case: Case | None, person: str | None, *, merged: bool) -> str:
     consent = None if case is None else consent_of(case)
     if consent is None or consent.allowed:
         return f"Approvals are complete: the agent takes it{'' if merged else ' once it is on main'}.\n"
-    return "Still missing:\n" + missing_text(consent)
+    return "Still missing:\n" + missing_text(consent) + ("" if person is None else idle_text(consent, person))
 
 
 def _warn(clone: Clone, made: Plan, uncommitted: tuple[str, ...]) -> None:

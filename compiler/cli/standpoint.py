@@ -6,13 +6,14 @@ ledger, never from a compiler; once there is a genesis, only the release that th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
 from compiler.aside import Aside, Deny, deny_here
-from compiler.diagnostics.model import Diagnostics
+from compiler.diagnostics.model import Diagnostic, Diagnostics
 from compiler.driver import compile_tree
 from compiler.nodes import Scalar
 from compiler.parse import parse_file
@@ -152,11 +153,11 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
     tree = from_commit(git, head_oid)
     if history is not None:
         _same_release(tree)
-    point = replace(_point(git, head_oid, head, "compiled"), subject=_subject(git, head_oid, base_oid))
-    after = _compiled(tree, clone.deny)
-    if isinstance(after, Diagnostics):
+    point = _titled(git, _point(git, head_oid, head, "compiled"), head_oid, base_oid)
+    after, found = _compiled(tree, clone.deny)
+    if after is None:
         points = _point(git, base_oid, base, "unknown"), replace(point, source="unknown")
-        raise UnsoundError(_unsound(clone, *points, after, tree.files))
+        raise UnsoundError(_unsound(clone, *points, found, tree.files))
     near = Known(head_oid, None if tree.findings else after.manifest.inputs)
     before, source = _before(clone, base_oid, near)
     repository = _NO_REPOSITORY if history is None else history.genesis.repository
@@ -172,6 +173,8 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
         head=point,
         change=change,
         inputs=_inputs(git, base_oid, head_oid, change, tree),
+        files=tree.files,
+        warnings=_new_warnings(clone, base_oid, found),
         before=before.contents,
         after=after.contents,
         case=None if history is None else _case(clone, history, change, at, near, merged=merged),
@@ -224,8 +227,8 @@ def _before(clone: Clone, base: str | None, near: Known) -> tuple[Snapshot, str]
     known = None if clone.history is None else verified_snapshot(clone.history, near.digests(clone.git, base))
     if known is not None:
         return known, "ledger"
-    compiled = _compiled(from_commit(clone.git, base), clone.deny)
-    if isinstance(compiled, Diagnostics):
+    compiled, _ = _compiled(from_commit(clone.git, base), clone.deny)
+    if compiled is None:
         raise UsageError(
             f"the base {base[:12]} does not compile, so no change leads on from it",
             help="name another with --base: a commit before the mistake, or the last verified one",
@@ -299,9 +302,9 @@ def _forecast(clone: Clone, main: str, change: Change, head: SourceTree, near: K
         before, _ = _before(clone, main, near)
     except UsageError as error:
         return Forecast(same=False, errors=(error.message,))
-    after_merge = _compiled(from_files(files), clone.deny)
-    if isinstance(after_merge, Diagnostics):
-        return Forecast(same=False, errors=tuple(item.message for item in after_merge))
+    after_merge, found = _compiled(from_files(files), clone.deny)
+    if after_merge is None:
+        return Forecast(same=False, errors=tuple(item.message for item in found))
     merged = between(before, after_merge, repository=change.repository, branch=change.branch)
     if merged.digest == change.digest:
         return Forecast(same=True)
@@ -309,13 +312,26 @@ def _forecast(clone: Clone, main: str, change: Change, head: SourceTree, near: K
     return Forecast(same=False, differs=tuple(sorted({row[0] for row in differ})))
 
 
-def _compiled(tree: SourceTree, deny: Deny) -> Snapshot | Diagnostics:
-    """The snapshot of a tree; what is wrong with it, if it has none."""
+def _compiled(tree: SourceTree, deny: Deny) -> tuple[Snapshot | None, Diagnostics]:
+    """The snapshot of a tree, if it compiles, and what is found in it."""
     diagnostics = Diagnostics()
     bundle = compile_tree(tree, diagnostics, deny=deny)
-    if bundle is None:
-        return diagnostics
-    return Snapshot.of(tree.digests(), bundle)
+    return None if bundle is None else Snapshot.of(tree.digests(), bundle), diagnostics
+
+
+def _new_warnings(clone: Clone, base: str | None, found: Diagnostics) -> tuple[Diagnostic, ...]:
+    """What is found at the head and was not at the base, wherever it stood there."""
+    if not len(found) or base is None:
+        return tuple(found)
+    _, known = _compiled(from_commit(clone.git, base), clone.deny)
+    before = Counter((item.code.id, item.primary.span.path, item.message) for item in known)
+    new: list[Diagnostic] = []
+    for item in found:
+        key = (item.code.id, item.primary.span.path, item.message)
+        before[key] -= 1
+        if before[key] < 0:
+            new.append(item)
+    return tuple(new)
 
 
 def _same_release(tree: SourceTree) -> None:
@@ -345,10 +361,10 @@ def _point(git: Git, oid: str | None, name: str | None, source: str) -> Point:
     return Point(oid, shown, git.commit(oid).subject, source)
 
 
-def _subject(git: Git, head: str, base: str | None) -> str:
+def _titled(git: Git, point: Point, head: str, base: str | None) -> Point:
     """What the change calls itself: the last commit that alters inputs, not the evidence that follows it on main."""
     steps = [step for step in git.first_parents(head, *INPUT_FOLDERS, since=base) if step.changes]
-    return (steps[-1].commit if steps else git.commit(head)).subject
+    return replace(point, subject=steps[-1].commit.subject, commits=len(steps)) if steps else point
 
 
 def _commit(git: Git, rev: str) -> str:

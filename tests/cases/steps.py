@@ -37,6 +37,8 @@ def step_text(before: Path, after: Path, today: date) -> str:
         head=Point(None, "after", "", "compiled"),
         change=change,
         inputs=Inputs(old.files, new.files),
+        files=new.files,
+        warnings=(),
         before=verified.snapshot.contents,
         after=snapshot.contents,
         case=Case(verified, change, (), at, new.digests(), VERSION, asked),

@@ -15,6 +15,7 @@ from tests.cases.golden import HERE, Golden
 from tests.cases.plan_world import ADA, BEN, PlanWorld, base_files, tenant
 
 BLUEPRINT, FLAG = "tenants/blueprints/standard.yaml", "flags/new-checkout.yaml"
+RULES = "policies/approvals.yaml"
 SUFFIXES = {PlanFormat.TEXT: "txt", PlanFormat.JSON: "json", PlanFormat.MARKDOWN: "md"}
 
 
@@ -40,6 +41,8 @@ def world() -> PlanWorld:
     )
     world.commit({"tenants/ice.yaml": tenant("ice", "region: eu-north")}, branch="unsound", message="Add ice up north")
     world.commit({FLAG: base_files()[FLAG].replace(b"604800", b"86400")}, branch="flag", message="Shorten a test")
+    world.commit({RULES: base_files()[RULES].replace(b"[tenants/**", b"[tenantz/**")}, branch="rules", message="Ask")
+    world.commit({"policies/more_test.rego": b"package more\n\na {\n}\n\nb {\n}\n"}, branch="rules", message="Test it")
     for person in (BEN, ADA):
         world.approve(person, "flag")
     world.approve(ADA, "flag", withdraw=True)
@@ -47,7 +50,7 @@ def world() -> PlanWorld:
     return world
 
 
-CASES = [(head, form) for head in ("topic", "refused", "blueprint", "unsound") for form in PlanFormat]
+CASES = [(head, form) for head in ("topic", "refused", "blueprint", "rules", "unsound") for form in PlanFormat]
 CASES += [(head, form) for head in ("flag", "remark") for form in (PlanFormat.TEXT, PlanFormat.MARKDOWN)]
 
 

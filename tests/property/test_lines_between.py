@@ -1,0 +1,48 @@
+"""How many lines a plan says have changed, against git's own count."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.plan_lines import LIMIT, Lines, lines_between
+
+TEXTS = st.lists(st.sampled_from([b"}", b"deny", b"x", b""]), max_size=12)
+
+
+@given(TEXTS, TEXTS)
+def test_what_came_less_what_went_is_the_growth_and_the_way_back_is_as_long(old: list[bytes], new: list[bytes]) -> None:
+    there, back = lines_between(old, new), lines_between(new, old)
+    assert there.came - there.went == len(new) - len(old)
+    assert (there.came, there.went) == (back.went, back.came)
+    assert (there == Lines(0, 0)) == (old == new)
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS, TEXTS)
+def test_the_count_is_gits(tmp_path_factory: pytest.TempPathFactory, old: list[bytes], new: list[bytes]) -> None:
+    folder = tmp_path_factory.mktemp("texts")
+    for name, lines in (("old", old), ("new", new)):
+        (folder / name).write_bytes(b"".join(line + b"\n" for line in lines))
+    assert lines_between(old, new) == _by_git(folder)
+
+
+def _by_git(folder: Path) -> Lines:
+    told = subprocess.run(
+        ["git", "diff", "--no-index", "--numstat", "--minimal", "old", "new"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    return Lines(int(told[0]), int(told[1])) if told else Lines(0, 0)
+
+
+def test_a_text_made_to_be_hard_to_compare_takes_a_moment_only() -> None:
+    old = [b"}", b"{"] * (LIMIT // 2)
+    lines_between(old, [b"{", b"{", b"}"] * (LIMIT // 3))
+    assert lines_between(old * 9, [b"x", *old, b"y"]) == Lines(LIMIT + 2, 9 * LIMIT)
