@@ -137,13 +137,15 @@ def read_evidence(repo: Path) -> dict[str, bytes]:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """A long ledger is many small values that all stay: looking for garbage among them costs a tenth of the time."""
+    """A long ledger is many small values that all stay: looking for garbage among them costs a tenth of the time. That
+    is so at the end as well, so what is there by then is not looked at again."""
     collected = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if collected:
+            gc.freeze()
             gc.enable()
 
 
@@ -152,8 +154,8 @@ def _content(file: str) -> bytes:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return os.fsencode(Path(file).readlink()) if Path(file).is_symlink() else b""
-    with open(descriptor, "rb") as stream:  # noqa: PTH123 -- a descriptor
-        return stream.read()
+    with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 -- a descriptor
+        return stream.readall() or b""  # nothing at all where a pipe lies
 
 
 def _since(git: Repository, given: str | None) -> str | None:

@@ -14,18 +14,22 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias, TypeVar
 
 from runtime.contract.errors import EnvironmentFailedError, FormatError
 from runtime.git.objects import object_id
 from runtime.git.process import start
 
 _PORTION = 256
-"""Requests in flight: 256 lines of at most 65 bytes stay below the 64 KiB of a pipe."""
+"""Half of the requests in flight: 512 lines of at most 65 bytes stay below the 64 KiB of a pipe."""
 _MAX_NAME = 512
 _PART = 1024 * 1024
 LARGE = "large"
 """Kind of an object that is larger than asked for."""
+
+_Answer: TypeAlias = tuple[str, str, bytes]
+"""Id, kind, content."""
+_Taken = TypeVar("_Taken")
 
 
 class Batch:
@@ -42,22 +46,19 @@ class Batch:
     def read(self, oids: Sequence[str], limit: int | None = None) -> list[tuple[str, bytes]]:
         """Kind and content of objects by full id, in order; raises EnvironmentFailedError for a missing one. One of
         more bytes than `limit` is not kept in memory: its kind is `LARGE`, without content."""
-        result: list[tuple[str, bytes]] = []
         with self._turn:
-            for begin in range(0, len(oids), _PORTION):
-                portion = oids[begin : begin + _PORTION]
-                answers = self._ask(portion, limit)
-                for oid, answer in zip(portion, answers, strict=True):
-                    if answer is None:
-                        raise EnvironmentFailedError(
-                            f"object {oid} is not in the repository {self._folder}",
-                            help="a shallow or partial clone has not all of it: git fetch --unshallow, or clone again",
-                        )
-                    _, kind, data = answer
-                    if kind != LARGE and object_id(kind, data, self._algorithm) != oid:
-                        raise FormatError(f"object {oid} has another content than its id says")
-                    result.append((kind, data))
-        return result
+            return self._ask(oids, limit, self._checked)
+
+    def _checked(self, oid: str, answer: _Answer | None) -> tuple[str, bytes]:
+        if answer is None:
+            raise EnvironmentFailedError(
+                f"object {oid} is not in the repository {self._folder}",
+                help="a shallow or partial clone has not all of it: git fetch --unshallow, or clone again",
+            )
+        _, kind, data = answer
+        if kind != LARGE and object_id(kind, data, self._algorithm) != oid:
+            raise FormatError(f"object {oid} has another content than its id says")
+        return kind, data
 
     def resolve(self, rev: str) -> str | None:
         """Commit id of a revision, None if there is none."""
@@ -65,7 +66,7 @@ class Batch:
             return None
         with self._turn:
             try:
-                answer = self._ask([f"{rev}^{{commit}}"])[0]
+                (answer,) = self._ask([f"{rev}^{{commit}}"], None, lambda _, answer: answer)
             except EnvironmentFailedError:
                 # some malformed revisions end cat-file; a repository that is broken says so on the next read
                 return None
@@ -76,12 +77,19 @@ class Batch:
         with self._turn:
             self._stop()
 
-    def _ask(self, names: Sequence[str], limit: int | None = None) -> list[tuple[str, str, bytes] | None]:
+    def _ask(
+        self, names: Sequence[str], limit: int | None, take: Callable[[str, _Answer | None], _Taken]
+    ) -> list[_Taken]:
+        """What `take` makes of each answer. While one portion is read and taken here, git looks up the next."""
         stdin, stdout = self._pipes()
+        taken: list[_Taken] = []
         try:
-            stdin.write("".join([f"{name}\n" for name in names]).encode())
-            stdin.flush()
-            return [_answer(stdout, limit) for _ in names]
+            for begin in range(0, len(names), _PORTION):
+                asked = names[begin + _PORTION if begin else 0 : begin + 2 * _PORTION]
+                stdin.write("".join([f"{name}\n" for name in asked]).encode())
+                stdin.flush()
+                taken += [take(name, _answer(stdout, limit)) for name in names[begin : begin + _PORTION]]
+            return taken
         except (OSError, EOFError):
             self._stop()
             raise EnvironmentFailedError(
@@ -90,7 +98,7 @@ class Batch:
                 f"git -C {self._folder} fsck",
             ) from None
         except BaseException:
-            # interrupted between question and answer: the next answer would belong to another question
+            # between question and answer: the next answer would belong to another question
             self._stop()
             raise
 
@@ -109,7 +117,7 @@ class Batch:
         self._process = None
 
 
-def _answer(stdout: IO[bytes], limit: int | None) -> tuple[str, str, bytes] | None:
+def _answer(stdout: IO[bytes], limit: int | None) -> _Answer | None:
     header = stdout.readline()
     if not header.endswith(b"\n"):
         raise EOFError
