@@ -34,7 +34,7 @@ from runtime.agent.telling import action_line, entry_line
 from runtime.agent.world import Local, Remote, Upstream, World
 from runtime.contract.compiling import Compiled
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
-from runtime.contract.statement import Release
+from runtime.contract.predicates import Release
 from runtime.git.process import run as git_command
 from runtime.git.repository import Repository
 from runtime.ledger.append import Writer

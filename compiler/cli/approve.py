@@ -36,7 +36,8 @@ from compiler.source import from_commit
 from runtime.contract.change import Change
 from runtime.contract.errors import ConductorError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
-from runtime.contract.statement import Approval, Seen, Statement, subject
+from runtime.contract.predicates import Approval, Seen
+from runtime.contract.statement import Statement, subject
 from runtime.git.interface import Author, Git, RemoteAwayError
 from runtime.git.repository import Repository
 from runtime.governance.approvals import filed

@@ -13,7 +13,7 @@ from compiler.cli.standpoint import Clone, taken_digests
 from compiler.plan_previous import Previous, previous
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
-from runtime.contract.statement import Verdict
+from runtime.contract.predicates import Verdict
 from runtime.governance.approvals import Approvals
 from runtime.governance.case import Case, Reading
 from runtime.ledger.history import History

@@ -24,7 +24,7 @@ from compiler.source import WASM, SourceTree, from_commit, from_files
 from runtime.contract.change import Change, Row, Snapshot, between, taken
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, Manifest
-from runtime.contract.statement import Verdict
+from runtime.contract.predicates import Verdict
 from runtime.git.inputs import digests, digests_from, is_input, rows
 from runtime.git.interface import Git
 from runtime.git.repository import tracking

@@ -12,7 +12,7 @@ from runtime.agent.diff import Attributes, Diff
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
 from runtime.contract.objects import Action, ObjectId
-from runtime.contract.statement import Outcome
+from runtime.contract.predicates import Outcome
 from runtime.targets.interface import RetryableError, Target, TerminalError
 
 ENVIRONMENT_AFTER = 60

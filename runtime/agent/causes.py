@@ -16,8 +16,8 @@ from runtime.agent.desired import OBJECTS
 from runtime.contract.canonical import encode
 from runtime.contract.change import Change
 from runtime.contract.objects import Action, Object, ObjectId, decode_objects
-from runtime.contract.statement import Drift, Intent, Refusal, Result, Unmet, Verdict
-from runtime.contract.statement import Entry as Predicate
+from runtime.contract.predicates import Drift, Intent, Refusal, Result, Unmet, Verdict
+from runtime.contract.predicates import Entry as Predicate
 from runtime.ledger.entry import Entry
 
 GENESIS = "genesis"

@@ -11,7 +11,7 @@ from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
 from runtime.agent.state import State
 from runtime.agent.world import World
-from runtime.contract.statement import Intent, Result
+from runtime.contract.predicates import Intent, Result
 from runtime.ledger import append
 from runtime.ledger.append import Written
 from runtime.ledger.entry import Entry

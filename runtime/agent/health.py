@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from runtime.agent.loop import Outcome
 from runtime.contract.errors import ConductorError
-from runtime.contract.statement import Drift, Intent, Result
+from runtime.contract.predicates import Drift, Intent, Result
 
 STALLED_AFTER = 900.0
 """Seconds without the end of a turn after which the loop is taken to hang: longer than any action's time limit."""

@@ -23,7 +23,7 @@ from runtime.agent.state import State, read
 from runtime.agent.steps import Draft, compare
 from runtime.agent.world import Control, World
 from runtime.contract.errors import EnvironmentFailedError
-from runtime.contract.statement import Result
+from runtime.contract.predicates import Result
 from runtime.ledger import append
 from runtime.ledger.append import Written
 from runtime.ledger.pin import pin, settle

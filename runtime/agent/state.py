@@ -19,7 +19,7 @@ from runtime.agent.world import World
 from runtime.contract.canonical import sha256
 from runtime.contract.change import Change
 from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
-from runtime.contract.statement import Verdict
+from runtime.contract.predicates import Verdict
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals
 from runtime.governance.config import Agent, Governance

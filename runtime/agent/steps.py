@@ -17,7 +17,7 @@ from runtime.agent.diff import Blocked, diff
 from runtime.agent.observe import Opened
 from runtime.agent.state import Goal
 from runtime.contract.objects import Action, ObjectId
-from runtime.contract.statement import Unmet
+from runtime.contract.predicates import Unmet
 from runtime.governance.rules import CONSENT
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Tip, Writer, Written

@@ -1,42 +1,20 @@
-"""in-toto Statement v1 and the predicates of every kind of evidence.
+"""in-toto Statement v1: subjects and a predicate (`runtime.contract.predicates`), and its bytes.
 
-Statement layer: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md. Subjects always have a SHA-256.
-The verdict's predicate is a SLSA verification summary (https://slsa.dev/spec/v1.1/verification_summary) with one more
-field, `conductor`, as that specification allows ("consumers ignore unrecognized fields").
+https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md. Subjects always have a SHA-256.
 
 Rules kept: a statement's bytes are canonical JSON; unknown predicate types and fields are refused.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import FormatError
-from runtime.contract.instant import Instant
-from runtime.contract.objects import Action
+from runtime.contract.predicates import BY_TYPE, DigestSet, Predicate, Wire, complete
 from runtime.contract.validation import reason
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-NAMESPACE = "https://conductor.intelgraph.io"
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
-RepositoryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-
-
-class Wire(BaseModel):
-    """Base of everything read from statements: strict, frozen, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class DigestSet(Wire):
-    """in-toto DigestSet, SHA-256 only."""
-
-    sha256: Sha256
 
 
 class Subject(Wire):
@@ -44,208 +22,6 @@ class Subject(Wire):
 
     name: str
     digest: DigestSet
-
-
-class Release(Wire):
-    """The installation that wrote an entry (`runtime.release`)."""
-
-    version: str
-    sha256: Sha256
-
-
-class LedgerPosition(Wire):
-    """Where an entry stands: every ledger predicate has it as `ledger`.
-
-    `previous` is the SHA-256 of the whole previous file; of the genesis for the first entry (sequence 1).
-    """
-
-    sequence: int = Field(ge=1)
-    previous: Sha256
-    time: Instant
-    agent: str
-    release: Release
-
-
-class Seen(Wire):
-    """The commits a person looked at: shown, never matched."""
-
-    base: CommitId | None
-    head: CommitId
-
-
-class Approval(Wire):
-    """A person's statement over a change (subject `change`), or the withdrawal of their earlier approvals of it.
-
-    `after` is the SHA-256 of the last verdict its maker knew, or of the genesis.
-    """
-
-    TYPE: ClassVar[str] = f"{NAMESPACE}/approval/v1"
-
-    kind: Literal["approval", "withdrawal"]
-    after: Sha256
-    signed_at: Instant
-    expires_at: Instant
-    seen: Seen
-
-
-class GenesisApproval(Wire):
-    """A person's statement over the genesis (subject `genesis`)."""
-
-    TYPE: ClassVar[str] = f"{NAMESPACE}/genesis/v1"
-
-    signed_at: Instant
-
-
-class ResourceDescriptor(Wire):
-    """in-toto ResourceDescriptor, the two fields used here."""
-
-    uri: str
-    digest: DigestSet
-
-
-class Verifier(Wire):
-    """SLSA VSA `verifier`."""
-
-    id: str
-    version: dict[str, str]
-
-
-class VerdictDetail(Wire):
-    """What the SLSA summary has no word for. `before` and `after` are manifests' digests, `landed` the other changes
-    taken between the earliest approval's `after` and this verdict (SHA-256 of their verdicts)."""
-
-    base: CommitId
-    head: CommitId
-    before: Sha256
-    after: Sha256
-    change: Sha256
-    approvals: tuple[Sha256, ...]
-    landed: tuple[Sha256, ...] = ()
-
-
-class Verdict(Wire):
-    """An agent's statement that a commit is taken. Subjects: `manifest` (after) and `change.json`."""
-
-    TYPE: ClassVar[str] = "https://slsa.dev/verification_summary/v1"
-
-    verifier: Verifier
-    timeVerified: Instant  # noqa: N815 -- SLSA's name
-    resourceUri: str  # noqa: N815 -- SLSA's name
-    policy: ResourceDescriptor
-    inputAttestations: tuple[ResourceDescriptor, ...]  # noqa: N815 -- SLSA's name
-    verificationResult: Literal["PASSED"]  # noqa: N815 -- SLSA's name
-    verifiedLevels: tuple[str, ...]  # noqa: N815 -- SLSA's name
-    slsaVersion: Literal["1.1"]  # noqa: N815 -- SLSA's name
-    ledger: LedgerPosition
-    conductor: VerdictDetail
-
-
-class ActionRecord(Wire):
-    """One `Action` on the wire."""
-
-    operation: Literal["create", "update", "delete"]
-    target: str
-    type: str
-    name: str
-    before: dict[str, JSON] | None
-    after: dict[str, JSON] | None
-    wave: int
-    tenant: str | None
-    because: str
-
-    @classmethod
-    def of(cls, action: Action) -> ActionRecord:
-        """Write an action."""
-        return cls.model_validate(action.to_json())
-
-    def action(self) -> Action:
-        """Read the action back."""
-        return Action.from_json(self.model_dump(mode="json"))
-
-
-class Intent(Wire):
-    """What an agent is about to do, pushed before the first action. Subject: `manifest`, the one it goes to."""
-
-    TYPE: ClassVar[str] = f"{NAMESPACE}/intent/v1"
-
-    ledger: LedgerPosition
-    because: str
-    manifest: Sha256
-    actions: tuple[ActionRecord, ...]
-
-
-class Outcome(Wire):
-    """What became of one action of an intent, by its index there; `facts` are what was measured (a login's proof)."""
-
-    index: int = Field(ge=0)
-    outcome: Literal["done", "failed", "not-tried"]
-    message: str | None = None
-    facts: dict[str, JSON] = {}
-
-
-class Result(Wire):
-    """How an intent ended: one outcome for each action, in order. Subject: `intent`, the SHA-256 of its file."""
-
-    TYPE: ClassVar[str] = f"{NAMESPACE}/result/v1"
-
-    ledger: LedgerPosition
-    intent: Sha256
-    outcomes: tuple[Outcome, ...]
-
-
-class Unmet(Wire):
-    """A rule that was not met, and how."""
-
-    rule: str
-    message: str
-
-
-class Refusal(Wire):
-    """A change that main carries and the rules do not allow, recorded once. Subject: `change`."""
-
-    TYPE: ClassVar[str] = f"{NAMESPACE}/refusal/v1"
-
-    ledger: LedgerPosition
-    base: CommitId
-    head: CommitId
-    change: Sha256
-    unmet: tuple[Unmet, ...]
-
-
-class Drift(Wire):
-    """A running system is not as the manifest says, though no change asked for it. Subject: `manifest`."""
-
-    TYPE: ClassVar[str] = f"{NAMESPACE}/drift/v1"
-
-    ledger: LedgerPosition
-    manifest: Sha256
-    response: Literal["heal", "report"]
-    actions: tuple[ActionRecord, ...]
-
-
-class Heartbeat(Wire):
-    """Nothing to do, and still here. Subject: `manifest`, the one that runs."""
-
-    TYPE: ClassVar[str] = f"{NAMESPACE}/heartbeat/v1"
-
-    ledger: LedgerPosition
-    commit: CommitId
-    manifest: Sha256
-
-
-Predicate = Approval | GenesisApproval | Verdict | Intent | Result | Refusal | Drift | Heartbeat
-Entry = Verdict | Intent | Result | Refusal | Drift | Heartbeat
-"""The predicates of the ledger: each has `ledger`."""
-
-ENTRY_KINDS: dict[str, type[Entry]] = {
-    "verdict": Verdict,
-    "intent": Intent,
-    "result": Result,
-    "refusal": Refusal,
-    "drift": Drift,
-    "heartbeat": Heartbeat,
-}
-_BY_TYPE: dict[str, type[Predicate]] = {kind.TYPE: kind for kind in (Approval, GenesisApproval, *ENTRY_KINDS.values())}
 
 
 class Statement(Wire):
@@ -283,7 +59,7 @@ def decode_statement(data: bytes) -> Statement:
         raise FormatError("a statement has exactly _type, subject, predicateType and predicate")
     if value["_type"] != STATEMENT_TYPE:
         raise FormatError(f"{value['_type']!r} is no in-toto Statement v1")
-    kind = _BY_TYPE.get(value["predicateType"]) if isinstance(value["predicateType"], str) else None
+    kind = BY_TYPE.get(value["predicateType"]) if isinstance(value["predicateType"], str) else None
     if kind is None:
         raise FormatError(f"unknown predicate type {value['predicateType']!r}")
     if not isinstance(value["subject"], list) or not value["subject"]:
@@ -295,7 +71,7 @@ def decode_statement(data: bytes) -> Statement:
     except ValidationError as error:
         raise FormatError(f"predicate {kind.__name__}: {reason(error)}") from None
     # what is strict, canonical and complete has one encoding: `encode_statement(result) == data`
-    if not _complete(predicate):
+    if not complete(predicate):
         raise FormatError("a statement leaves no field out and writes none twice")
     return Statement(subject=subjects, predicate=predicate)
 
@@ -305,14 +81,3 @@ def _predicate_of(data: bytes, value: JSON) -> bytes:
     head = b'{"_type":"%s","predicate":' % value["_type"].encode()
     tail = b',"predicateType":"%s","subject":%s}' % (value["predicateType"].encode(), encode(value["subject"]))
     return data[len(head) : -len(tail)]
-
-
-def _complete(predicate: Predicate) -> bool:
-    """Whether every field that has a default was written and none filled in; all others must be there anyway."""
-    inner: tuple[Wire, ...] = ()
-    match predicate:
-        case Verdict():
-            inner = (predicate.conductor,)
-        case Result():
-            inner = predicate.outcomes
-    return all(len(item.model_fields_set) == len(type(item).model_fields) for item in inner)

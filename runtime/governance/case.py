@@ -16,7 +16,8 @@ from typing import TypeAlias
 from runtime.contract.change import Change, Snapshot
 from runtime.contract.envelope import Envelope, decode_envelope
 from runtime.contract.errors import FormatError
-from runtime.contract.statement import Approval, Statement
+from runtime.contract.predicates import Approval
+from runtime.contract.statement import Statement
 from runtime.governance.config import FOLDER, Governance
 from runtime.governance.people import Approver
 from runtime.signing.envelopes import verify

@@ -15,7 +15,7 @@ from runtime.contract.envelope import Envelope
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.instant import text
 from runtime.contract.objects import Action
-from runtime.contract.statement import (
+from runtime.contract.predicates import (
     NAMESPACE,
     ActionRecord,
     DigestSet,
@@ -28,15 +28,13 @@ from runtime.contract.statement import (
     Release,
     ResourceDescriptor,
     Result,
-    Statement,
-    Subject,
     Unmet,
     Verdict,
     VerdictDetail,
     Verifier,
-    subject,
 )
-from runtime.contract.statement import Entry as EntryPredicate
+from runtime.contract.predicates import Entry as EntryPredicate
+from runtime.contract.statement import Statement, Subject, subject
 from runtime.git.interface import Author, Git, TreeFile
 from runtime.git.objects import FILE_MODE, object_id
 from runtime.governance.rules import CONSENT

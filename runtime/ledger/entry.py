@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from runtime.contract.envelope import SUFFIX, Envelope, decode_envelope
 from runtime.contract.errors import FormatError
-from runtime.contract.statement import ENTRY_KINDS, LedgerPosition, Statement
-from runtime.contract.statement import Entry as EntryPredicate
+from runtime.contract.predicates import ENTRY_KINDS, LedgerPosition
+from runtime.contract.predicates import Entry as EntryPredicate
+from runtime.contract.statement import Statement
 
 LEDGER = "evidence/ledger/"
 APPROVALS = "evidence/approvals/"

@@ -17,7 +17,8 @@ from runtime.contract.compiling import Compile
 from runtime.contract.envelope import Envelope, decode_envelope
 from runtime.contract.errors import ConductorError, FormatError, UsageError
 from runtime.contract.genesis import Genesis
-from runtime.contract.statement import GenesisApproval, Statement, subject
+from runtime.contract.predicates import GenesisApproval
+from runtime.contract.statement import Statement, subject
 from runtime.git.interface import Author, Git
 from runtime.governance.config import Governance
 from runtime.ledger.entry import GENESIS, GENESIS_APPROVALS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import text
-from runtime.contract.statement import Drift, Heartbeat, Intent, Refusal, Result, Verdict
+from runtime.contract.predicates import Drift, Heartbeat, Intent, Refusal, Result, Verdict
 from runtime.governance.case import Signed
 from runtime.ledger.entry import Entry, approval_path
 from runtime.ledger.history import History

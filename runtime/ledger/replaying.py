@@ -17,7 +17,7 @@ from runtime.contract.change import Change, Snapshot
 from runtime.contract.errors import ConductorError, FormatError
 from runtime.contract.genesis import Genesis
 from runtime.contract.manifest import INPUT_FOLDERS
-from runtime.contract.statement import Intent, Refusal, Result, Verdict
+from runtime.contract.predicates import Intent, Refusal, Result, Verdict
 from runtime.git.inputs import is_input
 from runtime.git.interface import FileChange, Git, TreeFile
 from runtime.governance.case import Taken, Timeline, Verified

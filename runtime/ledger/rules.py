@@ -24,7 +24,8 @@ from typing import Any, TypeAlias
 from runtime.contract.change import Change
 from runtime.contract.genesis import Genesis
 from runtime.contract.instant import text
-from runtime.contract.statement import Intent, Result, Verdict, VerdictDetail, subject
+from runtime.contract.predicates import Intent, Result, Verdict, VerdictDetail
+from runtime.contract.statement import subject
 from runtime.git.interface import FileChange
 from runtime.governance.config import Governance
 from runtime.ledger.append import attestations_of, policy_of, resource_uri

@@ -13,7 +13,7 @@ from datetime import datetime
 from runtime.contract.envelope import SUFFIX, Envelope, decode_envelope
 from runtime.contract.errors import FormatError
 from runtime.contract.genesis import Genesis
-from runtime.contract.statement import GenesisApproval
+from runtime.contract.predicates import GenesisApproval
 from runtime.governance.config import Governance
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import GENESIS, GENESIS_APPROVALS

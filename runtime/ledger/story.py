@@ -12,16 +12,8 @@ from collections.abc import Mapping, Sequence
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
-from runtime.contract.statement import (
-    ActionRecord,
-    Drift,
-    Heartbeat,
-    Intent,
-    Refusal,
-    Result,
-    Statement,
-    Verdict,
-)
+from runtime.contract.predicates import ActionRecord, Drift, Heartbeat, Intent, Refusal, Result, Verdict
+from runtime.contract.statement import Statement
 from runtime.ledger.entry import change_path
 
 _SHOWN = 3

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from runtime.contract.change import Change, ChangeMismatchError, Row, Snapshot, taken
 from runtime.contract.errors import FormatError
-from runtime.contract.statement import Verdict
+from runtime.contract.predicates import Verdict
 from runtime.git.interface import TreeFile
 from runtime.governance.case import Case, Problem, Signed, Taken, Transition
 from runtime.governance.judge import judge

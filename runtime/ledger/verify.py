@@ -17,7 +17,7 @@ from runtime.contract.canonical import JSON
 from runtime.contract.compiling import Compile
 from runtime.contract.errors import ConductorError
 from runtime.contract.instant import text
-from runtime.contract.statement import Intent, Verdict
+from runtime.contract.predicates import Intent, Verdict
 from runtime.git.interface import Git
 from runtime.governance.config import Governance
 from runtime.governance.rules import CONSENT

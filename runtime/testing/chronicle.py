@@ -15,7 +15,7 @@ from typing import Any
 from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.compiling import Compile
 from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.contract.statement import Outcome, Release, Seen
+from runtime.contract.predicates import Outcome, Release, Seen
 from runtime.git.interface import Git
 from runtime.governance.case import Signed
 from runtime.ledger import append, genesis

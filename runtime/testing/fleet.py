@@ -16,7 +16,7 @@ from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.genesis import Genesis
 from runtime.contract.objects import ObjectId
-from runtime.contract.statement import Intent, Release
+from runtime.contract.predicates import Intent, Release
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import filed
 from runtime.ledger.append import Writer

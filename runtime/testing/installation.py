@@ -14,7 +14,7 @@ from runtime.agent.decide import Decision, Take, compile_once, decide
 from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.compiling import Compile
 from runtime.contract.genesis import Genesis
-from runtime.contract.statement import Seen
+from runtime.contract.predicates import Seen
 from runtime.git.interface import Git
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals, filed

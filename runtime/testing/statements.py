@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 
 from runtime.contract.change import Change
 from runtime.contract.genesis import Genesis
-from runtime.contract.statement import Approval, GenesisApproval, Seen, Statement, subject
+from runtime.contract.predicates import Approval, GenesisApproval, Seen
+from runtime.contract.statement import Statement, subject
 from runtime.governance.case import Signed
 from runtime.ledger.genesis import Pending
 from runtime.signing.envelopes import sign

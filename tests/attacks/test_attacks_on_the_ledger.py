@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from runtime.contract.change import Snapshot
 from runtime.contract.genesis import Genesis
 from runtime.contract.manifest import Manifest
-from runtime.contract.statement import Outcome, Statement, Verdict
+from runtime.contract.predicates import Outcome, Verdict
+from runtime.contract.statement import Statement
 from runtime.ledger import append
 from runtime.ledger.append import Tip, Written
 from runtime.ledger.entry import path_of

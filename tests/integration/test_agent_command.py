@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from runtime.contract.statement import Intent
+from runtime.contract.predicates import Intent
 from tests.services.agents import Agents
 from tests.services.real_installation import RealInstallation
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.contract.statement import Result
+from runtime.contract.predicates import Result
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents, Run
 from tests.services.assertions import assert_done_once, assert_sound, done_in_log

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from runtime.contract.statement import Drift, Intent
+from runtime.contract.predicates import Drift, Intent
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
 from tests.services.assertions import assert_sound, done_in_log

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from runtime.contract.statement import ActionRecord, Intent, Outcome, Result
+from runtime.contract.predicates import ActionRecord, Intent, Outcome, Result
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents
 from tests.services.real_installation import RealInstallation

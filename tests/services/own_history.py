@@ -13,7 +13,7 @@ from compiler.cli.demo.copy import copy_tree, replace
 from compiler.driver import compile_commit
 from runtime.contract.change import Snapshot, between
 from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.contract.statement import Outcome, Release, Seen
+from runtime.contract.predicates import Outcome, Release, Seen
 from runtime.git.repository import Repository
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Writer, Written, record

@@ -9,7 +9,7 @@ import pytest
 from runtime.agent.loop import once
 from runtime.contract.change import between
 from runtime.contract.objects import ObjectId
-from runtime.contract.statement import Drift, Intent, Refusal
+from runtime.contract.predicates import Drift, Intent, Refusal
 from runtime.ledger.history import NoGenesisError
 from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_target import MemoryObject

@@ -12,7 +12,7 @@ from runtime.agent.apply import LockLostError
 from runtime.agent.attest import PushRefusedError
 from runtime.agent.loop import BusyError, once
 from runtime.contract.objects import ObjectId
-from runtime.contract.statement import Result
+from runtime.contract.predicates import Result
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_git import MemoryGit

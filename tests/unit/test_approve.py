@@ -11,7 +11,7 @@ from compiler.cli.standpoint import Clone, warnings_of
 from compiler.plan_differences import Operation
 from compiler.plan_previous import Previous
 from compiler.plan_text import Paint, previous_text
-from runtime.contract.statement import Approval
+from runtime.contract.predicates import Approval
 from runtime.git.interface import RemoteAwayError
 from runtime.testing.memory_git import SOMEBODY, MemoryGit, MemoryRemote
 from runtime.testing.small_tree import START

@@ -8,7 +8,8 @@ import pytest
 
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
-from runtime.contract.statement import GenesisApproval, Statement, subject
+from runtime.contract.predicates import GenesisApproval
+from runtime.contract.statement import Statement, subject
 from runtime.governance.approvals import MAX_BYTES, PORTION, Approvals
 from runtime.governance.case import Signed
 from runtime.signing.envelopes import sign

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from runtime.contract.envelope import decode_envelope, pae
 from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
-from runtime.contract.statement import Approval, Seen, Statement, subject
+from runtime.contract.predicates import Approval, Seen
+from runtime.contract.statement import Statement, subject
 from runtime.signing import envelopes, sshsig
 from runtime.signing.keys import Passphrase, PrivateKey, PublicKey, fingerprint, load_private, write_keypair
 

@@ -9,18 +9,8 @@ import pytest
 from runtime.contract import statement
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
-from runtime.contract.statement import (
-    LedgerPosition,
-    Outcome,
-    Release,
-    Result,
-    Statement,
-    VerdictDetail,
-    Wire,
-    decode_statement,
-    encode_statement,
-    subject,
-)
+from runtime.contract.predicates import LedgerPosition, Outcome, Release, Result, VerdictDetail, Wire
+from runtime.contract.statement import Statement, decode_statement, encode_statement, subject
 
 POSITION = LedgerPosition(
     sequence=1,

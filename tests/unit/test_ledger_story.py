@@ -7,7 +7,7 @@ import pytest
 from runtime.contract.canonical import encode, sha256
 from runtime.contract.change import Change
 from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.contract.statement import ActionRecord, Outcome, Unmet
+from runtime.contract.predicates import ActionRecord, Outcome, Unmet
 from runtime.ledger import append
 from runtime.ledger.reading import lines
 from runtime.ledger.story import drifted, headline, resources

@@ -16,18 +16,8 @@ from runtime.contract.canonical import decode, encode
 from runtime.contract.envelope import PAYLOAD_TYPE, Envelope, decode_envelope, pae
 from runtime.contract.errors import FormatError
 from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.contract.statement import (
-    ActionRecord,
-    Approval,
-    Intent,
-    LedgerPosition,
-    Release,
-    Seen,
-    Statement,
-    decode_statement,
-    encode_statement,
-    subject,
-)
+from runtime.contract.predicates import ActionRecord, Approval, Intent, LedgerPosition, Release, Seen
+from runtime.contract.statement import Statement, decode_statement, encode_statement, subject
 
 AT = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)
 APPROVAL = Statement(
