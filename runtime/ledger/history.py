@@ -29,11 +29,12 @@ from runtime.ledger.append import Tip
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.early import loading
 from runtime.ledger.entry import EVIDENCE, GENESIS, GENESIS_APPROVALS, Entry
+from runtime.ledger.facts import GenesisFacts, Stage
 from runtime.ledger.findings import Finding, finding
 from runtime.ledger.genesis import PEOPLE
 from runtime.ledger.line import Place, walk
 from runtime.ledger.replaying import Foreign, Policies, Replaying, Rules
-from runtime.ledger.rules import CHAIN, GenesisFacts, Rule, Stage
+from runtime.ledger.rules import CHAIN, Rule
 from runtime.ledger.start import Start, read_starts
 from runtime.ledger.verdicts import transition_of
 from runtime.policy.engine import Policy

@@ -38,9 +38,10 @@ from runtime.ledger.entry import (
     change_path,
     read_entry,
 )
+from runtime.ledger.facts import AuthenticFacts, CommitFacts, EntryFacts, Facts, LinkFacts, Stage, TouchedFacts
 from runtime.ledger.findings import Finding, finding
 from runtime.ledger.line import Place, put
-from runtime.ledger.rules import AuthenticFacts, CommitFacts, EntryFacts, Facts, LinkFacts, Rule, Stage, TouchedFacts
+from runtime.ledger.rules import Rule
 from runtime.policy.engine import Policy
 from runtime.signing.envelopes import verified_by
 

@@ -1,141 +1,32 @@
 """What a ledger must keep: named pure functions, facts in, sentences out (plan, sections 7 and 9).
 
 `CHAIN` is the whole list, and the only one: no option, setting or variable drops a rule. A test hands `replay` the list
-without one and shows what an attacker could do then. What consent asks is in `runtime.governance.rules`.
-
-Stages, in the order in which they are asked:
-- genesis: the file the history starts from;
-- touched: a commit that changes or removes evidence;
-- commit: a commit that brings entries;
-- authentic: whether a file of the ledger is an agent's at all; one that is not is foreign, and is not asked further;
-- link: whether an entry is the next of the chain; one that is not waits for the one before it;
-- entry: what an entry says, in its place;
-- verdict: whether what a verdict names exists and is what it says.
+without one and shows what an attacker could do then. What each is asked about is in
+`runtime.ledger.facts`, what consent asks in `runtime.governance.rules`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, TypeAlias
 
-from runtime.contract.change import Change
-from runtime.contract.genesis import Genesis
 from runtime.contract.instant import text
-from runtime.contract.predicates import Intent, Result, Verdict, VerdictDetail
+from runtime.contract.predicates import Intent, Result, Verdict
 from runtime.contract.statement import subject
-from runtime.git.interface import FileChange
-from runtime.governance.config import Governance
 from runtime.ledger.append import attestations_of, policy_of, resource_uri
-from runtime.ledger.entry import BY_PEOPLE, EVIDENCE, Entry, path_of
+from runtime.ledger.entry import BY_PEOPLE, EVIDENCE, path_of
+from runtime.ledger.facts import (
+    AuthenticFacts,
+    CommitFacts,
+    EntryFacts,
+    Facts,
+    GenesisFacts,
+    LinkFacts,
+    Stage,
+    TouchedFacts,
+    VerdictFacts,
+)
 from runtime.ledger.findings import Answer
-
-
-class Stage(StrEnum):
-    """When a rule is asked."""
-
-    GENESIS = "genesis"
-    TOUCHED = "touched"
-    COMMIT = "commit"
-    AUTHENTIC = "authentic"
-    LINK = "link"
-    ENTRY = "entry"
-    VERDICT = "verdict"
-
-
-@dataclass(frozen=True)
-class GenesisFacts:
-    """A genesis, the names of those whom it names and who signed it with a key of theirs, and the inputs of the commit
-    that it names (None: that commit is not on the line before it)."""
-
-    genesis: Genesis
-    signers: frozenset[str]
-    inputs: Mapping[str, str] | None
-
-
-@dataclass(frozen=True)
-class TouchedFacts:
-    """One path that a commit changes under `evidence/`."""
-
-    change: FileChange
-
-
-@dataclass(frozen=True)
-class CommitFacts:
-    """A commit that brings entries: the fingerprint its SSH signature verifies under (None: none does), the agents'
-    keys in force before it or after the verdicts in it, and the paths it changes."""
-
-    signer: str | None
-    keys: frozenset[str]
-    paths: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class AuthenticFacts:
-    """An entry, and whether a key of an agent in force made its signature (`by`: that agent's name)."""
-
-    entry: Entry
-    by: str | None
-
-
-@dataclass(frozen=True)
-class LinkFacts:
-    """An entry, and where the chain ends before it."""
-
-    entry: Entry
-    sequence: int
-    digest: str
-
-
-@dataclass(frozen=True)
-class EntryFacts:
-    """An entry in its place: the time of the one before it, the name of the agent whose key signed it, and the intent
-    that has no result yet."""
-
-    entry: Entry
-    last: datetime
-    by: str | None
-    open_intent: Entry | None
-
-
-@dataclass(frozen=True)
-class VerdictFacts:
-    """A verdict with what was found of what it names.
-
-    `base` and `before` are P and its manifest's digest. `change` is None where no file of main has its SHA-256;
-    `starts` is whether it starts at P's snapshot; `after` the digest of the manifest that it leads to. `inputs` are the
-    rows in which the candidate's blobs differ from P's. `candidate` is whether the head descends from P on the
-    first-parent line of the parent of the commit that brought the verdict. `approvals` are the SHA-256 that were found
-    on main; `idle` says, of a change that those allow, which of them does not count, and why. `landed` are the verdicts
-    since the earliest approval's `after`. `governance` is what the change leaves.
-    """
-
-    entry: Entry
-    verdict: Verdict
-    repository: str
-    branch: str
-    base: str
-    before: str
-    change: Change | None
-    starts: bool
-    after: str | None
-    inputs: tuple[tuple[str, str | None, str | None], ...] | None
-    candidate: bool
-    approvals: frozenset[str]
-    idle: tuple[str, ...]
-    landed: tuple[str, ...]
-    governance: Governance | None
-
-    @property
-    def detail(self) -> VerdictDetail:
-        """What the SLSA summary has no word for."""
-        return self.verdict.conductor
-
-
-Facts: TypeAlias = Any
-"""What the stage gives."""
 
 
 @dataclass(frozen=True)

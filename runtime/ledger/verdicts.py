@@ -19,9 +19,9 @@ from runtime.governance.case import Case, Problem, Signed, Taken, Transition
 from runtime.governance.judge import judge
 from runtime.governance.people import Approver
 from runtime.ledger.entry import Entry, approval_path, change_path
+from runtime.ledger.facts import Stage, VerdictFacts
 from runtime.ledger.findings import Finding, finding
 from runtime.ledger.line import Place, put
-from runtime.ledger.rules import Stage, VerdictFacts
 from runtime.policy.engine import Policy
 from runtime.policy.transition import refusals
 from runtime.signing.envelopes import verified_by
