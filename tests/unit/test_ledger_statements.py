@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runtime.contract import statement
+from runtime.contract import predicates
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
 from runtime.contract.predicates import LedgerPosition, Outcome, Release, Result, VerdictDetail, Wire
@@ -38,6 +38,6 @@ def test_a_statement_that_leaves_a_default_out_is_refused(field: str) -> None:
 
 
 def test_only_those_models_have_defaults_whose_completeness_is_looked_at() -> None:
-    models = [item for item in vars(statement).values() if isinstance(item, type) and issubclass(item, Wire)]
+    models = [item for item in vars(predicates).values() if isinstance(item, type) and issubclass(item, Wire)]
     optional = {item for item in models if not all(field.is_required() for field in item.model_fields.values())}
     assert optional == {Outcome, VerdictDetail}
