@@ -24,6 +24,7 @@ from runtime.release import VERSION
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # command: (module, what it does)
+    "init": ("compiler.cli.init", "Lay out a new repository, ready for two people to start."),
     "check": ("compiler.cli.check", "Find every mistake of the tree."),
     "explain": ("compiler.cli.explain", "Show the page of a code, such as MC0012."),
     "build": ("compiler.cli.build", "Write the bundle and print the manifest's digest."),

@@ -5,20 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from compiler.cli.shipped import shipped
 from compiler.diagnostics.codes import ALL
 from compiler.diagnostics.suggest import did_you_mean, one_of
-from runtime.contract.errors import EnvironmentFailedError, UsageError
+from runtime.contract.errors import UsageError
 
-PAGES = (
-    Path(__file__).resolve().parents[2] / "docs" / "diagnostics",
-    Path(sys.prefix) / "share" / "intelgraph-conductor" / "diagnostics",
-)
-"""In a checkout, and in an installed package."""
 _FEW = 12
 
 
@@ -57,8 +52,5 @@ def page(code: str) -> str:
     wanted = names.get(code.lower(), code.upper())
     if wanted not in ALL:
         raise UsageError(f"there is no code `{code}`", help=_near(wanted, names))
-    for folder in PAGES:
-        if (folder / f"{wanted}.md").is_file():
-            text = (folder / f"{wanted}.md").read_text(encoding="utf-8")
-            return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("<!--"))
-    raise EnvironmentFailedError(f"the page of {wanted} is not installed", help="install the package anew")
+    text = shipped(f"docs/diagnostics/{wanted}.md").read_text(encoding="utf-8")
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("<!--"))

@@ -1,0 +1,132 @@
+"""`conductor init`: a folder becomes a repository that compiles, ready for two people to start its history."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from compiler.cli.init.answers import Answers
+from compiler.cli.init.asking import Given, answer, pairs
+from compiler.cli.init.disk import begin, require_room, write
+from compiler.cli.init.layout import inputs_of, lay_out, start_commands
+from compiler.cli.progress import progress
+from compiler.diagnostics.concise import concise
+from compiler.diagnostics.model import Diagnostics
+from compiler.diagnostics.printable import shown_lines
+from compiler.driver import check_tree
+from compiler.source import from_files
+from runtime.contract.errors import ConductorError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("init")(init)
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made if it is not there.")] = Path(),
+    *,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What the platform is called.")] = None,
+    person: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--person", metavar="NAME=FILE", help="Somebody who approves, and their public key; at least two."
+        ),
+    ] = None,
+    roles: Annotated[
+        list[str] | None,
+        typer.Option("--roles", metavar="NAME=ROLE,…", help="What somebody speaks for, if not what is usual."),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="NAME", help="Where the first database stands; eu-central.")
+    ] = None,
+    dsn: Annotated[
+        str | None,
+        typer.Option("--dsn", metavar="REFERENCE", help="Where its connection string is found; env:CONDUCTOR_PG."),
+    ] = None,
+    identity: Annotated[
+        str | None,
+        typer.Option("--identity", metavar="ID", help="What it says it is; asked of it, if it can be reached."),
+    ] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", metavar="NAME", help="A first tenant; none.")] = None,
+    agent_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--agent-key",
+            metavar="FILE",
+            help="The agent's key, made if it is not there, or a .pub; below ~/.config/conductor if left out.",
+        ),
+    ] = None,
+    package: Annotated[
+        str | None, typer.Option("--package", metavar="REQUIREMENT", help="What CI installs with pip; this release.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is left out has its default.")] = False,
+) -> None:
+    """Lay out a new repository: YAML, Rego, CI, and what comes next.
+
+    Asks for what no option says, and overwrites nothing.
+    """
+    given = Given(
+        folder=directory,
+        platform=name,
+        people=pairs(person),
+        roles=pairs(roles),
+        region=region,
+        dsn=dsn,
+        identity=identity,
+        tenant=tenant,
+        agent_key=agent_key,
+        package=package,
+        yes=yes,
+    )
+    answers, todo = answer(given)
+    folder = directory.resolve()
+    with progress("laying out"):
+        files = lay_out(answers)
+        _compiles(files)
+        require_room(folder, files)
+        folder.mkdir(parents=True, exist_ok=True)
+        left = write(folder, files)
+        made = begin(folder)
+    sys.stdout.write(shown_lines(_told(answers, folder, len(files) - len(left), left, todo, made=made)))
+
+
+def _compiles(files: dict[str, bytes]) -> None:
+    diagnostics = Diagnostics()
+    check_tree(from_files(inputs_of(files)), diagnostics)
+    if diagnostics.failed:
+        raise ConductorError(
+            "these answers make no sound YAML, and nothing was written:\n" + concise(diagnostics),
+            help="answer otherwise",
+        )
+
+
+def _told(
+    answers: Answers, folder: Path, count: int, left: tuple[str, ...], todo: tuple[str, ...], *, made: bool
+) -> str:
+    lines = [
+        f"{answers.platform} is laid out in {folder}: {count} files" + (", a new git repository." if made else ".")
+    ]
+    if left:
+        lines += ["", "Left as they were, because they are yours (an empty folder shows what would be in them):"]
+        lines += [f"  {path}" for path in left]
+    if todo:
+        lines += ["", *todo]
+    lines += ["", "Next:", ""]
+    commands = (f"cd {quote(str(folder))}", *start_commands(answers))
+    lines += [f"  {command}" for command in commands]
+    lines += [
+        "",
+        "Then push main to where everybody works (git remote add origin URL), and let the agent make it so:",
+        "",
+        f"  conductor agent once --key {quote(answers.agent_private)}",
+    ]
+    lines += [
+        "",
+        "Two people sign where history starts, each with their own key. `conductor doctor` says what is missing.",
+    ]
+    return "\n".join(lines) + "\n"

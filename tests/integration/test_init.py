@@ -1,0 +1,264 @@
+"""`conductor init`: what it lays out compiles, carries its Rego, and writes over nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from runtime.signing.keys import write_keypair
+from tests.services.commands import Ran, conductor, git
+from tests.services.opa import opa
+from tests.services.own_history import ROOT
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> tuple[str, ...]:
+    """Options that name two people, whose keys lie in `keys`, and the agent's key beside them."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    for name in ("mara", "tomas"):
+        write_keypair(keys / name)
+    return (
+        *(f"--person={name}={keys / name}.pub" for name in ("mara", "tomas")),
+        f"--agent-key={keys / 'agent'}",
+        "--dsn=env:CONDUCTOR_TEST_INIT_PG",
+    )
+
+
+def init(folder: Path, *options: str) -> Ran:
+    return conductor("init", folder, "--yes", *options)
+
+
+def test_an_empty_folder_becomes_a_repository_that_is_clean(tmp_path: Path, people: tuple[str, ...]) -> None:
+    made = init(tmp_path / "acme-graph", *people, "--tenant=acme-retail")
+    assert (made.code, made.err) == (0, "")
+    repo = tmp_path / "acme-graph"
+    checked = conductor("check", "--repo", repo)
+    assert (checked.code, checked.out) == (0, "18 files: no errors, no warnings\n")
+    assert "# Acme Graph\n" in (repo / "README.md").read_text()
+    assert git(repo, "symbolic-ref", "HEAD") == "refs/heads/main"
+    git(repo, "add", "--all")
+    assert "evidence/README.md" in git(repo, "ls-files").splitlines()
+
+
+def test_the_agents_key_is_made_outside_and_its_private_half_lies_nowhere_in_the_repository(
+    tmp_path: Path, people: tuple[str, ...]
+) -> None:
+    assert init(tmp_path / "acme", *people).code == 0
+    key = tmp_path / "keys" / "agent"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    public = " ".join(key.with_name("agent.pub").read_text().split()[:2])
+    assert public in (tmp_path / "acme" / "policies" / "agents" / "conductor.yaml").read_text()
+    written = [file for file in (tmp_path / "acme").rglob("*") if file.is_file()]
+    assert not [file for file in written if b"PRIVATE KEY-----\n" in file.read_bytes()]
+    inside = init(tmp_path / "other", *people[:2], f"--agent-key={tmp_path / 'other' / 'agent'}")
+    assert (inside.code, "never lies in the repository" in inside.err) == (2, True)
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_rego_it_copies_passes_its_own_tests_and_builds_the_same_wasm(
+    tmp_path: Path, people: tuple[str, ...]
+) -> None:
+    opa()
+    assert init(tmp_path / "acme", *people).code == 0
+    assert conductor("policy", "test", "--repo", tmp_path / "acme").code == 0
+    assert conductor("policy", "build", "--check", "--repo", tmp_path / "acme").code == 0
+
+
+def test_a_database_that_answers_gives_its_identity_and_one_that_does_not_is_refused_until_somebody_names_it(
+    tmp_path: Path, people: tuple[str, ...], dsn18: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = init(tmp_path / "away", *people)
+    assert away.code == 0
+    assert "has no system's identity yet" in away.out
+    assert 'identity: "0/unknown"' in (tmp_path / "away" / "spec" / "targets" / "pg-eu-central.yaml").read_text()
+    assert conductor("check", "--repo", tmp_path / "away").code == 0
+    monkeypatch.setenv("CONDUCTOR_TEST_INIT_PG", dsn18)
+    there = init(tmp_path / "there", *people)
+    assert "identity" not in there.out
+    with psycopg.connect(dsn18) as connection:
+        row = connection.execute("SELECT system_identifier, current_database() FROM pg_control_system()").fetchone()
+    assert row is not None
+    text = (tmp_path / "there" / "spec" / "targets" / "pg-eu-central.yaml").read_text()
+    assert f'identity: "{row[0]}/{row[1]}"' in text
+    assert dsn18 not in there.out + text
+
+
+def test_nothing_that_lies_there_is_overwritten(tmp_path: Path, people: tuple[str, ...]) -> None:
+    repo = tmp_path / "acme"
+    repo.mkdir()
+    (repo / "README.md").write_text("Ours.\n")
+    first = init(repo, *people)
+    assert first.code == 0
+    assert "  README.md\n" in first.out
+    assert (repo / "README.md").read_text() == "Ours.\n"
+    (repo / "policies" / "approvals.yaml").write_text("# ours\n")
+    before = {file: file.read_bytes() for file in repo.rglob("*") if file.is_file() and ".git" not in file.parts}
+    second = init(repo, *people, "--tenant=acme-retail")
+    assert second.code == 2
+    assert "policies/approvals.yaml lies there already" in second.err
+    assert before == {
+        file: file.read_bytes() for file in repo.rglob("*") if file.is_file() and ".git" not in file.parts
+    }
+
+
+@pytest.mark.parametrize("name", ["tenants", "tenants/blueprints", "docs", "evidence"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, people: tuple[str, ...], name: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = tmp_path / "acme" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    refused = init(tmp_path / "acme", *people)
+    assert (refused.code, "is no folder" in refused.err) == (2, True)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_folder_inside_somebodys_repository_is_refused(tmp_path: Path, people: tuple[str, ...]) -> None:
+    git(tmp_path, "init", "--quiet", "outer")
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir()
+    (inner / "notes.txt").write_text("x")
+    refused = init(inner, *people)
+    assert (refused.code, "lies inside the repository" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "every change needs two people"),
+        (("--person=tomas=keys/mara.pub",), "two people have one key"),
+        (("--person=tomas=keys/tomas",), "is a private key"),
+        (("--person=tomas=keys/none.pub",), "cannot be read"),
+        (("--person=Tomas=keys/tomas.pub",), "is no name of a person"),
+        (("--person=mara=keys/tomas.pub",), "one person is named twice"),
+        (("--person=tomas",), "is not NAME="),
+        (("--person=tomas=keys/tomas.pub", "--roles=mara=platfrom"), "there is no role `platfrom`"),
+        (("--person=tomas=keys/tomas.pub", "--roles=tomas=pm"), "nobody is `security`"),
+        (("--person=tomas=keys/tomas.pub", "--roles=ines=pm"), "`ines`, who is not named"),
+        (("--person=tomas=keys/tomas.pub", "--dsn=postgresql://u:p4ss@h/d"), "never written down"),
+        (("--person=tomas=keys/tomas.pub", "--region=EU"), "is no region"),
+        (("--person=tomas=keys/tomas.pub", "--identity=abc"), "is no identity"),
+        (("--person=tomas=keys/tomas.pub", "--tenant=Acme Retail"), "is no name of a tenant"),
+        (("--person=tomas=keys/tomas.pub", "--name=a`b"), "is no name of a platform"),
+        (("--person=tomas=keys/tomas.pub", "--package=x'y"), "is no requirement"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence_and_nothing_is_written(
+    tmp_path: Path,
+    people: tuple[str, ...],
+    options: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = init(Path("acme"), people[0], people[2], *options)
+    assert refused.code == 2
+    assert said in refused.err
+    assert "= help: " in refused.err
+    assert "p4ss" not in refused.err
+    assert not (tmp_path / "acme").exists()
+
+
+def test_roles_that_one_person_alone_has_are_found_before_anything_is_written(
+    tmp_path: Path, people: tuple[str, ...]
+) -> None:
+    refused = init(tmp_path / "acme", *people, "--roles=mara=admin,platform,pm,security", "--roles=tomas=qa")
+    assert (refused.code, "MC0608" in refused.err or "nobody can meet rule" in refused.err) == (1, True)
+    assert not (tmp_path / "acme").exists()
+
+
+def test_questions_are_asked_for_what_no_option_says(tmp_path: Path, people: tuple[str, ...]) -> None:
+    keys = tmp_path / "keys"
+    said = ["Acme Graph", "mara", f"{keys}/mara.pub", "tomas", f"{keys}/tomas.pub", "us-east", "env:NOWHERE_AT_ALL", ""]
+    asked = subprocess.run(
+        [Path(sys.executable).with_name("conductor"), "init", tmp_path / "acme", f"--agent-key={keys}/agent"],
+        input="\n".join(said) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert "Name of the platform [Acme]" in asked.stderr
+    assert (tmp_path / "acme" / "spec" / "targets" / "pg-us-east.yaml").is_file()
+    assert conductor("check", "--repo", tmp_path / "acme").code == 0
+    nobody = subprocess.run(
+        [Path(sys.executable).with_name("conductor"), "init", tmp_path / "other"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (nobody.returncode, "nobody answered" in nobody.stderr) == (2, True)
+
+
+def test_what_the_forge_is_told_names_the_jobs_that_ci_has(tmp_path: Path, people: tuple[str, ...]) -> None:
+    assert init(tmp_path / "acme", *people).code == 0
+    ruleset = json.loads((tmp_path / "acme" / ".github" / "rulesets" / "main.json").read_text())
+    (required,) = [rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks"]
+    contexts = [item["context"] for item in required["parameters"]["required_status_checks"]]
+    for file in (".github/workflows/conductor.yml", ".gitlab-ci.yml"):
+        text = (tmp_path / "acme" / file).read_text()
+        assert all(f"{context}:\n" in text for context in contexts)
+        assert "conductor plan --fetch --require-approved" in text
+    owners = (tmp_path / "acme" / ".github" / "CODEOWNERS").read_text()
+    assert "# /tenants/ @mara @tomas  # tenants: 1 platform, 1 pm\n" in owners
+    assert all(line.startswith("#") for line in owners.splitlines())
+
+
+def test_an_installed_wheel_carries_all_that_init_and_explain_need(tmp_path: Path, people: tuple[str, ...]) -> None:
+    source = tmp_path / "source"
+    for folder in ("compiler", "runtime", "policies", "evidence", "docs/diagnostics"):
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md"):
+        shutil.copyfile(ROOT / file, source / file)
+    build = "import setuptools.build_meta as build; build.build_wheel('.')"
+    subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True, timeout=300)
+    (wheel,) = source.glob("*.whl")
+    installed = tmp_path / "installed"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", installed], check=True, timeout=120)
+    python = installed / "bin" / "python"
+    uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--offline", "--no-deps"]
+    subprocess.run([*uv, "--python", python, wheel], check=True, timeout=120)
+    # what the wheel needs is installed here already; this folder's own editable install is not followed from there
+    (site,) = (installed / "lib").glob("python*/site-packages")
+    (site / "needed.pth").write_text(f"{Path(pytest.__file__).resolve().parents[1]}\n")
+    where = subprocess.run(
+        [python, "-c", "import compiler; print(compiler.__file__)"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout.strip()
+    assert Path(where).is_relative_to(installed)
+    program = installed / "bin" / "conductor"
+    clean = {**os.environ, "PYTHONPATH": ""}
+    for arguments in (("init", "acme", "--yes", *people), ("check", "--repo", "acme"), ("explain", "MC0012")):
+        ran = subprocess.run(
+            [program, *arguments], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+    here = init(tmp_path / "here" / "acme", *people)
+    assert here.code == 0
+    laid = {str(file.relative_to(tmp_path / "acme")): file.read_bytes() for file in _files(tmp_path / "acme")}
+    assert laid == {
+        str(file.relative_to(tmp_path / "here" / "acme")): file.read_bytes()
+        for file in _files(tmp_path / "here" / "acme")
+    }
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file() and ".git" not in file.relative_to(folder).parts]
