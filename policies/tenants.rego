@@ -3,6 +3,7 @@
 # Helpers take whole resources: `f(tenant.derived)` is undefined, and the rule silent, where that is missing.
 package intelgraph.tenants
 
+import data.intelgraph.text.date
 import data.intelgraph.text.shown
 
 # What a tenant gets, from itself or from its blueprint; what a blueprint gives.
@@ -97,7 +98,7 @@ refuse contains {
 	not starts_active(change)
 }
 
-# Then `active` and `suspended` follow each other.
+# Then `active` and `suspended` follow each other, and from `suspended` it may come to its end, which is one.
 refuse contains {
 	"kind": "Tenant",
 	"name": object.get(change, "name", ""),
@@ -108,7 +109,7 @@ refuse contains {
 	change.kind == "Tenant"
 	not new(change)
 	not removed(change)
-	not known_states(change)
+	not known_step(change)
 }
 
 no_step(change) := concat("", [
@@ -125,7 +126,7 @@ refuse contains {
 } if {
 	some change in input.changes
 	change.kind == "Tenant"
-	known_states(change)
+	known_step(change)
 	not stays(change)
 }
 
@@ -134,17 +135,78 @@ no_move(change) := concat("", [
 	$"to `{shown(object.get(change.after, "region", ""))}` yet: its data would be left behind",
 ])
 
-# Its file stays: there is no deprovisioning yet whose record could allow this.
+# Its data is kept for `retention_days`, as they were before this change, from the moment that the ledger says it is
+# suspended, to the end of that day.
+refuse contains {
+	"kind": "Tenant",
+	"name": object.get(change, "name", ""),
+	"rule": "tenant-retention",
+	"message": too_early(change),
+} if {
+	some change in input.changes
+	change.kind == "Tenant"
+	ends(change)
+	not kept_long_enough_since_suspension(change)
+}
+
+kept_long_enough_since_suspension(change) if {
+	is_number(input.facts.now)
+	input.facts.now >= first_day(change) * 86400
+}
+
+# In days since 1970-01-01.
+first_day(change) := ceil((input.facts.tenants[change.name].suspended + (change.before.retention_days * 86400)) / 86400)
+
+too_early(change) := concat("", [
+	$"tenant `{shown(change.name)}` is kept {shown(change.before.retention_days)} days from its suspension: ",
+	$"it may be deprovisioned from {date(first_day(change))} (UTC) on",
+]) if {
+	is_number(first_day(change))
+} else := concat("", [
+	$"tenant `{shown(change.name)}` may not be deprovisioned: ",
+	"the ledger has no result that says it is suspended, so nothing tells how long its data has been kept",
+])
+
+# Under legal hold nothing is deleted, and lifting the hold is a change of its own.
+refuse contains {
+	"kind": "Tenant",
+	"name": object.get(change, "name", ""),
+	"rule": "tenant-legal-hold",
+	"message": held(change),
+} if {
+	some change in input.changes
+	change.kind == "Tenant"
+	ends(change)
+	not free(change)
+}
+
+held(change) := concat("", [
+	$"tenant `{shown(change.name)}` is under legal hold, before this change or after it, and nothing of it may be deleted: ",
+	"let `legal_hold: false` be approved and taken first",
+])
+
+# Its file stays until the ledger says that nothing else of it is left.
 refuse contains {
 	"kind": "Tenant",
 	"name": object.get(change, "name", ""),
 	"rule": "tenant-removed",
-	"message": $"the file of tenant `{shown(change.name)}` cannot be removed yet: set `state: suspended` instead",
+	"message": still_there(change),
 } if {
 	some change in input.changes
 	change.kind == "Tenant"
 	removed(change)
+	not gone(change)
 }
+
+still_there(change) := concat("", [
+	$"the file of tenant `{shown(change.name)}` cannot be removed yet: ",
+	"the ledger does not say that nothing of it is left; the agent's next run finishes that, or says what is in its way",
+]) if {
+	change.before.state == "deprovisioned"
+} else := concat("", [
+	$"the file of tenant `{shown(change.name)}` cannot be removed yet: ",
+	"set `state: suspended` instead, and after its retention `state: deprovisioned`, whose result allows it",
+])
 
 new(change) if change.before == null
 
@@ -152,9 +214,28 @@ removed(change) if change.after == null
 
 starts_active(change) if change.after.state == "active"
 
-known_states(change) if {
-	change.before.state in {"active", "suspended"}
-	change.after.state in {"active", "suspended"}
+# What may follow each state.
+follow := {
+	"active": {"active", "suspended"},
+	"suspended": {"active", "suspended", "deprovisioned"},
+	"deprovisioned": {"deprovisioned"},
+}
+
+known_step(change) if change.after.state in follow[change.before.state]
+
+ends(change) if {
+	change.before.state == "suspended"
+	change.after.state == "deprovisioned"
+}
+
+free(change) if {
+	change.before.legal_hold == false
+	change.after.legal_hold == false
+}
+
+gone(change) if {
+	change.before.state == "deprovisioned"
+	is_number(input.facts.tenants[change.name].deprovisioned)
 }
 
 stays(change) if object.get(change.before, "region", null) == object.get(change.after, "region", null)

@@ -153,7 +153,22 @@ change(before, after) := {"kind": "Tenant", "name": "acme-retail", "before": bef
 
 active := {"name": "acme-retail", "state": "active"}
 
-suspended := {"name": "acme-retail", "state": "suspended"}
+suspended := {"name": "acme-retail", "state": "suspended", "retention_days": 30, "legal_hold": false}
+
+deprovisioned := object.union(suspended, {"state": "deprovisioned"})
+
+day := 86400
+
+# The suspension was at noon of 2026-11-24, so that 30 days have passed with the whole of 2026-12-24.
+noon := (20781 * day) + 43200
+
+facts(now) := {"now": now, "tenants": {"acme-retail": {"suspended": noon}}}
+
+allowed_from := 20812 * day
+
+refused_with(change, given) := found if {
+	found := tenants.refuse with input as {"changes": [change], "approvers": [], "facts": given, "time": ""}
+}
 
 test_a_tenant_starts_as_active if {
 	count(refused(change(null, active))) == 0
@@ -176,8 +191,98 @@ test_active_and_suspended_follow_each_other if {
 	}
 }
 
+test_from_suspended_it_comes_to_its_end_and_never_back if {
+	count(refused_with(change(suspended, deprovisioned), facts(allowed_from))) == 0
+	count(refused(change(deprovisioned, deprovisioned))) == 0
+	every after in [active, suspended] {
+		rules(refused_with(change(deprovisioned, after), facts(allowed_from))) == {"tenant-state"}
+	}
+	rules(refused(change(null, deprovisioned))) == {"tenant-new"}
+}
+
+test_data_is_kept_from_the_suspension_on_to_the_end_of_the_last_day if {
+	refused_with(change(suspended, deprovisioned), facts(allowed_from - 1)) == {{
+		"kind": "Tenant",
+		"name": "acme-retail",
+		"rule": "tenant-retention",
+		"message": concat("", [
+			"tenant `acme-retail` is kept 30 days from its suspension: ",
+			"it may be deprovisioned from 2026-12-25 (UTC) on",
+		]),
+	}}
+	count(refused_with(change(suspended, deprovisioned), facts(allowed_from))) == 0
+	longer := object.union(suspended, {"retention_days": 31})
+	rules(refused_with(change(longer, deprovisioned), facts(allowed_from))) == {"tenant-retention"}
+	shorter := object.union(deprovisioned, {"retention_days": 1})
+	rules(refused_with(change(suspended, shorter), facts(allowed_from - 1))) == {"tenant-retention"}
+}
+
+test_a_suspension_on_the_stroke_of_midnight_counts_from_that_day if {
+	midnight := {"now": 20811 * day, "tenants": {"acme-retail": {"suspended": 20781 * day}}}
+	count(refused_with(change(suspended, deprovisioned), midnight)) == 0
+}
+
+test_what_the_ledger_does_not_say_is_suspended_is_kept if {
+	refused_with(change(suspended, deprovisioned), {"now": allowed_from, "tenants": {}}) == {{
+		"kind": "Tenant",
+		"name": "acme-retail",
+		"rule": "tenant-retention",
+		"message": concat("", [
+			"tenant `acme-retail` may not be deprovisioned: the ledger has no result that says it is suspended, ",
+			"so nothing tells how long its data has been kept",
+		]),
+	}}
+	other := {"now": allowed_from, "tenants": {"nordwind": {"suspended": noon}}}
+	rules(refused_with(change(suspended, deprovisioned), other)) == {"tenant-retention"}
+	every odd in ["0", null, true, [0], {}] {
+		untold := {"now": allowed_from, "tenants": {"acme-retail": {"suspended": odd}}}
+		rules(refused_with(change(suspended, deprovisioned), untold)) == {"tenant-retention"}
+	}
+}
+
+test_without_a_clock_or_a_retention_everything_is_kept if {
+	every path in ["/now", "/tenants", "/tenants/acme-retail/suspended"] {
+		given := without(facts(allowed_from), path)
+		rules(refused_with(change(suspended, deprovisioned), given)) == {"tenant-retention"}
+	}
+	every odd in ["9999999999", null, true, [9999999999], {}] {
+		given := object.union(facts(allowed_from), {"now": odd})
+		rules(refused_with(change(suspended, deprovisioned), given)) == {"tenant-retention"}
+	}
+	untold := without(suspended, "/retention_days")
+	rules(refused_with(change(untold, deprovisioned), facts(allowed_from))) == {"tenant-retention"}
+}
+
+test_nothing_is_deleted_under_legal_hold if {
+	held := {"legal_hold": true}
+	refused_with(change(object.union(suspended, held), deprovisioned), facts(allowed_from)) == {{
+		"kind": "Tenant",
+		"name": "acme-retail",
+		"rule": "tenant-legal-hold",
+		"message": concat("", [
+			"tenant `acme-retail` is under legal hold, before this change or after it, and nothing of it may be deleted: ",
+			"let `legal_hold: false` be approved and taken first",
+		]),
+	}}
+	after := object.union(deprovisioned, held)
+	rules(refused_with(change(suspended, after), facts(allowed_from))) == {"tenant-legal-hold"}
+	both := change(object.union(suspended, held), after)
+	rules(refused_with(both, facts(allowed_from))) == {"tenant-legal-hold"}
+	vague := without(suspended, "/legal_hold")
+	rules(refused_with(change(vague, deprovisioned), facts(allowed_from))) == {"tenant-legal-hold"}
+	unclear := without(deprovisioned, "/legal_hold")
+	rules(refused_with(change(suspended, unclear), facts(allowed_from))) == {"tenant-legal-hold"}
+}
+
+test_a_legal_hold_or_a_retention_hinders_nothing_else if {
+	held := object.union(suspended, {"legal_hold": true})
+	count(refused(change(held, held))) == 0
+	count(refused(change(held, active))) == 0
+	count(refused(change(deprovisioned, object.union(deprovisioned, {"legal_hold": true})))) == 0
+}
+
 test_no_other_state_follows if {
-	refused(change(active, {"state": "deprovisioned"})) == {{
+	refused_with(change(active, deprovisioned), facts(allowed_from)) == {{
 		"kind": "Tenant",
 		"name": "acme-retail",
 		"rule": "tenant-state",
@@ -207,15 +312,33 @@ test_a_tenant_stays_in_its_region if {
 	rules(refused(change(here, object.union(active, {"region": null})))) == {"tenant-region"}
 }
 
-test_the_file_of_a_tenant_cannot_be_removed_yet if {
-	refused(change(suspended, null)) == {{
+test_the_file_of_a_tenant_stays_until_nothing_else_of_it_is_left if {
+	over := {"now": allowed_from, "tenants": {"acme-retail": {"suspended": noon, "deprovisioned": allowed_from}}}
+	count(refused_with(change(deprovisioned, null), over)) == 0
+	refused_with(change(deprovisioned, null), facts(allowed_from)) == {{
 		"kind": "Tenant",
 		"name": "acme-retail",
 		"rule": "tenant-removed",
-		"message": "the file of tenant `acme-retail` cannot be removed yet: set `state: suspended` instead",
+		"message": concat("", [
+			"the file of tenant `acme-retail` cannot be removed yet: the ledger does not say that nothing of it is left; ",
+			"the agent's next run finishes that, or says what is in its way",
+		]),
 	}}
-	rules(refused(change(active, null))) == {"tenant-removed"}
-	rules(refused(change(null, null))) == {"tenant-removed"}
+	refused_with(change(suspended, null), over) == {{
+		"kind": "Tenant",
+		"name": "acme-retail",
+		"rule": "tenant-removed",
+		"message": concat("", [
+			"the file of tenant `acme-retail` cannot be removed yet: set `state: suspended` instead, ",
+			"and after its retention `state: deprovisioned`, whose result allows it",
+		]),
+	}}
+	rules(refused_with(change(active, null), over)) == {"tenant-removed"}
+	rules(refused_with(change(null, null), over)) == {"tenant-removed"}
+	every odd in ["1", null, true, [1]] {
+		untold := {"now": allowed_from, "tenants": {"acme-retail": {"deprovisioned": odd}}}
+		rules(refused_with(change(deprovisioned, null), untold)) == {"tenant-removed"}
+	}
 }
 
 test_a_change_that_says_too_little_is_refused if {
@@ -232,4 +355,7 @@ test_a_change_of_another_kind_is_none_of_its_business if {
 	}
 	moved := {"before": {"state": "active", "region": "a"}, "after": {"state": "active", "region": "b"}}
 	count(refused(object.union({"kind": "Flag", "name": "x"}, moved))) == 0
+	count(refused({"kind": "Flag", "name": "x", "before": suspended, "after": deprovisioned})) == 0
+	held := object.union(deprovisioned, {"legal_hold": true})
+	count(refused({"kind": "Flag", "name": "x", "before": suspended, "after": held})) == 0
 }

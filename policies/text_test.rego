@@ -18,3 +18,18 @@ test_of_anything_else_only_the_type_is_shown if {
 test_what_is_missing_is_shown_as_undefined if {
 	$"{text.shown(input.x)}" == "<undefined>" with input as {}
 }
+
+test_days_are_shown_as_dates if {
+	text.date(0) == "1970-01-01"
+	text.date(9) == "1970-01-10"
+	text.date(11015) == "2000-02-28"
+	text.date(11016) == "2000-02-29"
+	text.date(11017) == "2000-03-01"
+	text.date(11322) == "2000-12-31"
+	text.date(20781) == "2026-11-24"
+	text.date(21243) == "2028-02-29"
+	text.date(47540) == "2100-02-28"
+	text.date(47541) == "2100-03-01"
+	text.date(157053) == "2399-12-31"
+	text.date(157113) == "2400-02-29"
+}

@@ -14,6 +14,11 @@ from typing import NamedTuple
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import FormatError
 
+ARCHIVE = "archive"
+"""Type of an object that exists once all of a tenant's data lies where it can be brought back from."""
+ABSENCE = "absence"
+"""Type of an object that exists once nothing of a tenant is left: a proof, made after everything has been deleted."""
+
 
 class ObjectId(NamedTuple):
     """What one object is called: on which target, of which type, by which name."""

@@ -53,7 +53,11 @@ class Approver(TypedDict):
 
 
 class TransitionInput(TypedDict):
-    """A change's resources, who approves it, the ledger's facts before it, and the verdict's time (RFC 3339, UTC)."""
+    """A change's resources, who approves it, the ledger's facts before it, and the verdict's time (RFC 3339, UTC).
+
+    Facts are `now`, the same time in seconds since 1970-01-01, and `tenants`: of each tenant in the change, in such
+    seconds, since when a result says that it is `suspended`, and that all of it is `deprovisioned`.
+    """
 
     changes: Sequence[ResourceChange]
     approvers: Sequence[Approver]

@@ -107,11 +107,11 @@ class History:
 
     def transition(self, change: Change, at: datetime) -> Transition:
         """P's policy as a judge asks it about a change."""
-        return transition_of(self.policy, change, at)
+        return transition_of(self.policy, self.state.lifecycle, change, at)
 
     def transitions(self, at: datetime) -> partial[Transition]:
         """P's policy at a time, as `decide` asks it: change -> transition."""
-        return partial(transition_of, self.policy, at=at)
+        return partial(transition_of, self.policy, self.state.lifecycle, at=at)
 
     @property
     def owners(self) -> dict[str, str]:

@@ -40,6 +40,7 @@ from runtime.ledger.entry import (
 )
 from runtime.ledger.facts import AuthenticFacts, CommitFacts, EntryFacts, Facts, LinkFacts, Stage, TouchedFacts
 from runtime.ledger.findings import Finding, finding
+from runtime.ledger.lifecycle import Lifecycle
 from runtime.ledger.line import Place, put
 from runtime.ledger.rules import Rule
 from runtime.policy.engine import Policy
@@ -103,6 +104,8 @@ class Replaying:
         """Fingerprint -> the person whose key it is or was: for readers, never for a judge."""
         self.timeline = Timeline([Taken(genesis.digest, frozenset(), None)])
         self.tree: dict[str, TreeFile] = self.inputs_at(genesis.commit)
+        self.lifecycle = Lifecycle()
+        """What results have said of tenants, as far as policy asks for it."""
         self._policy: tuple[Policy | None] | None = None
         # main, as far as it has come; it starts at the genesis' commit
         self.line: list[tuple[str, tuple[FileChange, ...]]] = []
@@ -117,6 +120,7 @@ class Replaying:
                 setattr(twin, name, copy(value))
         twin.brought = {path: list(oids) for path, oids in self.brought.items()}
         twin.timeline = self.timeline.copy()
+        twin.lifecycle = self.lifecycle.copy()
         return twin
 
     @property
@@ -162,6 +166,7 @@ class Replaying:
     def take(self, commit: str, change: Change, snapshot: Snapshot, tree: dict[str, TreeFile]) -> None:
         """Move P."""
         self.commit, self.snapshot, self.tree = commit, snapshot, tree
+        self.lifecycle.taken(change)
         if any(path.startswith(FOLDER) for path in change.contents):
             self.governance = Governance.of(snapshot.contents)
             self.owners.update(self.governance.owner_of_key)
@@ -278,6 +283,9 @@ class Replaying:
                 self.open_intent = entry
             case Result() as result:
                 if self.open_intent is not None and result.intent == self.open_intent.digest:
+                    intent = self.open_intent.predicate
+                    if not broken and isinstance(intent, Intent):
+                        self.lifecycle.ended(self.snapshot, intent, result)
                     self.open_intent = None
             case Refusal() as refusal:
                 self.name(change_path(refusal.change))

@@ -21,6 +21,7 @@ from runtime.governance.people import Approver
 from runtime.ledger.entry import Entry, approval_path, change_path
 from runtime.ledger.facts import Stage, VerdictFacts
 from runtime.ledger.findings import Finding, finding
+from runtime.ledger.lifecycle import Lifecycle
 from runtime.ledger.line import Place, put
 from runtime.policy.engine import Policy
 from runtime.policy.transition import refusals
@@ -73,14 +74,15 @@ def added_agent(state: Replaying, entry: Entry, verdict: Verdict, place: Place) 
     return None if by is None else after.agent_of_key.get(by)
 
 
-def transition_of(policy: Policy | None, change: Change, at: datetime) -> Transition:
-    """Return P's policy as the judge asks it: about this change, at this time."""
+def transition_of(policy: Policy | None, lifecycle: Lifecycle, change: Change, at: datetime) -> Transition:
+    """Return P's policy as the judge asks it: about this change, with what the ledger says before it, at this time."""
+    facts = lifecycle.facts(change, at)
 
     def ask(approvers: tuple[Approver, ...]) -> tuple[Problem, ...]:
         people = [(approver.name, approver.roles) for approver in approvers]
         return tuple(
             Problem("transitions", f"{refused.kind} {refused.name}: {refused.message}".lstrip(" :"))
-            for refused in refusals(policy, change, people, at=at)
+            for refused in refusals(policy, change, people, at=at, facts=facts)
         )
 
     return ask
@@ -139,7 +141,7 @@ def _case(
         at=position.time,
         main={path: digest for path, digest in digests.items() if digest is not None},
         release=position.release.version,
-        transition=transition_of(state.policy(), change, position.time),
+        transition=transition_of(state.policy(), state.lifecycle, change, position.time),
     )
 
 

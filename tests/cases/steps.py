@@ -15,6 +15,7 @@ from compiler.source import SourceTree, from_worktree
 from runtime.contract.change import Snapshot, between
 from runtime.governance.case import Case, Taken, Timeline, Verified
 from runtime.governance.config import Governance
+from runtime.ledger.lifecycle import Lifecycle
 from runtime.ledger.verdicts import transition_of
 from runtime.policy.engine import Policy
 from runtime.release import VERSION
@@ -30,7 +31,7 @@ def step_text(before: Path, after: Path, today: date) -> str:
     snapshot = _snapshot(new)
     change = between(verified.snapshot, snapshot, repository=REPOSITORY, branch=BRANCH)
     policy = Policy.of(old.files[WASM], verified.snapshot.contents)
-    asked = transition_of(policy, change, at)
+    asked = transition_of(policy, Lifecycle(), change, at)
     standpoint = Standpoint(
         branch=BRANCH,
         base=Point(None, "before", "", "ledger"),

@@ -41,6 +41,8 @@ RULES = {
         "tenant-new": "Tenant",
         "tenant-state": "Tenant",
         "tenant-region": "Tenant",
+        "tenant-retention": "Tenant",
+        "tenant-legal-hold": "Tenant",
         "tenant-removed": "Tenant",
     },
     ALLOW: {"allow": ""},
@@ -124,9 +126,10 @@ NAME = one_of("acme-retail", "nordwind", "new-checkout", "grün")
 ROLE = one_of("admin", "mc", "pm", "backend", "sec-tl", "auditor")
 TTL = one_of(1, 3600, 604799, 604800, 604801, 700000, 0, -5)
 SWITCH = one_of(*(True, False))
-STATE = one_of("active", "active", "suspended", "suspended", "deprovisioned")
+STATE = one_of("active", "active", "suspended", "suspended", "suspended", "deprovisioned", "deprovisioned")
 REGION = one_of("eu-central", "eu-west", "us-east", "eu", "europe")
 DAYS = one_of(29, 30, 365, 400)
+MOMENT = one_of(1764000000, 1764028800, 1764028801, 1766534400, 1766620800, 1766620801, 1795564800, 4102444800)
 POLICIES = record(
     data_classification=one_of("internal", "confidential", "restricted"),
     bulk_export=SWITCH,
@@ -164,13 +167,23 @@ QUESTIONS: dict[str, Make] = {
         changes=some(
             any_of(
                 changed("Flag", record(name=NAME, ttl_seconds=TTL)),
-                changed("Tenant", record(name=NAME, state=STATE, region=REGION)),
+                changed(
+                    "Tenant", record(name=NAME, state=STATE, region=REGION, retention_days=DAYS, legal_hold=SWITCH)
+                ),
                 changed("Person", record(name=NAME)),
             ),
             3,
         ),
         approvers=APPROVERS,
-        facts=record(),
+        facts=record(
+            now=MOMENT,
+            tenants=record(
+                **{
+                    name: record(suspended=MOMENT, deprovisioned=any_of(MOMENT, one_of(MISSING)))
+                    for name in ("acme-retail", "nordwind", "grün")
+                }
+            ),
+        ),
         time=one_of("2026-11-24T08:00:00Z"),
     ),
     ALLOW: record(

@@ -89,8 +89,11 @@ def test_new_tenant_is_active_and_flags_need_an_admin(policy: Policy) -> None:
     ]
 
 
-def test_file_of_a_tenant_cannot_be_removed_yet(policy: Policy) -> None:
-    message = "the file of tenant `it` cannot be removed yet: set `state: suspended` instead"
+def test_file_of_a_tenant_that_is_not_deprovisioned_cannot_be_removed(policy: Policy) -> None:
+    message = (
+        "the file of tenant `it` cannot be removed yet: set `state: suspended` instead, and after its retention "
+        "`state: deprovisioned`, whose result allows it"
+    )
     assert policy.transition(change("Tenant", {"state": "suspended"}, None)) == [
         Refused("Tenant", "it", "tenant-removed", message)
     ]
