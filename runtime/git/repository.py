@@ -24,7 +24,9 @@ from runtime.git.process import LOCAL_SECONDS, REMOTE_SECONDS, Output, end, fail
 
 _BRANCH = re.compile(r"(?!-)(?!.*(?:\.\.|//|\.lock(?:/|$)|/\.|[./]$))[A-Za-z0-9][A-Za-z0-9._/-]*")
 _REMOTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_STEPS_BY_READING = 256
+_STEPS_BY_READING = 64
+"""A process that lists the line takes as long to start as so many questions."""
+_LISTED = 2048
 _STATUS = re.compile(r"(?P<flag>[ +\-*!=])\t[^\t]*:(?P<ref>[^\t]*)\t(?P<summary>.*)")
 _RACE = re.compile(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value")
 
@@ -211,7 +213,7 @@ class Repository(ObjectGraph):
         try:
             if process.stdout is None:
                 return
-            while oids := [line.decode().strip() for line in islice(process.stdout, _STEPS_BY_READING)]:
+            while oids := [line.decode().strip() for line in islice(process.stdout, _LISTED)]:
                 for commit in self._read_commits(oids):
                     yield commit.oid
                 last = oids[-1]

@@ -35,7 +35,8 @@ class Blobs:
         too large: whoever may push can bring them."""
         if file.mode not in FILES:
             return None
-        self.fetch([file])
+        if file.oid not in self._data:
+            self.fetch([file])
         return self._data.get(file.oid)
 
     def data(self, oid: str) -> bytes:
