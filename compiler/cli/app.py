@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("compiler.cli.build", "Write the bundle and print the manifest's digest."),
     "plan": ("compiler.cli.plan", "Say what a change would do, and whose approval it needs."),
     "approve": ("compiler.cli.approve", "Sign a change after reading its plan."),
+    "key": ("compiler.cli.key", "Prove that a new key is yours; list the keys that count."),
     "genesis": ("compiler.cli.genesis", "Sign the state from which history starts."),
     "verify": ("compiler.cli.verify", "Check every verdict and the whole ledger, offline."),
     "evidence": ("compiler.cli.evidence", "Read the ledger."),

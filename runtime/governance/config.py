@@ -1,20 +1,28 @@
 """The types of `config/governance/**`: all that a verdict needs, so no verdict ever reads YAML.
 
 Built by the compiler's governance domain, read by the judge. Paths: `config/governance/person/<name>.json`,
-`.../agent/<name>.json`, `.../approval-policy/<name>.json` (exactly one), `.../compiler/<name>.json` (exactly one).
+`.../agent/<name>.json`, `.../key-proof/<name>.json`, `.../approval-policy/<name>.json` (exactly one),
+`.../compiler/<name>.json` (exactly one).
 """
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runtime.contract.canonical import decode, encode
+from runtime.contract.envelope import Envelope, pae
 from runtime.contract.errors import FormatError
+from runtime.contract.instant import Instant
+from runtime.contract.possession import Holder, statement
 from runtime.contract.validation import reason
+from runtime.signing.envelopes import verify
+from runtime.signing.keys import PrivateKey, PublicKey
 
 FOLDER = "config/governance/"
 
@@ -73,6 +81,49 @@ class ApprovalPolicy(_Config):
     rules: tuple[PathRule, ...]
 
 
+class KeyProof(_Config):
+    """That a holder (`person/NAME`, `agent/NAME`) has a key: a signature by it (base64), over
+    `runtime.contract.possession.statement`."""
+
+    name: str
+    holder: str
+    key: Key
+    repository: str
+    signed_at: Instant
+    signature: str
+
+    @classmethod
+    def by(cls, key: PrivateKey, holder: Holder, repository: str, at: datetime, name: str) -> KeyProof:
+        """Sign one, filed as `name`."""
+        signature = key.sign(pae(statement(holder, key.public.sha256, repository, at)))
+        public = Key(fingerprint=key.fingerprint, public=key.public_line)
+        return cls(
+            name=name,
+            holder=str(holder),
+            key=public,
+            repository=repository,
+            signed_at=at,
+            signature=b64encode(signature).decode(),
+        )
+
+    def proves(self, holder: Holder, key: Key, repository: str) -> bool:
+        """Whether it proves that this holder has this key, in this repository; raises FormatError for no key."""
+        if (self.holder, self.key.public, self.repository) != (str(holder), key.public, repository):
+            return False
+        return self.sound
+
+    @property
+    def sound(self) -> bool:
+        """Whether the key that it names made its signature; raises FormatError for no key."""
+        key = PublicKey.parse(self.key.public)
+        payload = statement(Holder.parse(self.holder), key.sha256, self.repository, self.signed_at)
+        try:
+            signature = b64decode(self.signature, validate=True)
+        except ValueError:
+            return False
+        return verify(Envelope(payload, signature, key.fingerprint), key.line)
+
+
 class CompilerPin(_Config):
     """The release that plans, approves and takes."""
 
@@ -94,6 +145,7 @@ class Governance:
     agents: Mapping[str, Agent]
     policy: ApprovalPolicy
     compiler: CompilerPin
+    proofs: tuple[KeyProof, ...] = ()
 
     @classmethod
     def of(cls, contents: Mapping[str, str]) -> Governance:
@@ -102,6 +154,7 @@ class Governance:
         agents: dict[str, Agent] = {}
         policies: list[ApprovalPolicy] = []
         pins: list[CompilerPin] = []
+        proofs: list[KeyProof] = []
         for path, text in contents.items():
             if not path.startswith(FOLDER):
                 continue
@@ -116,6 +169,10 @@ class Governance:
                     case "agent":
                         agent = Agent.model_validate_json(data)
                         agents[_named(path, kind, agent.name)] = agent
+                    case "key-proof":
+                        proof = KeyProof.model_validate_json(data)
+                        _named(path, kind, proof.name)
+                        proofs.append(proof)
                     case "approval-policy":
                         policies.append(ApprovalPolicy.model_validate_json(data))
                     case "compiler":
@@ -126,7 +183,7 @@ class Governance:
                 raise FormatError(f"{path}: {reason(error)}") from None
         if len(policies) != 1 or len(pins) != 1:
             raise FormatError("governance has exactly one approval policy and one compiler pin")
-        return cls(people, agents, policies[0], pins[0])
+        return cls(people, agents, policies[0], pins[0], tuple(proofs))
 
     @cached_property
     def owner_of_key(self) -> Mapping[str, str]:
@@ -137,6 +194,12 @@ class Governance:
     def agent_of_key(self) -> Mapping[str, str]:
         """Fingerprint -> name of the agent whose key it is."""
         return {key.fingerprint: agent.name for agent in self.agents.values() for key in agent.keys}
+
+    @cached_property
+    def holdings(self) -> Mapping[Holder, tuple[Key, ...]]:
+        """Everybody who has keys, with them: a person and an agent of one name are two."""
+        people = {Holder("person", person.name): person.keys for person in self.people.values()}
+        return people | {Holder("agent", agent.name): agent.keys for agent in self.agents.values()}
 
     @cached_property
     def public_keys(self) -> Mapping[str, str]:

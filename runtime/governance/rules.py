@@ -15,8 +15,9 @@ from typing import TypeAlias
 from runtime.contract import instant
 from runtime.contract.change import Row
 from runtime.contract.errors import FormatError
+from runtime.contract.possession import Holder
 from runtime.governance.case import Reading, Signed
-from runtime.governance.config import Agent, Governance, PathRule, Person
+from runtime.governance.config import Agent, Governance, Key, PathRule, Person
 from runtime.governance.globs import matches
 from runtime.governance.people import Approver, assign, places
 from runtime.signing.keys import fingerprint
@@ -205,6 +206,28 @@ def _one_name_a_key(reading: Reading, _: Counted) -> Iterable[str]:
                 yield f"key {real} would stand under two names: {owners[real]} and {name}"
 
 
+def _possession(reading: Reading, _: Counted) -> Iterable[str]:
+    case = reading.case
+    after = case.after
+    if not alters_governance(reading) or after is None:
+        return
+    for holder, keys in after.holdings.items():
+        known = case.before.holdings.get(holder, ())
+        for key in keys:
+            if key not in known and not _proved(after, holder, key, case.verified.repository):
+                yield (
+                    f"{holder.kind} {holder.name} would get the key {key.fingerprint}, and nothing proves that it is "
+                    f"theirs: `conductor key prove --{holder.kind} {holder.name} --key FILE`, and commit what it writes"
+                )
+
+
+def _proved(after: Governance, holder: Holder, key: Key, repository: str) -> bool:
+    try:
+        return any(proof.proves(holder, key, repository) for proof in after.proofs)
+    except FormatError:
+        return False
+
+
 # 3. Fresh ------------------------------------------------------------------------------------------------------------
 
 
@@ -309,6 +332,7 @@ CONSENT: tuple[Rule, ...] = (
     ChangeRule("can-be-met", 2, "new rules can be met by their own people", _can_be_met),
     ChangeRule("agent-left", 2, "an agent's key is left", _agent_left),
     ChangeRule("one-name-a-key", 2, "no key stands under two names", _one_name_a_key),
+    ChangeRule("possession", 2, "whoever is to have a new key has shown that they have it", _possession),
     ChangeRule("still-stands", 4, "main has not taken the change back", _still_stands),
     ChangeRule("transitions", 5, "P's policy allows the step at this time, with these approvers", _transitions),
     ChangeRule("pinned-release", 5, "the release that the head pins judged it", _pinned_release),

@@ -80,6 +80,11 @@ class PublicKey:
         return b64decode(self.line.split(" ")[1])
 
     @cached_property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the key in SSH's wire format: the fingerprint, in other digits."""
+        return sha256(self.blob).hexdigest()
+
+    @cached_property
     def fingerprint(self) -> str:
         """`SHA256:…`, as `ssh-keygen -l` prints it."""
         return "SHA256:" + b64encode(sha256(self.blob).digest()).decode().rstrip("=")

@@ -82,6 +82,8 @@ def _rendered(path: str, data: bytes, files: Mapping[str, bytes]) -> dict[str, b
             return {f"config/governance/person/{name}.json": data, f"policy/people/{name}/data.json": roles}
         case ["policies", "agents", _]:
             return {f"config/governance/agent/{name}.json": data}
+        case ["policies", "keys", _]:
+            return {f"config/governance/key-proof/{name}.json": data}
         case ["policies", file] if path in _GOVERNANCE or file.endswith((".rego", ".wasm")):
             return {_GOVERNANCE.get(path, f"policy/{file}"): data}
         case _:

@@ -14,6 +14,7 @@ from runtime.agent.decide import Take
 from runtime.governance.case import Signed
 from runtime.governance.rules import CONSENT, Rule
 from runtime.testing.installation import Installation
+from runtime.testing.proofs import proof
 from runtime.testing.small_tree import RULES, document, key_of, person, policy, small_tree
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def test_rights_that_the_change_itself_gives(kept_out_by: KeptOutBy, house: Inst
 
     Rule: `rights-before`.
     """
-    head = house.git.commit_files({"policies/people/jon.yaml": person("jon", "mc", "sec-tl").data()})
+    head = house.git.commit_files(
+        {"policies/people/jon.yaml": person("jon", "mc", "sec-tl").data(), **proof("person/jon", key_of("jon"))}
+    )
     house.approve(head, "jon", "ines", base=house.genesis.commit)
     seen_through(kept_out_by, house, "rights-before")
 

@@ -11,11 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from runtime.contract.change import Change
+from runtime.contract.possession import Holder
 from runtime.governance.case import Case, Problem, Signed
-from runtime.governance.config import CompilerPin, Person
+from runtime.governance.config import CompilerPin, KeyProof, Person
 from runtime.governance.people import Approver
 from runtime.governance.rules import CONSENT
 from runtime.testing.court import Court
+from runtime.testing.proofs import proof, proved
 from runtime.testing.small_tree import RULES, agent, document, key_of, person, policy, public, small_tree
 
 RefusedBy = Callable[[str, Case], None]
@@ -178,7 +180,7 @@ def test_accomplice_whom_the_change_itself_appoints(court: Court, refused_by: Re
 
     Rule: `rights-before`.
     """
-    change = court.change({"policies/people/jon.yaml": person("jon", "mc", "sec-tl").data()})
+    change = court.change(proved({"policies/people/jon.yaml": person("jon", "mc", "sec-tl").data()}))
     refused_by("rights-before", court.case(change, court.approve(change, "jon", "ines")))
 
 
@@ -190,7 +192,7 @@ def test_rule_that_the_change_itself_loosens(court: Court, refused_by: RefusedBy
     """
     loose = {**RULES, "policies": (("policies/**",), ("platform",))}
     edits = {APPROVALS: policy(loose).data(), "policies/people/jon.yaml": person("jon", "qa").data()}
-    change = court.change(edits)
+    change = court.change(proved(edits))
     refused_by("rights-before", court.case(change, court.approve(change, "tomas", "jon")))
 
 
@@ -241,8 +243,42 @@ def test_second_name_for_the_same_key(court: Court, refused_by: RefusedBy) -> No
     Rule: `one-name-a-key`.
     """
     deputy = Person(name="jon", keys=(public(key_of("mara")),), roles=("mc", "sec-tl"))
-    change = court.change({"policies/people/jon.yaml": deputy.data()})
+    change = court.change({"policies/people/jon.yaml": deputy.data(), **proof("person/jon", key_of("mara"))})
     refused_by("one-name-a-key", court.case(change, court.approve(change, "mara", "ines")))
+
+
+def test_key_that_its_owner_knows_nothing_of(court: Court, refused_by: RefusedBy) -> None:
+    """Jon signs for another firm; his public key is on his home page. I have it declared under my own new name: what I
+    get him to sign there, with a story, is then mine to use here. A proof for that name I cannot have, so I bring one
+    that he gave under his own.
+
+    Rule: `possession`.
+    """
+    other = Person(name="eve", keys=(public(key_of("jon")),), roles=("mc", "sec-tl"))
+    change = court.change({"policies/people/eve.yaml": other.data(), **proof("person/jon", key_of("jon"))})
+    refused_by("possession", court.case(change, court.approve(change, "mara", "ines")))
+
+
+def test_proof_of_another_repository(court: Court, refused_by: RefusedBy) -> None:
+    """Jon has proved his key in our other repository. I copy the file, and he is somebody here too.
+
+    Rule: `possession`.
+    """
+    elsewhere = proof("person/jon", key_of("jon"), repository="fe" * 16)
+    change = court.change({"policies/people/jon.yaml": person("jon", "mc", "sec-tl").data(), **elsewhere})
+    refused_by("possession", court.case(change, court.approve(change, "mara", "ines")))
+
+
+def test_proof_signed_with_another_key(court: Court, refused_by: RefusedBy) -> None:
+    """I write the proof of Jon's key myself, with Jon's name, key and repository, and sign it with mine.
+
+    Rule: `possession`.
+    """
+    mine = KeyProof.by(key_of("mallory"), Holder("person", "jon"), court.verified.repository, court.now, "jon")
+    forged = mine.model_copy(update={"key": public(key_of("jon"))})
+    edits = {"policies/people/jon.yaml": person("jon", "mc").data(), "policies/keys/jon.yaml": forged.data()}
+    change = court.change(edits)
+    refused_by("possession", court.case(change, court.approve(change, "mara", "ines")))
 
 
 def test_change_that_main_has_taken_back(court: Court, refused_by: RefusedBy) -> None:

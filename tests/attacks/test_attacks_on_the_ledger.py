@@ -23,6 +23,7 @@ from runtime.signing.envelopes import sign
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.chronicle import Chronicle, writer
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
+from runtime.testing.proofs import proof
 from runtime.testing.small_tree import AGENT, REPOSITORY, START, agent, document, key_of, person, small_tree
 from runtime.testing.statements import signed_genesis
 from runtime.testing.tiny_compiler import compile_commit
@@ -303,7 +304,9 @@ def test_a_dismissed_key_does_not_take_its_own_dismissal(kept_out_by: KeptOutBy)
     chronicle = begun()
     new = agent(keys=2)
     dismissed = new.model_copy(update={"keys": new.keys[1:]})
-    commit = chronicle.edit({f"policies/agents/{AGENT}.yaml": dismissed.data()})
+    commit = chronicle.edit(
+        {f"policies/agents/{AGENT}.yaml": dismissed.data(), **proof(f"agent/{AGENT}", key_of(AGENT, 2))}
+    )
     chronicle.push(chronicle.verdict(commit))
     kept_out_by("surviving-key", CHAIN, lambda rules: taken(chronicle, rules, commit))
 

@@ -14,11 +14,15 @@ from itertools import count
 from pathlib import Path
 
 from compiler import driver
+from compiler.cli.key import as_yaml
 from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.contract.possession import Holder
 from runtime.git.inputs import is_input
+from runtime.governance.config import KeyProof
 from runtime.policy.engine import Policy
 from runtime.testing.installation import Installation, Kit
-from runtime.testing.small_tree import document, key_of, person, policy, small_tree
+from runtime.testing.proofs import proved
+from runtime.testing.small_tree import REPOSITORY, START, document, key_of, person, policy, small_tree
 from tests.cases.inputs import own_tree
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +87,7 @@ def _tiny(kind: str, number: int) -> Edits:
             return {"policies/approvals.yaml": policy(approval_days=10 + number).data()}
         case "people":
             guest = person(f"guest-{number % 2}", "mc", "sec-tl", keys=number + 1)
-            return {f"policies/people/{guest.name}.yaml": guest.data()}
+            return proved({f"policies/people/{guest.name}.yaml": guest.data()})
         case "mixed":
             return {**_tiny("days", number), **_tiny("notes", number)}
         case _:
@@ -152,7 +156,7 @@ def real(files: Mapping[str, bytes]) -> Material:
             case "days":
                 return edited("policies/approvals.yaml", r"approval_days: \d+", f"approval_days: {10 + number}")
             case "people":
-                return {f"policies/people/guest-{number % 2}.yaml": _guest(f"guest-{number % 2}", number + 1)}
+                return _guest(f"guest-{number % 2}", number + 1)
             case "mixed":
                 return {**edits("days", number), **edits("notes", number)}
             case _:
@@ -181,9 +185,12 @@ spec:
 """.encode()
 
 
-def _guest(name: str, keys: int) -> bytes:
-    lines = "".join(f"    - {key_of(name, number + 1).public_line}\n" for number in range(keys))
-    return f"""apiVersion: conductor/v1
+def _guest(name: str, keys: int) -> Edits:
+    held = [key_of(name, number + 1) for number in range(keys)]
+    lines = "".join(f"    - {key.public_line}\n" for key in held)
+    proofs = [KeyProof.by(key, Holder("person", name), REPOSITORY, START, key.public.sha256[:8]) for key in held]
+    files = {f"policies/keys/{proof.name}.yaml": as_yaml(proof).encode() for proof in proofs}
+    written = f"""apiVersion: conductor/v1
 kind: Person
 metadata:
   name: {name}
@@ -191,7 +198,8 @@ spec:
   title: Guest
   roles: [mc, sec-tl]
   keys:
-{lines}""".encode()
+{lines}"""
+    return {**files, f"policies/people/{name}.yaml": written.encode()}
 
 
 REAL = real(own_files())

@@ -17,6 +17,7 @@ from runtime.targets.interface import RetryableError, TerminalError
 from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_target import MemoryControl, MemoryDatabase
+from runtime.testing.proofs import proof
 from runtime.testing.small_tree import REPOSITORY, agent, key_of, public
 
 INITECH = ObjectId("pg-eu", "role", "initech_app")
@@ -136,7 +137,7 @@ def test_a_key_that_governance_does_not_know_writes_nothing(fleet: Fleet) -> Non
 def test_a_change_that_replaces_the_agents_key_is_taken_by_the_new_key_and_the_old_one_is_dead(fleet: Fleet) -> None:
     old, new = key_of("conductor-eu"), key_of("conductor-eu", 2)
     renewed = agent().model_copy(update={"keys": (public(new),)})
-    change = fleet.merge({"policies/agents/conductor-eu.yaml": renewed.data()})
+    change = fleet.merge({"policies/agents/conductor-eu.yaml": renewed.data(), **proof("agent/conductor-eu", new)})
     fleet.approve(change, "mara", "ines")
     with pytest.raises(TerminalError, match="is not one of conductor-eu's"):
         once(fleet.world(key=old))

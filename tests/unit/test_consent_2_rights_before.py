@@ -12,6 +12,7 @@ from runtime.governance.config import Agent, CompilerPin, Person
 from runtime.governance.judge import judge
 from runtime.release import VERSION
 from runtime.testing.court import Court, rules_of, snapshot_of
+from runtime.testing.proofs import proof, proved
 from runtime.testing.small_tree import RULES, agent, document, key_of, person, policy, public, small_tree
 
 APPROVALS = "policies/approvals.yaml"
@@ -22,7 +23,7 @@ def by_all(court: Court, change: Change) -> Judgement:
 
 
 def test_person_whom_the_change_adds_does_not_count_for_it(court: Court) -> None:
-    change = court.change({"policies/people/jon.yaml": person("jon", "mc", "sec-tl").data()})
+    change = court.change(proved({"policies/people/jon.yaml": person("jon", "mc", "sec-tl").data()}))
     judgement = judge(court.case(change, court.approve(change, "jon", "ines")))
     assert rules_of(judgement) == {"authentic", "two-people", "by-path", "rights-before"}
     assert judge(court.case(change, court.approve(change, "mara", "ines"))).allowed
@@ -35,7 +36,7 @@ def test_role_that_the_change_gives_does_not_count_for_it(court: Court) -> None:
 
 def test_key_that_the_change_gives_does_not_count_for_it(court: Court) -> None:
     mara = Person(name="mara", keys=(public(key_of("mara", 2)),), roles=("admin", "mc", "pm"))
-    change = court.change({"policies/people/mara.yaml": mara.data()})
+    change = court.change(proved({"policies/people/mara.yaml": mara.data()}))
     new = court.sign(change, key_of("mara", 2))
     assert "authentic" in rules_of(judge(court.case(change, (new, *court.approve(change, "ines")))))
     assert judge(court.case(change, court.approve(change, "mara", "ines"))).allowed
@@ -149,29 +150,41 @@ def test_agent_may_be_replaced(court: Court) -> None:
         "policies/agents/conductor-eu.yaml": None,
         "policies/agents/conductor-us.yaml": agent("conductor-us").data(),
     }
-    assert by_all(court, court.change(edits)).allowed
+    assert by_all(court, court.change(proved(edits))).allowed
 
 
 def test_key_stands_under_one_name_a_persons_or_an_agents(court: Court) -> None:
     twice = Person(name="jon", keys=(public(key_of("mara")),), roles=("qa",))
-    assert rules_of(by_all(court, court.change({"policies/people/jon.yaml": twice.data()}))) == {"one-name-a-key"}
+    assert rules_of(
+        by_all(court, court.change({"policies/people/jon.yaml": twice.data(), **proof("person/jon", key_of("mara"))}))
+    ) == {"one-name-a-key"}
     machine = Agent(name="spare", keys=(public(key_of("mara")),), heartbeat_seconds=60, ledger_head="control")
-    assert rules_of(by_all(court, court.change({"policies/agents/spare.yaml": machine.data()}))) == {"one-name-a-key"}
+    assert rules_of(
+        by_all(
+            court, court.change({"policies/agents/spare.yaml": machine.data(), **proof("agent/spare", key_of("mara"))})
+        )
+    ) == {"one-name-a-key"}
 
 
 def test_key_under_a_false_fingerprint_is_seen(court: Court) -> None:
     line = public(key_of("mara")).public
     jon = Person(name="jon", keys=(public(key_of("jon")).model_copy(update={"public": line}),), roles=("qa",))
-    judgement = by_all(court, court.change({"policies/people/jon.yaml": jon.data()}))
+    judgement = by_all(
+        court, court.change({"policies/people/jon.yaml": jon.data(), **proof("person/jon", key_of("mara"))})
+    )
     assert rules_of(judgement) == {"one-name-a-key"}
     broken = Person(name="jon", keys=(public(key_of("jon")).model_copy(update={"public": "no key"}),), roles=("qa",))
-    assert rules_of(by_all(court, court.change({"policies/people/jon.yaml": broken.data()}))) == {"one-name-a-key"}
+    assert rules_of(by_all(court, court.change({"policies/people/jon.yaml": broken.data()}))) == {
+        "one-name-a-key",
+        "possession",
+    }
 
 
 def test_rename_of_a_person_is_a_removal_and_an_addition(court: Court) -> None:
     renamed = Person(name="mara-l", keys=(public(key_of("mara")),), roles=("admin", "mc", "pm"))
     edits = {"policies/people/mara.yaml": None, "policies/people/mara-l.yaml": renamed.data()}
-    judgement = by_all(court, court.change(edits))
+    assert rules_of(by_all(court, court.change(edits))) == {"possession"}
+    judgement = by_all(court, court.change({**edits, **proof("person/mara-l", key_of("mara"))}))
     assert judgement.allowed
     assert "mara" in judgement.people
 

@@ -16,6 +16,7 @@ from runtime.governance.config import Key
 from runtime.ledger.history import NoGenesisError
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.chronicle import Chronicle, writer
+from runtime.testing.proofs import proof
 from runtime.testing.small_tree import AGENT, REPOSITORY, START, agent, document, key_of, person, public
 from runtime.testing.statements import signed_genesis
 
@@ -78,7 +79,7 @@ def test_a_replayed_entry_is_a_copy_that_counts_for_nothing(chronicle: Chronicle
 def test_an_agent_takes_its_new_key_with_that_key_and_the_old_one_is_dead(chronicle: Chronicle) -> None:
     new = key_of(AGENT, 2)
     renewed = agent().model_copy(update={"keys": (public(new),)})
-    commit = chronicle.edit({AGENT_FILE: renewed.data()})
+    commit = chronicle.edit({AGENT_FILE: renewed.data(), **proof(f"agent/{AGENT}", new)})
     verdict = chronicle.verdict(commit, by=writer(new))
     chronicle.push(verdict, sign=sign_commit(new))
     chronicle.moved(commit, verdict)
@@ -182,7 +183,7 @@ def test_keys_that_are_none_void_the_verdict_that_would_give_them(chronicle: Chr
     mine = person("mara", "admin", "mc", "pm").model_copy(update={"keys": (bad,)})
     commit = chronicle.edit({"policies/people/mara.yaml": mine.data()})
     chronicle.push(chronicle.verdict(commit))
-    assert found(chronicle) == ["one-name-a-key"]
+    assert found(chronicle) == ["one-name-a-key", "possession"]
     named = replace(chronicle.approval(chronicle.change(commit), "mara").envelope, keyid="SHA256:none")
     chronicle.push(chronicle.verdict(commit, [Signed.of(named)]))
     assert "authentic" in found(chronicle)

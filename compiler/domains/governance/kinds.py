@@ -1,4 +1,4 @@
-"""Person, Agent, ApprovalPolicy and Compiler: who decides, who acts, by which rules, with which release."""
+"""Person, Agent, KeyProof, ApprovalPolicy, Compiler: who decides, who acts, by which rules, with which release."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import Field, WithJsonSchema
 
 from compiler.domains.domain import Kind, Spec
 from compiler.domains.fields import RuleName, text
+from runtime.contract.possession import HOLDER
 
 ROLES = (
     "admin",
@@ -63,6 +64,33 @@ LedgerHead = Annotated[
 ]
 
 
+HolderName = Annotated[
+    str,
+    *text(HOLDER, "holder", "a holder is person/NAME or agent/NAME", "person/mara-lindqvist", "agent/conductor-eu"),
+]
+RepositoryId = Annotated[
+    str, *text(r"^[0-9a-f]{32}$", "repository id", "a repository's id is 32 hex digits", "0123456789abcdef" * 2)
+]
+Moment = Annotated[
+    str,
+    *text(
+        r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$",
+        "moment",
+        "a moment is written in UTC, like 2026-11-24T08:00:00Z",
+        "2026-11-24T08:00:00Z",
+    ),
+]
+Signature = Annotated[
+    str,
+    *text(
+        r"^[A-Za-z0-9+/]{40,200}={0,2}$",
+        "signature",
+        "a signature is base64, as `conductor key prove` writes it",
+        "fnwFAEpIxtsKqz8bOzMbJ8S4jDmvXGGI7m1tpRjpTFWzSUoZDLQv57UzMFmL0DrRQvWE8HyMRB1xnXZTjAgbCQ==",
+    ),
+]
+
+
 class PersonSpec(Spec):
     """Somebody who approves."""
 
@@ -87,6 +115,19 @@ class AgentSpec(Spec):
     ledger_head: LedgerHead = Field(
         description="Where the last entry's digest is kept outside git: `control` (in the control database) or a file."
     )
+
+
+class KeyProofSpec(Spec):
+    """That a person or an agent has the key that `keys` gives them: a statement signed by that key.
+
+    `conductor key prove` writes it. A change that gives somebody a new key is refused without one.
+    """
+
+    holder: HolderName = Field(description="Whose key it is.")
+    key: PublicKey = Field(description="The public line, as it stands in their `keys`.", examples=[EXAMPLE_KEY])
+    repository: RepositoryId = Field(description="For which repository it was signed: the id in its genesis.")
+    signed_at: Moment = Field(description="When it was signed, by the signer's clock.")
+    signature: Signature = Field(description="By this key, over holder, key, repository and moment.")
 
 
 class RuleSpec(Spec):
@@ -117,6 +158,7 @@ class CompilerSpec(Spec):
 
 
 PERSON = Kind("Person", "person", "policies/people", PersonSpec)
+KEY_PROOF = Kind("KeyProof", "key-proof", "policies/keys", KeyProofSpec)
 AGENT = Kind("Agent", "agent", "policies/agents", AgentSpec)
 APPROVAL_POLICY = Kind("ApprovalPolicy", "approval-policy", "policies", ApprovalPolicySpec, only="approvals")
 COMPILER = Kind("Compiler", "compiler", "policies", CompilerSpec, only="compiler")

@@ -1,4 +1,4 @@
-"""Person, Agent, ApprovalPolicy, Compiler -> all that a verdict needs, so that no verdict ever reads YAML.
+"""Person, Agent, KeyProof, ApprovalPolicy, Compiler -> all that a verdict needs, so that no verdict ever reads YAML.
 
 Also `data.people.<name>` of Rego: the roles a person has. Rules kept: a key goes out as its one OpenSSH line without
 comment, and roles, keys and requirements are sorted, so that moving a line in YAML changes no bundle file.
@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from compiler.domains.domain import Model, Resource, Spec
-from compiler.domains.governance.kinds import AgentSpec, ApprovalPolicySpec, CompilerSpec, PersonSpec
+from compiler.domains.governance.kinds import AgentSpec, ApprovalPolicySpec, CompilerSpec, KeyProofSpec, PersonSpec
 from compiler.domains.written import as_input
 from runtime.contract.canonical import JSON, encode
+from runtime.contract.instant import parse
 from runtime.governance.config import (
     FOLDER,
     Agent,
     ApprovalPolicy,
     CompilerPin,
     Key,
+    KeyProof,
     PathRule,
     Person,
     Requirement,
@@ -41,6 +43,8 @@ def render(resource: Resource[Spec], model: Model) -> Iterator[tuple[str, bytes]
                 ledger_head=agent.ledger_head,
             )
             yield path, config.data()
+        case KeyProofSpec() as proof:
+            yield path, key_proof(name, proof).data()
         case ApprovalPolicySpec() as policy:
             yield path, approval_policy(policy).data()
         case CompilerSpec() as pin:
@@ -61,6 +65,19 @@ def approval_policy(policy: ApprovalPolicySpec) -> ApprovalPolicy:
             )
             for rule in policy.rules
         ),
+    )
+
+
+def key_proof(name: str, proof: KeyProofSpec) -> KeyProof:
+    """Return a proof as a verdict reads it; raises FormatError for a key or a moment that is none."""
+    (key,) = _keys([proof.key])
+    return KeyProof(
+        name=name,
+        holder=proof.holder,
+        key=key,
+        repository=proof.repository,
+        signed_at=parse(proof.signed_at),
+        signature=proof.signature,
     )
 
 

@@ -5,7 +5,7 @@ Rules kept: a rule that nobody can meet is found once; that a private key stands
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
@@ -16,12 +16,15 @@ from compiler.domains.governance.kinds import (
     AgentSpec,
     ApprovalPolicySpec,
     CompilerSpec,
+    KeyProofSpec,
     PersonSpec,
 )
+from compiler.domains.governance.render import key_proof
 from compiler.domains.repeated import repeated
 from compiler.nodes import Sequence
 from runtime.contract.errors import FormatError
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
+from runtime.contract.possession import Holder
 from runtime.governance import globs
 from runtime.governance.config import Requirement
 from runtime.governance.people import assign, places
@@ -38,6 +41,8 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     for person in people.values():
         _roles(person, diagnostics)
     _keys([*people.values(), *agents.values()], diagnostics)
+    for proof in model.all(KeyProofSpec).values():
+        _proof(proof, model, diagnostics)
     for policy in model.all(ApprovalPolicySpec).values():
         _policy(policy, model, diagnostics)
     for pin in model.all(CompilerSpec).values():
@@ -149,6 +154,48 @@ def _key(line: str, span: Span, diagnostics: Diagnostics) -> PublicKey | None:
             help="put the one line of the key's `.pub` file here: `ssh-ed25519 AAAA… name`",
         )
         return None
+
+
+def _proof(proof: Resource[KeyProofSpec], model: Model, diagnostics: Diagnostics) -> None:
+    """Whether it proves anything. Whether it is of this repository is asked by the rule `possession`: a tree does not
+    know where its history starts."""
+    key = _key(proof.spec.key, proof.span("key"), diagnostics)
+    if key is None:
+        return
+    holder = Holder.parse(proof.spec.holder)
+    there: Mapping[str, Resource[PersonSpec] | Resource[AgentSpec]]
+    there = model.all(PersonSpec) if holder.kind == "person" else model.all(AgentSpec)
+    if model.whole(holder.kind.title()) and holder.name not in there:
+        diagnostics.add(
+            codes.KEY_PROOF,
+            f"there is no {holder.kind} `{holder.name}`",
+            proof.span("holder"),
+            help=did_you_mean(holder.name, there, "take this file away: it proves something about nobody"),
+        )
+        return
+    owner = there.get(holder.name)
+    if owner is not None and key.line not in {" ".join(line.split()[:2]) for line in owner.spec.keys}:
+        diagnostics.add(
+            codes.KEY_PROOF,
+            f"{holder.kind} `{holder.name}` has not this key",
+            Label(proof.span("key"), "it is none of theirs"),
+            Label(owner.key_span("keys"), "these are"),
+            help="add its line to `keys` there, or take this file away",
+        )
+    elif not _sound(proof):
+        diagnostics.add(
+            codes.KEY_PROOF,
+            f"the key did not sign that it is {holder}'s",
+            Label(proof.span("signature"), "this is no signature of that key over what stands here"),
+            help=f"whoever has the key writes it anew: conductor key prove --{holder.kind} {holder.name} --key FILE",
+        )
+
+
+def _sound(proof: Resource[KeyProofSpec]) -> bool:
+    try:
+        return key_proof(proof.name, proof.spec).sound
+    except FormatError:  # of a moment: 2026-02-31T25:00:00Z
+        return False
 
 
 def _said(person: Resource[PersonSpec]) -> bool:

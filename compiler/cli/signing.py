@@ -1,0 +1,38 @@
+"""`--key` and `--passphrase` of every command that signs -> the key.
+
+Rules kept: a passphrase is asked for on the terminal or comes by reference, never as an argument: arguments are shown
+to everybody on the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from compiler.cli.terminal import ask_passphrase
+from runtime.signing.keys import PrivateKey, load_private
+from runtime.targets.secrets import resolve
+
+KeyFile: TypeAlias = Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key, OpenSSH or PEM.")]
+PassphraseFrom: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--passphrase",
+        metavar="REFERENCE",
+        show_default=False,
+        help="Where the key's passphrase is: env:NAME or file:PATH; asked for on the terminal if left out.",
+    ),
+]
+
+
+def signing_key(path: Path, passphrase: str | None) -> PrivateKey:
+    """Return the key that a command signs with; raises UsageError, EnvironmentFailedError."""
+    if passphrase is None:
+        return load_private(path, ask_passphrase)
+    secret = resolve(passphrase).encode()
+    os.environ.pop(passphrase.removeprefix("env:"), None)  # no program that is started from here needs it
+    tries = iter((secret,))
+    return load_private(path, lambda _: next(tries, None))
