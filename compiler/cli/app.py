@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("compiler.cli.plan", "Say what a change would do, and whose approval it needs."),
     "approve": ("compiler.cli.approve", "Sign a change after reading its plan."),
     "key": ("compiler.cli.key", "Prove that a new key is yours; list the keys that count."),
+    "withdraw": ("compiler.cli.withdraw", "Take an approval of yours back."),
     "genesis": ("compiler.cli.genesis", "Sign the state from which history starts."),
     "verify": ("compiler.cli.verify", "Check every verdict and the whole ledger, offline."),
     "evidence": ("compiler.cli.evidence", "Read the ledger."),

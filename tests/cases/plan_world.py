@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta
 from functools import cache
 
 from compiler.cli.approvals_branch import append
-from compiler.cli.approve import Signer, signed_by
+from compiler.cli.approve import approval_of
+from compiler.cli.signer import Signer
 from compiler.cli.standpoint import Clone, stand
 from compiler.driver import compile_commit
 from compiler.plan import Plan, Standpoint, plan
@@ -105,7 +106,9 @@ class PlanWorld:
     def approve(self, person: str, head: str = "topic", *, withdraw: bool = False) -> Signed:
         """Approve on the branch `approvals` of this clone."""
         signer, standpoint = self.signer(person), self.stand(head)
-        signed = signed_by(signer, self.history, standpoint, withdraw=withdraw)
+        signed = approval_of(signer, self.history, standpoint)
+        if withdraw:
+            signed = signer.statement("withdrawal", standpoint.change.digest, self.history, signed.approval.seen)
         append(self.git, filed(standpoint.change, signed), message="Approve", author=signer.author, at=self.now)
         return signed
 

@@ -57,6 +57,10 @@ class Desk:
         path = str(self.folder / "keys" / (key or person))
         return self.conductor("approve", "--person", person, "--key", path, "--yes", *DAY, *more)
 
+    def withdraw(self, person: str, *more: str) -> Ran:
+        path = str(self.folder / "keys" / person)
+        return self.conductor("withdraw", "--person", person, "--key", path, "--yes", *more)
+
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -156,11 +160,30 @@ def test_approving_twice_signs_once(desk: Desk) -> None:
 
 def test_an_approval_can_be_taken_back(desk: Desk) -> None:
     desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
-    assert desk.approve(ADA, "--withdraw")[0] == 1
+    code, _, err = desk.withdraw(ADA)
+    assert (code, "no approval of yours that counts" in err) == (1, True)
     desk.approve(ADA)
-    assert desk.approve(ADA, "--withdraw")[0] == 0
-    out = desk.conductor("plan", *DAY)[1]
-    assert "withdrew it" in out
+    code, out, _ = desk.withdraw(ADA)
+    assert (code, "tenants/fjord.yaml" in out, f"{ADA} withdrew the approval" in out) == (0, True, True)
+    assert "withdrew it" in desk.conductor("plan", *DAY)[1]
+    code, _, err = desk.withdraw(ADA)
+    assert (code, f"{ADA} withdrew it at" in err) == (1, True)
+
+
+def test_an_approval_is_taken_back_by_the_changes_digest_wherever_the_branch_has_gone(desk: Desk) -> None:
+    desk.git("checkout", "-q", "-b", "fjord")
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    change = json.loads(desk.conductor("plan", *DAY, "--format", "json")[1])["change"]["sha256"]
+    desk.approve(ADA, "--push")
+    desk.git("checkout", "-q", "main")
+    desk.git("branch", "-q", "-D", "fjord")
+    for wrong in ("ab" * 32, change[:4]):
+        assert desk.withdraw(ADA, "--change", wrong)[0] == 2
+    assert desk.withdraw(BEN, "--change", change)[0] == 1
+    code, out, _ = desk.withdraw(ADA, "--change", f"sha256:{change[:16]}", "--push")
+    assert (code, "on the branch `approvals` of `origin`" in out) == (0, True)
+    filed = desk.git("ls-tree", "-r", "--name-only", "approvals", cwd=desk.folder / "remote.git").split()
+    assert sum(path.startswith(f"{change}/") and path.endswith(".sigstore.json") for path in filed) == 2
 
 
 def test_only_somebodys_own_key_signs_for_them(desk: Desk) -> None:

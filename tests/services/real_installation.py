@@ -27,7 +27,7 @@ from runtime.signing.keys import write_keypair
 from runtime.targets.release import IDENTITY
 from runtime.testing.memory_git import SOMEBODY
 from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, key_of, seed_of
-from runtime.testing.statements import approval, signed_genesis
+from runtime.testing.statements import Kind, approval, signed_genesis
 from tests.cases.inputs import own_policy, own_tree
 
 ROLES = {
@@ -189,11 +189,11 @@ class RealInstallation:
         assert found.snapshot is not None, found.errors
         return found.snapshot
 
-    def approve(self, change: Change, *names: str) -> None:
-        """Push an approval by each of these people."""
+    def approve(self, change: Change, *names: str, kind: Kind = "approval") -> None:
+        """Push an approval (or withdrawal) by each of these people."""
         known = self.people.fetch("origin", "approvals")["approvals"]
         now, after = _now(), self.history().verified.timeline.last.sha256
-        files = filed(change, *(approval(change, key_of(name), after=after, at=now) for name in names))
+        files = filed(change, *(approval(change, key_of(name), after=after, at=now, kind=kind) for name in names))
         commit = self.people.write(known, files, message="Approve", author=SOMEBODY, at=now)
         assert self.people.push("origin", "approvals", commit, old=known) is PushOutcome.DONE
 

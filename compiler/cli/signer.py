@@ -1,0 +1,160 @@
+"""A person, their key, a change -> a statement of theirs, on the branch `approvals`, here and at the remote.
+
+What `approve` and `withdraw` have in common. Rules kept: only a person of the last verified commit signs, with a key
+that is theirs there; the remote is asked before anything is signed that is to be brought there; nobody signs unasked.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from compiler.cli.approvals_branch import append, push
+from compiler.cli.options import HERE
+from compiler.cli.progress import progress
+from compiler.cli.standpoint import REMOTE, Clone, catch_up
+from compiler.diagnostics.suggest import did_you_mean
+from runtime.contract.change import Change
+from runtime.contract.errors import ConductorError, UsageError
+from runtime.contract.predicates import Approval, Seen
+from runtime.contract.statement import Statement, subject
+from runtime.git.interface import Author, Git, RemoteAwayError
+from runtime.governance.approvals import filed
+from runtime.governance.case import Signed
+from runtime.ledger.history import History, NoGenesisError
+from runtime.signing.envelopes import sign
+from runtime.signing.keys import PrivateKey
+from runtime.signing.sshsig import sign_commit
+
+Said: TypeAlias = Literal["approval", "withdrawal"]
+Person: TypeAlias = Annotated[
+    str, typer.Option("--person", metavar="NAME", help="Who you are: a name of policies/people/.")
+]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Push: TypeAlias = Annotated[bool, typer.Option("--push", help=f"Bring it to `{REMOTE}` at once.")]
+
+_UNFINISHED = frozenset({"genesis-signed", "genesis-commit"})
+
+
+class NotSignedError(ConductorError):
+    """Nothing was signed, and why."""
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who signs, with which key, when."""
+
+    person: str
+    key: PrivateKey
+    at: datetime
+
+    @property
+    def author(self) -> Author:
+        """As whom the branch's commit is made."""
+        return Author(self.person, f"{self.person}@conductor.invalid")
+
+    def statement(self, kind: Said, change: str, history: History, seen: Seen) -> Signed:
+        """Sign an approval of a change (its SHA-256), or the withdrawal of all earlier ones."""
+        predicate = Approval(
+            kind=kind,
+            after=history.verified.timeline.last.sha256,
+            signed_at=self.at,
+            expires_at=self.at + timedelta(days=history.governance.policy.approval_days),
+            seen=seen,
+        )
+        return Signed.of(sign(Statement(subject=subject(change=change), predicate=predicate), self.key))
+
+
+def catch_up_first(git: Git) -> None:
+    """Ask the remote before anything is shown, so that nothing is signed that could not be brought there."""
+    try:
+        catch_up(git)
+    except RemoteAwayError as error:
+        error.help = f"{error.help}; nothing was signed"
+        raise
+
+
+def started(clone: Clone) -> History:
+    """Return the clone's history; raises NoGenesisError, NotSignedError where nothing can lead on from it."""
+    if clone.history is None:
+        raise NoGenesisError(
+            "no genesis yet, so there is nothing that an approval could lead on from",
+            help="two people start the history: `conductor genesis --person NAME --key FILE`",
+        )
+    unfinished = [item for item in clone.history.findings if item.rule in _UNFINISHED]
+    if unfinished:
+        raise NotSignedError(
+            f"the genesis does not stand: {unfinished[0].message}", help="`conductor verify` says how it stands"
+        )
+    return clone.history
+
+
+def may_sign(history: History, signer: Signer) -> None:
+    """Raise UsageError for a person, or a key of theirs, that the last verified commit does not know."""
+    people = history.governance.people
+    if signer.person not in people:
+        known = f"it knows {', '.join(sorted(people))}; whom a change adds can approve once it is taken"
+        raise UsageError(
+            f"the last verified commit {history.commit[:12]} knows no person `{signer.person}`",
+            help=did_you_mean(signer.person, people, known),
+        )
+    owner = history.governance.owner_of_key.get(signer.key.fingerprint)
+    if owner != signer.person:
+        whose = f"{owner}'s" if owner else "nobody's"
+        theirs = ", ".join(item.fingerprint for item in people[signer.person].keys)
+        raise UsageError(
+            f"the key {signer.key.fingerprint} is {whose} at the last verified commit, not {signer.person}'s",
+            help=f"the public half stands in policies/people/{signer.person}.yaml: {theirs}",
+        )
+
+
+def ask(signer: Signer, what: str, *, yes: bool) -> None:
+    """Ask whether to sign; raises NotSignedError for a no, UsageError where there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask on", help="say --yes to sign without being asked")
+    if not typer.confirm(f"\n{what} as {signer.person} with {signer.key.fingerprint}?"):
+        raise NotSignedError("nothing was signed")
+
+
+def file(git: Git, signer: Signer, change: Change, signed: Signed) -> None:
+    """Put a statement on this clone's branch."""
+    verb = "Withdraw from" if signed.approval.kind == "withdrawal" else "Approve"
+    append(
+        git,
+        filed(change, signed),
+        message=f"{verb} {change.digest[:12]} as {signer.person}\n",
+        author=signer.author,
+        at=signer.at,
+        sign=sign_commit(signer.key),
+    )
+
+
+def publish(git: Git, signer: Signer, change: str, repo: Path, *, push_it: bool) -> None:
+    """Bring the branch to the remote, or say how."""
+    where = "" if repo == HERE else f" -C {repo}"
+    by_hand = f"git{where} push {REMOTE} approvals"
+    if not push_it:
+        sys.stdout.write(f"It lies on this clone's branch `approvals`. Bring it to the others:\n  {by_hand}\n")
+        return
+    try:
+        with progress("pushing"):
+            push(
+                git,
+                REMOTE,
+                message=f"Bring approvals of {change[:12]} together\n",
+                author=signer.author,
+                at=signer.at,
+                sign=sign_commit(signer.key),
+            )
+    except RemoteAwayError as error:
+        raise RemoteAwayError(
+            error.message, help=f"it is signed and lies on the branch `approvals` here; later: {by_hand}"
+        ) from None
+    sys.stdout.write(f"It lies on the branch `approvals` of `{REMOTE}`.\n")
