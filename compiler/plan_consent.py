@@ -15,7 +15,6 @@ from runtime.contract.instant import text
 from runtime.governance.case import Case, Problem, Signed
 from runtime.governance.judge import judge
 from runtime.governance.people import Approver, assign, could_help, places
-from runtime.governance.rules import applying
 
 TWO_PEOPLE, POLICY = "two-people", "policy"
 _CURED_BY_APPROVALS = frozenset({TWO_PEOPLE, "by-path", "one-role-each", "transitions", "rights-before"})
@@ -150,7 +149,7 @@ def _needs(case: Case, approvers: tuple[Approver, ...]) -> tuple[Need, ...]:
     two = tuple(Place("anyone", name) for name in names[: max(2, len(there))])
     needs = [Need(TWO_PEOPLE, two, anyone if len(there) < 2 else ())]
     roles = [item.roles for item in approvers]
-    for rule in applying(case.before, case.change.paths):
+    for rule in case.before.policy.applying(case.change.paths):
         wanted = places(rule.people)
         filled = assign(roles, wanted).filled
         seats = tuple(

@@ -157,10 +157,13 @@ LEDGER_LANDED = Code("MC0737", "landed", "a verdict does not say what landed sin
 LEDGER_SURVIVING_KEY = Code("MC0738", "surviving-key", "a change that dismisses an agent's key is taken by that key")
 LEDGER_COUNTED = Code("MC0739", "counted", "a verdict names an approval that does not count")
 LEDGER_CONSENT = Code("MC0740", "consent", "a verdict is not justified by the approvals that it names")
+LEDGER_EMERGENCY = Code("MC0741", "emergency", "a verdict does not say rightly whether it was taken by emergency")
+LEDGER_CLEARING = Code("MC0742", "clearing", "a debt is cleared that is not open, or by what does not count")
 LEDGER_RENDERED = Code("MC0745", "rendered", "a verified commit renders to another manifest than the ledger says")
 LEDGER_CLOSED = Code("MC0750", "closed", "an intent has no result")
 LEDGER_ACTED = Code("MC0751", "acted", "a change was taken, and nothing says that it was done")
 LEDGER_ANCESTOR = Code("MC0752", "ancestor", "the last verified commit is not on main any more")
+LEDGER_OVERDUE = Code("MC0753", "overdue", "the debt of an emergency is open past its deadline")
 LEDGER_EXTENDS = Code("MC0760", "extends", "the history does not contain the earlier head that was given")
 LEDGER_HEARTBEAT = Code("MC0761", "heartbeat", "the ledger has been silent for longer than its agent promised")
 

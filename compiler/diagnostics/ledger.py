@@ -35,10 +35,13 @@ OF_RULE: Mapping[str, Code] = {
     codes.LEDGER_SURVIVING_KEY.name: codes.LEDGER_SURVIVING_KEY,
     codes.LEDGER_COUNTED.name: codes.LEDGER_COUNTED,
     codes.LEDGER_CONSENT.name: codes.LEDGER_CONSENT,
+    codes.LEDGER_EMERGENCY.name: codes.LEDGER_EMERGENCY,
+    codes.LEDGER_CLEARING.name: codes.LEDGER_CLEARING,
     codes.LEDGER_RENDERED.name: codes.LEDGER_RENDERED,
     codes.LEDGER_CLOSED.name: codes.LEDGER_CLOSED,
     codes.LEDGER_ACTED.name: codes.LEDGER_ACTED,
     codes.LEDGER_ANCESTOR.name: codes.LEDGER_ANCESTOR,
+    codes.LEDGER_OVERDUE.name: codes.LEDGER_OVERDUE,
     codes.LEDGER_EXTENDS.name: codes.LEDGER_EXTENDS,
     codes.LEDGER_HEARTBEAT.name: codes.LEDGER_HEARTBEAT,
 }

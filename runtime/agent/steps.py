@@ -18,7 +18,6 @@ from runtime.agent.observe import Opened
 from runtime.agent.state import Goal
 from runtime.contract.objects import Action, ObjectId
 from runtime.contract.predicates import Unmet
-from runtime.governance.rules import CONSENT
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Tip, Writer, Written
 
@@ -92,7 +91,7 @@ class Draft:
             change=take.change,
             approvals={signed.sha256: signed.envelope.data for signed in take.approvals},
             landed=take.landed,
-            levels=tuple(sorted(f"CONDUCTOR_{rule.name.upper().replace('-', '_')}" for rule in CONSENT)),
+            emergency=take.judgement.emergency,
         )
         self._add(append.verdict(self._tip, self._writer, self._at, grounds))
 

@@ -8,9 +8,9 @@ Rule kept: every predicate of the ledger says where it stands (`ledger`); unknow
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import Instant
@@ -20,6 +20,7 @@ NAMESPACE = "https://conductor.intelgraph.io"
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+Reason = Annotated[str, StringConstraints(pattern=r"\S", max_length=1000)]
 RepositoryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -65,16 +66,24 @@ class Seen(Wire):
 class Approval(Wire):
     """A person's statement over a change (subject `change`), or the withdrawal of their earlier approvals of it.
 
-    `after` is the SHA-256 of the last verdict its maker knew, or of the genesis.
+    `after` is the SHA-256 of the last verdict its maker knew, or of the genesis. An `emergency` is an approval that may
+    let the change through alone, and says for which `reason`; no other statement has one.
     """
 
     TYPE: ClassVar[str] = f"{NAMESPACE}/approval/v1"
 
-    kind: Literal["approval", "withdrawal"]
+    kind: Literal["approval", "emergency", "withdrawal"]
     after: Sha256
     signed_at: Instant
     expires_at: Instant
     seen: Seen
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Self:
+        if (self.kind == "emergency") != (self.reason is not None):
+            raise ValueError("an emergency says its reason, and nothing else has one")
+        return self
 
 
 class GenesisApproval(Wire):
@@ -101,7 +110,8 @@ class Verifier(Wire):
 
 class VerdictDetail(Wire):
     """What the SLSA summary has no word for. `before` and `after` are manifests' digests, `landed` the other changes
-    taken between the earliest approval's `after` and this verdict (SHA-256 of their verdicts)."""
+    taken between the earliest approval's `after` and this verdict (SHA-256 of their verdicts). `emergency` is the one
+    of the approvals that let the change through alone; null where the rules were met."""
 
     base: CommitId
     head: CommitId
@@ -110,6 +120,7 @@ class VerdictDetail(Wire):
     change: Sha256
     approvals: tuple[Sha256, ...]
     landed: tuple[Sha256, ...] = ()
+    emergency: Sha256 | None = None
 
 
 class Verdict(Wire):
@@ -212,6 +223,18 @@ class Drift(Wire):
     actions: tuple[ActionRecord, ...]
 
 
+class Clearing(Wire):
+    """What an emergency left open has been approved: `verdict` took the change, `approvals` are those that it lacked.
+    Subject: `change`."""
+
+    TYPE: ClassVar[str] = f"{NAMESPACE}/clearing/v1"
+
+    ledger: LedgerPosition
+    verdict: Sha256
+    change: Sha256
+    approvals: tuple[Sha256, ...]
+
+
 class Heartbeat(Wire):
     """Nothing to do, and still here. Subject: `manifest`, the one that runs."""
 
@@ -222,8 +245,8 @@ class Heartbeat(Wire):
     manifest: Sha256
 
 
-Predicate = Approval | GenesisApproval | Verdict | Intent | Result | Refusal | Drift | Heartbeat
-Entry = Verdict | Intent | Result | Refusal | Drift | Heartbeat
+Predicate = Approval | GenesisApproval | Verdict | Intent | Result | Refusal | Drift | Clearing | Heartbeat
+Entry = Verdict | Intent | Result | Refusal | Drift | Clearing | Heartbeat
 """The predicates of the ledger: each has `ledger`."""
 
 ENTRY_KINDS: dict[str, type[Entry]] = {
@@ -232,6 +255,7 @@ ENTRY_KINDS: dict[str, type[Entry]] = {
     "result": Result,
     "refusal": Refusal,
     "drift": Drift,
+    "clearing": Clearing,
     "heartbeat": Heartbeat,
 }
 BY_TYPE: dict[str, type[Predicate]] = {kind.TYPE: kind for kind in (Approval, GenesisApproval, *ENTRY_KINDS.values())}
@@ -242,6 +266,8 @@ def complete(predicate: Predicate) -> bool:
     """Whether every field that has a default was written and none filled in; all others must be there anyway."""
     inner: tuple[Wire, ...] = ()
     match predicate:
+        case Approval():
+            inner = (predicate,)
         case Verdict():
             inner = (predicate.conductor,)
         case Result():

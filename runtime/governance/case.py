@@ -8,7 +8,7 @@ of P, or those that the change itself would give; rule `before` refuses the seco
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TypeAlias
@@ -19,6 +19,7 @@ from runtime.contract.errors import FormatError
 from runtime.contract.predicates import Approval
 from runtime.contract.statement import Statement
 from runtime.governance.config import FOLDER, Governance
+from runtime.governance.debts import Debt
 from runtime.governance.people import Approver
 from runtime.signing.envelopes import verify
 
@@ -109,6 +110,10 @@ class Timeline:
     def __len__(self) -> int:
         return len(self._taken)
 
+    def without(self, sha256: str) -> Timeline:
+        """Return one in which an entry has altered nothing: as if it were not there, and still known by its name."""
+        return Timeline(replace(item, paths=frozenset()) if item.sha256 == sha256 else item for item in self._taken)
+
     @property
     def last(self) -> Taken:
         """The last verdict, or the genesis: what a new approval names as `after`."""
@@ -135,7 +140,7 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Verified:
-    """P, and all that verdicts have said so far: genesis plus the changes taken."""
+    """P, and all that verdicts have said so far: genesis plus the changes taken, and what emergencies left open."""
 
     repository: str
     branch: str
@@ -143,6 +148,13 @@ class Verified:
     snapshot: Snapshot
     governance: Governance
     timeline: Timeline
+    debts: tuple[Debt, ...] = ()
+    """Every debt there was, in order; the last one may be open."""
+
+    @property
+    def debt(self) -> Debt | None:
+        """The debt that is open."""
+        return next((debt for debt in reversed(self.debts) if debt.settled is None), None)
 
 
 Transition: TypeAlias = Callable[[tuple[Approver, ...]], tuple[Problem, ...]]
@@ -158,7 +170,8 @@ def no_policy(approvers: tuple[Approver, ...]) -> tuple[Problem, ...]:
 @dataclass(frozen=True)
 class Case:
     """One change from P. `main` are the inputs of main's head (path -> SHA-256 of the raw blob), `release` the
-    installed release."""
+    installed release. With a `debt`, its change, and whether the approvals that it lacked are there by now
+    (`runtime.governance.emergency.debt_case`)."""
 
     verified: Verified
     change: Change
@@ -167,6 +180,7 @@ class Case:
     main: Mapping[str, str]
     release: str
     transition: Transition = field(default=no_policy)
+    debt: Debt | None = None
 
     @property
     def before(self) -> Governance:
@@ -191,19 +205,23 @@ class Case:
 
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
-        """The case with the people, keys and rules of P; and with those that the change gives, if it gives any."""
+        """The case with the people, keys and rules of P; and with those that the change gives, if it gives any. Where
+        somebody claims an emergency, all of it again as one."""
         rights = [self.before]
-        if self.after is not None and self.after is not self.before:
+        if self.debt is None and self.after is not None and self.after is not self.before:
             rights.append(self.after)
-        return tuple(Reading(self, item) for item in rights)
+        claimed = self.debt is None and any(one.approval.kind == "emergency" for one in self.approvals)
+        ways = (False, True) if claimed else (False,)
+        return tuple(Reading(self, item, emergency=way) for way in ways for item in rights)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A case, read with one set of people, keys and rules."""
+    """A case, read with one set of people, keys and rules; as an `emergency`, without asking who must approve."""
 
     case: Case
     rights: Governance
+    emergency: bool = False
 
     def owner(self, fingerprint: str) -> str | None:
         """Whose key this is; None if no person's (an agent is none)."""
@@ -225,7 +243,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Whether the change is allowed; if not, why and what is still needed. `counted` are the approvals that count."""
+    """Whether the change is allowed; if not, why and what is still needed. `counted` are the approvals that count,
+    `emergency` the one of them that alone lets it through, where nothing else does."""
 
     allowed: bool
     problems: tuple[Problem, ...]
@@ -233,3 +252,4 @@ class Judgement:
     people: tuple[str, ...]
     missing: tuple[Missing, ...]
     rejected: tuple[Problem, ...]
+    emergency: str | None = None

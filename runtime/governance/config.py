@@ -8,10 +8,11 @@ Built by the compiler's governance domain, read by the judge. Paths: `config/gov
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,6 +22,7 @@ from runtime.contract.errors import FormatError
 from runtime.contract.instant import Instant
 from runtime.contract.possession import Holder, statement
 from runtime.contract.validation import reason
+from runtime.governance.globs import matches
 from runtime.signing.envelopes import verify
 from runtime.signing.keys import PrivateKey, PublicKey
 
@@ -67,18 +69,26 @@ class Requirement(_Config):
 
 
 class PathRule(_Config):
-    """Which rows it matches (globs over both halves), and whom it asks for."""
+    """Which rows it matches (globs over both halves), and whom it asks for. `carry`: whether an approval outlives other
+    changes (`changes`), or counts only until anything else is taken (`exact`)."""
 
     name: str
     paths: tuple[str, ...]
     people: tuple[Requirement, ...]
+    carry: Literal["changes", "exact"] = "changes"
 
 
 class ApprovalPolicy(_Config):
-    """How long an approval holds, and the rules by path."""
+    """How long an approval holds, within how many hours the debt of an emergency is due, and the rules by path."""
 
     approval_days: int = Field(ge=1)
+    emergency_hours: int = Field(ge=1)
     rules: tuple[PathRule, ...]
+
+    def applying(self, paths: Iterable[str]) -> tuple[PathRule, ...]:
+        """Every rule that matches a row, in the order of the policy."""
+        rows = sorted(paths)
+        return tuple(rule for rule in self.rules if any(matches(glob, path) for glob in rule.paths for path in rows))
 
 
 class KeyProof(_Config):

@@ -10,17 +10,30 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from runtime.governance.case import Case, Judgement, Missing, Problem, Reading, Signed
+from runtime.governance.emergency import REPLACED, stopped
 from runtime.governance.people import Approver, assign, could_help, places
-from runtime.governance.rules import CONSENT, ApprovalRule, ChangeRule, Rule, applying, short
+from runtime.governance.rules import CONSENT, ApprovalRule, ChangeRule, Rule, short
 
 
 def judge(case: Case, rules: tuple[Rule, ...] = CONSENT) -> Judgement:
-    """Judge a case by the rules."""
-    answers = [_judge(reading, rules) for reading in case.readings]
-    before = answers[0]
-    if any(answer.allowed for answer in answers):
-        return next(answer for answer in answers if answer.allowed)
-    return replace(before, problems=before.problems + tuple(_alone(answers[1:])))
+    """Judge a case by the rules. It is an emergency only where nothing else lets it through."""
+    if case.debt is not None:
+        rules = tuple(rule for rule in rules if isinstance(rule, ApprovalRule) or rule.name in REPLACED)
+    answers = [(reading, _judge(reading, rules)) for reading in case.readings]
+    allowed = next((answer for _, answer in answers if answer.allowed), None)
+    if allowed is not None:
+        return allowed
+    (_, before), *others = answers
+    ordinary = [answer for reading, answer in others if not reading.emergency]
+    claimed = [answer for reading, answer in others if reading.emergency and reading.rights is case.before]
+    return replace(before, problems=(*before.problems, *_alone(ordinary), *_stopped(before, claimed)))
+
+
+def _stopped(before: Judgement, claimed: Iterable[Judgement]) -> Iterable[Problem]:
+    """What keeps an emergency out, beside what keeps the change out anyway."""
+    for answer in claimed:
+        if answer.emergency is not None:
+            yield from stopped((item for item in answer.problems if item not in before.problems), answer.emergency)
 
 
 def _alone(others: Iterable[Judgement]) -> Iterable[Problem]:
@@ -33,6 +46,7 @@ def _alone(others: Iterable[Judgement]) -> Iterable[Problem]:
 
 def _judge(reading: Reading, rules: tuple[Rule, ...]) -> Judgement:
     counted, rejected = _count(reading, [rule for rule in rules if isinstance(rule, ApprovalRule)])
+    by = next((approver.sha256 for approver in counted if approver.emergency), None) if reading.emergency else None
     unmet = tuple(
         Problem(rule.name, message)
         for rule in rules
@@ -40,30 +54,35 @@ def _judge(reading: Reading, rules: tuple[Rule, ...]) -> Judgement:
         for message in rule.function(reading, counted)
     )
     return Judgement(
-        allowed=not unmet,
+        allowed=not unmet and (by is not None or not reading.emergency),
         problems=(*rejected, *unmet) if unmet else (),
         counted=tuple(approver.sha256 for approver in counted),
         people=tuple(approver.name for approver in counted),
         missing=tuple(_missing(reading, counted)) if unmet else (),
         rejected=rejected,
+        emergency=by,
     )
 
 
 def _count(reading: Reading, rules: list[ApprovalRule]) -> tuple[tuple[Approver, ...], tuple[Problem, ...]]:
     """Who counts, by name; and every statement that does not count, with the first rule that says why.
 
-    Of one person's approvals the latest counts: it lasts longest and knew most.
+    Of one person's approvals the latest counts: it lasts longest and knew most. Who counted when a debt was opened,
+    counts for good.
     """
-    counted: tuple[Approver, ...] = ()
+    debt = reading.case.debt
+    counted: tuple[Approver, ...] = () if debt is None else debt.approvers
+    known = {approver.sha256 for approver in counted}
     rejected: list[Problem] = []
     latest_first = sorted(reading.case.approvals, key=lambda one: (one.approval.signed_at, one.sha256), reverse=True)
-    for signed in {one.sha256: one for one in latest_first}.values():
+    for signed in {one.sha256: one for one in latest_first if one.sha256 not in known}.values():
         problem = _objection(reading, signed, counted, rules)
         if problem is not None:
             rejected.append(problem)
             continue
         name = reading.owner(signed.fingerprint) or signed.fingerprint
-        counted = (*counted, Approver(name, reading.roles(name), signed.sha256))
+        emergency = signed.approval.kind == "emergency"
+        counted = (*counted, Approver(name, reading.roles(name), signed.sha256, emergency))
     return tuple(sorted(counted, key=lambda one: (one.name, one.sha256))), tuple(rejected)
 
 
@@ -86,7 +105,7 @@ def _missing(reading: Reading, counted: tuple[Approver, ...]) -> Iterable[Missin
     roles = [approver.roles for approver in counted]
     if len(there) < 2:
         yield Missing("two-people", ("anyone",) * (2 - len(there)), tuple(sorted(person.name for person in others)))
-    for rule in applying(reading.case.before, reading.case.change.paths):
+    for rule in reading.case.before.policy.applying(reading.case.change.paths):
         wanted = places(rule.people)
         assignment = assign(roles, wanted)
         if not assignment.complete:

@@ -15,11 +15,13 @@ from runtime.governance.config import Person, Requirement
 
 @dataclass(frozen=True)
 class Approver:
-    """One counted approval: whose it is, in which roles that person stands, by which statement."""
+    """One counted approval: whose it is, in which roles that person stands, by which statement; whether that lets the
+    change through alone."""
 
     name: str
     roles: frozenset[str]
     sha256: str
+    emergency: bool = False
 
 
 @dataclass(frozen=True)

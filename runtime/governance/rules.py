@@ -18,7 +18,14 @@ from runtime.contract.errors import FormatError
 from runtime.contract.possession import Holder
 from runtime.governance.case import Reading, Signed
 from runtime.governance.config import Agent, Governance, Key, PathRule, Person
-from runtime.governance.globs import matches
+from runtime.governance.emergency import (
+    carry_exact,
+    debt_first,
+    governance_by_two,
+    incident_commander,
+    no_deprovision,
+    one_debt,
+)
 from runtime.governance.people import Approver, assign, places
 from runtime.signing.keys import fingerprint
 
@@ -78,22 +85,19 @@ def _counted_once(reading: Reading, signed: Signed, counted: Counted) -> str | N
     return f"{name} is counted already: people are counted, never keys or signatures"
 
 
-def _two_people(_: Reading, counted: Counted) -> Iterable[str]:
-    if len(counted) < 2:
+def _two_people(reading: Reading, counted: Counted) -> Iterable[str]:
+    if len(counted) < 2 and not reading.emergency:
         there = f"only {counted[0].name} has" if counted else "nobody has yet"
         yield f"two different people approve every change, and {there}"
 
 
-def applying(rights: Governance, paths: Iterable[str]) -> tuple[PathRule, ...]:
-    """Every rule that matches a row, in the order of the policy."""
-    rows = sorted(paths)
-    return tuple(
-        rule for rule in rights.policy.rules if any(matches(glob, path) for glob in rule.paths for path in rows)
-    )
+def _applying(reading: Reading) -> tuple[PathRule, ...]:
+    """The rules that say who must approve: none, where an emergency does without."""
+    return () if reading.emergency else reading.rights.policy.applying(reading.case.change.paths)
 
 
 def _by_path(reading: Reading, counted: Counted) -> Iterable[str]:
-    for rule in applying(reading.rights, reading.case.change.paths):
+    for rule in _applying(reading):
         for item in rule.people:
             there = [approver.name for approver in counted if item.role in approver.roles]
             if len(there) < item.count:
@@ -102,7 +106,7 @@ def _by_path(reading: Reading, counted: Counted) -> Iterable[str]:
 
 def _one_role_each(reading: Reading, counted: Counted) -> Iterable[str]:
     roles = [approver.roles for approver in counted]
-    for rule in applying(reading.rights, reading.case.change.paths):
+    for rule in _applying(reading):
         enough = all(sum(item.role in has for has in roles) >= item.count for item in rule.people)
         assignment = assign(roles, places(rule.people))
         if enough and not assignment.complete:
@@ -316,14 +320,19 @@ CONSENT: tuple[Rule, ...] = (
     ApprovalRule("subject", 1, "it is about exactly this change", _subject),
     ApprovalRule("after-known", 3, "its maker stood in this history when making it", _after_known),
     ApprovalRule("unspent", 3, "nothing it speaks of has changed since", _unspent),
+    ApprovalRule("carry-exact", 3, "where a rule asks for it, nothing was taken since what its maker saw", carry_exact),
     ApprovalRule("begun", 3, "it counts from the moment of its signature", _begun),
     ApprovalRule("unexpired", 3, "it counts until it expires", _unexpired),
     ApprovalRule("approval-days", 3, "it counts no longer than P's rules let any approval count", _approval_days),
     ApprovalRule("not-withdrawn", 3, "its maker has not taken it back", _not_withdrawn),
+    ApprovalRule("incident-commander", 1, "an emergency is signed by an incident commander", incident_commander),
     ApprovalRule("counted-once", 1, "people are counted, never keys", _counted_once),
     ChangeRule("two-people", 1, "at least two different people approve every change", _two_people),
     ChangeRule("by-path", 1, "every rule that matches a row has its people among them", _by_path),
     ChangeRule("one-role-each", 1, "within one rule a person fills one role", _one_role_each),
+    ChangeRule("governance-by-two", 1, "no emergency alters policies or governance", governance_by_two),
+    ChangeRule("no-deprovision", 1, "no emergency ends a tenant", no_deprovision),
+    ChangeRule("one-debt", 1, "no emergency while a debt is open", one_debt),
     ChangeRule("this-repository", 1, "the change is of this repository", _this_repository),
     ChangeRule("this-branch", 1, "the change is for this branch", _this_branch),
     ChangeRule("rights-before", 2, "nobody approves with rights that the change itself gives", _rights_before),
@@ -334,6 +343,7 @@ CONSENT: tuple[Rule, ...] = (
     ChangeRule("one-name-a-key", 2, "no key stands under two names", _one_name_a_key),
     ChangeRule("possession", 2, "whoever is to have a new key has shown that they have it", _possession),
     ChangeRule("still-stands", 4, "main has not taken the change back", _still_stands),
+    ChangeRule("debt-first", 4, "past the deadline of a debt nothing passes but what has to do with it", debt_first),
     ChangeRule("transitions", 5, "P's policy allows the step at this time, with these approvers", _transitions),
     ChangeRule("pinned-release", 5, "the release that the head pins judged it", _pinned_release),
 )

@@ -18,6 +18,7 @@ from runtime.contract.objects import Action
 from runtime.contract.predicates import (
     NAMESPACE,
     ActionRecord,
+    Clearing,
     DigestSet,
     Drift,
     Heartbeat,
@@ -37,6 +38,7 @@ from runtime.contract.predicates import Entry as EntryPredicate
 from runtime.contract.statement import Statement, Subject, subject
 from runtime.git.interface import Author, Git, TreeFile
 from runtime.git.objects import FILE_MODE, object_id
+from runtime.governance.emergency import REPLACED
 from runtime.governance.rules import CONSENT
 from runtime.ledger.entry import approval_path, change_path, kind_of, path_of
 from runtime.ledger.story import headline
@@ -44,8 +46,15 @@ from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
 from runtime.signing.sshsig import sign_commit
 
-LEVELS = tuple(f"CONDUCTOR_{rule.name.upper().replace('-', '_')}" for rule in CONSENT)
-"""What a verdict says was checked: every rule of consent, by name."""
+
+def level(rule: str) -> str:
+    """Return how a verdict says that it has asked a rule."""
+    return f"CONDUCTOR_{rule.upper().replace('-', '_')}"
+
+
+def levels(*, emergency: bool) -> tuple[str, ...]:
+    """Return what a verdict says was checked: every rule of consent, by name, that is not replaced by an emergency."""
+    return tuple(sorted(level(rule.name) for rule in CONSENT if not (emergency and rule.name in REPLACED)))
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ class Written:
 @dataclass(frozen=True)
 class Grounds:
     """What a verdict rests on: the commits, both manifests' digests, the change, its approvals (digest -> file as
-    bytes), the changes that landed in between, the names of the rules that were checked."""
+    bytes), the changes that landed in between; which of the approvals let it through by emergency."""
 
     base: str
     head: str
@@ -118,7 +127,7 @@ class Grounds:
     change: Change
     approvals: Mapping[str, bytes]
     landed: tuple[str, ...]
-    levels: tuple[str, ...] = LEVELS
+    emergency: str | None = None
 
 
 def verdict(tip: Tip, writer: Writer, at: datetime, grounds: Grounds) -> Written:
@@ -131,7 +140,7 @@ def verdict(tip: Tip, writer: Writer, at: datetime, grounds: Grounds) -> Written
         policy=policy_of(change.repository, grounds.base, grounds.before),
         inputAttestations=attestations_of(change.digest, approvals),
         verificationResult="PASSED",
-        verifiedLevels=grounds.levels,
+        verifiedLevels=levels(emergency=grounds.emergency is not None),
         slsaVersion="1.1",
         ledger=_position(tip, writer, at),
         conductor=VerdictDetail(
@@ -142,6 +151,7 @@ def verdict(tip: Tip, writer: Writer, at: datetime, grounds: Grounds) -> Written
             change=change.digest,
             approvals=approvals,
             landed=grounds.landed,
+            emergency=grounds.emergency,
         ),
     )
     brings = {approval_path(change.digest, digest): data for digest, data in grounds.approvals.items()}
@@ -181,6 +191,16 @@ def drift(tip: Tip, writer: Writer, at: datetime, *, manifest: str, heal: bool, 
     position = _position(tip, writer, at)
     predicate = Drift(ledger=position, manifest=manifest, response="heal" if heal else "report", actions=records)
     return _written(subject(manifest=manifest), predicate, writer)
+
+
+def clearing(
+    tip: Tip, writer: Writer, at: datetime, *, verdict: str, change: Change, approvals: Mapping[str, bytes]
+) -> Written:
+    """Write that the approvals are there that a verdict by emergency lacked (digest -> file as bytes)."""
+    named = tuple(sorted(approvals))
+    predicate = Clearing(ledger=_position(tip, writer, at), verdict=verdict, change=change.digest, approvals=named)
+    brings = {approval_path(change.digest, digest): data for digest, data in approvals.items()}
+    return _written(subject(change=change.digest), predicate, writer, brings)
 
 
 def heartbeat(tip: Tip, writer: Writer, at: datetime, *, commit: str, manifest: str) -> Written:

@@ -7,7 +7,8 @@ Stages, in the order in which they are asked:
 - authentic: whether a file of the ledger is an agent's at all; one that is not is foreign, and is not asked further;
 - link: whether an entry is the next of the chain; one that is not waits for the one before it;
 - entry: what an entry says, in its place;
-- verdict: whether what a verdict names exists and is what it says.
+- verdict: whether what a verdict names exists and is what it says;
+- clearing: whether what a clearing names is the open debt, and approvals of it.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from typing import Any, TypeAlias
 
 from runtime.contract.change import Change
 from runtime.contract.genesis import Genesis
-from runtime.contract.predicates import Verdict, VerdictDetail
+from runtime.contract.predicates import Clearing, Verdict, VerdictDetail
 from runtime.git.interface import FileChange
 from runtime.governance.config import Governance
+from runtime.governance.debts import Debt
 from runtime.ledger.entry import Entry
 
 
@@ -36,6 +38,7 @@ class Stage(StrEnum):
     LINK = "link"
     ENTRY = "entry"
     VERDICT = "verdict"
+    CLEARING = "clearing"
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ class VerdictFacts:
     rows in which the candidate's blobs differ from P's. `candidate` is whether the head descends from P on the
     first-parent line of the parent of the commit that brought the verdict. `approvals` are the SHA-256 that were found
     on main; `idle` says, of a change that those allow, which of them does not count, and why. `landed` are the verdicts
-    since the earliest approval's `after`. `governance` is what the change leaves.
+    since the earliest approval's `after`. `governance` is what the change leaves. `allowed` is whether anything
+    lets the change through, `emergency` the approval that alone does.
     """
 
     entry: Entry
@@ -120,11 +124,25 @@ class VerdictFacts:
     idle: tuple[str, ...]
     landed: tuple[str, ...]
     governance: Governance | None
+    allowed: bool
+    emergency: str | None
 
     @property
     def detail(self) -> VerdictDetail:
         """What the SLSA summary has no word for."""
         return self.verdict.conductor
+
+
+@dataclass(frozen=True)
+class ClearingFacts:
+    """A clearing, and the debt that is open (None: none is). `approvals` are the SHA-256 of what it names that were
+    found on main; `idle` says, where those are enough, which of them does not count, and why."""
+
+    entry: Entry
+    clearing: Clearing
+    debt: Debt | None
+    approvals: frozenset[str]
+    idle: tuple[str, ...]
 
 
 Facts: TypeAlias = Any

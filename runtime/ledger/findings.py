@@ -61,11 +61,14 @@ CODES: dict[str, str] = {
     "landed": "MC0737",
     "surviving-key": "MC0738",
     "counted": "MC0739",
+    "emergency": "MC0741",
+    "clearing": "MC0742",
     "consent": "MC0740",
     "rendered": "MC0745",
     # completeness
     "closed": "MC0750",
     "acted": "MC0751",
+    "overdue": "MC0753",
     "ancestor": "MC0752",
     # freshness
     "extends": "MC0760",

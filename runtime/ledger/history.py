@@ -22,6 +22,7 @@ from runtime.git.inputs import digests
 from runtime.git.interface import Git
 from runtime.governance.case import Transition, Verified
 from runtime.governance.config import Governance
+from runtime.governance.debts import Debt
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger.ahead import ENOUGH, Ahead, keys_in
@@ -99,6 +100,16 @@ class History:
     def governance(self) -> Governance:
         """P's people, keys, rules and pin."""
         return self.verified.governance
+
+    @property
+    def debts(self) -> tuple[Debt, ...]:
+        """Every debt of an emergency there was, in order."""
+        return self.verified.debts
+
+    @property
+    def debt(self) -> Debt | None:
+        """The debt that is open."""
+        return self.verified.debt
 
     @property
     def policy(self) -> Policy | None:
@@ -315,6 +326,7 @@ def _history(git: Git, head: str, state: Replaying, genesis_commit: str, root: T
             verified.snapshot,
             verified.governance,
             verified.timeline.copy(),
+            verified.debts,
         ),
         entries=tuple(state.entries),
         tip=state.tip,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import text
-from runtime.contract.predicates import Drift, Heartbeat, Intent, Refusal, Result, Verdict
+from runtime.contract.predicates import Clearing, Drift, Heartbeat, Intent, Refusal, Result, Verdict
 from runtime.governance.case import Signed
 from runtime.ledger.entry import Entry, approval_path
 from runtime.ledger.history import History
@@ -74,6 +74,8 @@ def _told(entry: Entry, history: History, by_digest: dict[str, Entry]) -> tuple[
             detail = predicate.conductor
             names = " and ".join(approvers(history, detail.change, detail.approvals))
             what = f"takes commit {detail.head[:12]}: {_change(history, detail.change)}"
+            if (debt := next((one for one in history.debts if one.verdict == entry.digest), None)) is not None:
+                return what, f"an emergency, by {names}: {debt.reason}"
             return what, f"approved by {names or 'nobody'}"
         case Intent():
             objects = few(operations(predicate.actions))
@@ -94,6 +96,11 @@ def _told(entry: Entry, history: History, by_digest: dict[str, Entry]) -> tuple[
             if held:
                 return f"finds {objects}", "held back: a person must look"
             return f"finds drift: {objects}", f"declared `drift: {predicate.response}`"
+        case Clearing():
+            names = " and ".join(approvers(history, predicate.change, predicate.approvals))
+            opened = by_digest.get(predicate.verdict)
+            debt_of = f"verdict {opened.sequence}" if opened else "an unknown verdict"
+            return f"clears the debt of {debt_of}: {_change(history, predicate.change)}", f"approved by {names} since"
         case Heartbeat():
             return f"finds nothing to do at commit {predicate.commit[:12]}", "heartbeat"
 

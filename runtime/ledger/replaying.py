@@ -6,7 +6,8 @@ it puts together is `runtime.ledger.rules` and `runtime.governance.rules`, nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,13 +18,14 @@ from runtime.contract.change import Change, Snapshot
 from runtime.contract.errors import ConductorError, FormatError
 from runtime.contract.genesis import Genesis
 from runtime.contract.manifest import INPUT_FOLDERS
-from runtime.contract.predicates import Intent, Refusal, Result, Verdict
+from runtime.contract.predicates import Clearing, Intent, Refusal, Result, Verdict
 from runtime.git.inputs import is_input
 from runtime.git.interface import FileChange, Git, TreeFile
-from runtime.governance.case import Taken, Timeline, Verified
+from runtime.governance.case import Signed, Taken, Timeline, Verified
 from runtime.governance.config import FOLDER, Governance
+from runtime.governance.debts import Debt
 from runtime.governance.rules import Rule as ConsentRule
-from runtime.ledger import verdicts
+from runtime.ledger import debts, verdicts
 from runtime.ledger.ahead import Ahead
 from runtime.ledger.append import Tip
 from runtime.ledger.blobs import Blobs
@@ -35,6 +37,7 @@ from runtime.ledger.entry import (
     GENESIS_APPROVALS,
     LEDGER,
     Entry,
+    approval_path,
     change_path,
     read_entry,
 )
@@ -106,6 +109,8 @@ class Replaying:
         self.tree: dict[str, TreeFile] = self.inputs_at(genesis.commit)
         self.lifecycle = Lifecycle()
         """What results have said of tenants, as far as policy asks for it."""
+        self.debts: tuple[Debt, ...] = ()
+        """What emergencies have left open, settled ones too."""
         self._policy: tuple[Policy | None] | None = None
         # main, as far as it has come; it starts at the genesis' commit
         self.line: list[tuple[str, tuple[FileChange, ...]]] = []
@@ -127,7 +132,8 @@ class Replaying:
     def verified(self) -> Verified:
         """P, as a judge is given it."""
         start = self.genesis
-        return Verified(start.repository, start.branch, self.commit, self.snapshot, self.governance, self.timeline)
+        p = self.commit, self.snapshot, self.governance, self.timeline
+        return Verified(start.repository, start.branch, *p, self.debts)
 
     def place(self, place: Place) -> None:
         """Take the next commit."""
@@ -193,6 +199,16 @@ class Replaying:
             return None if data is None else Change.from_bytes(data)
         except FormatError:
             return None
+
+    def statements(self, change: str, digests: Iterable[str]) -> tuple[Signed, ...]:
+        """Return those of a change's statements, named by their SHA-256, that main has brought."""
+        found: list[Signed] = []
+        for digest in digests:
+            data = self.found(approval_path(change, digest), digest)
+            with suppress(FormatError):
+                if data is not None:
+                    found.append(Signed.from_bytes(data))
+        return tuple(found)
 
     def name(self, path: str, digest: str | None = None) -> None:
         """Note that the ledger names a file."""
@@ -279,6 +295,9 @@ class Replaying:
             case Verdict() as verdict:
                 void = any(rule.voids for rule in broken)
                 self.findings.extend(verdicts.judged(self, entry, verdict, place, void=void))
+            case Clearing() as clearing:
+                void = any(rule.voids for rule in broken)
+                self.findings.extend(debts.cleared(self, entry, clearing, void=void))
             case Intent():
                 self.open_intent = entry
             case Result() as result:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from runtime.contract.instant import text
 from runtime.contract.predicates import Intent, Result, Verdict
 from runtime.contract.statement import subject
-from runtime.ledger.append import attestations_of, policy_of, resource_uri
+from runtime.governance.emergency import REPLACED
+from runtime.ledger.append import attestations_of, level, policy_of, resource_uri
 from runtime.ledger.entry import BY_PEOPLE, EVIDENCE, path_of
 from runtime.ledger.facts import (
     AuthenticFacts,
+    ClearingFacts,
     CommitFacts,
     EntryFacts,
     Facts,
@@ -27,6 +29,9 @@ from runtime.ledger.facts import (
     VerdictFacts,
 )
 from runtime.ledger.findings import Answer
+
+REPLACED_LEVELS = frozenset(level(rule) for rule in REPLACED)
+"""What a verdict claims only where the rules were met."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,7 @@ def summary(facts: VerdictFacts) -> tuple[str, ...]:
         verdict.inputAttestations,
         facts.entry.statement.subject,
         detail.approvals,
+        REPLACED_LEVELS & frozenset(verdict.verifiedLevels),
     )
     meant = (
         verdict.ledger.time,
@@ -203,10 +209,20 @@ def summary(facts: VerdictFacts) -> tuple[str, ...]:
         attestations_of(detail.change, detail.approvals),
         subject(**{"manifest": detail.after, "change.json": detail.change}),
         tuple(sorted(set(detail.approvals))),
+        REPLACED_LEVELS if detail.emergency is None else frozenset(),
     )
     if said == meant:
         return ()
     return ("the summary of the verdict and its detail do not say the same",)
+
+
+def emergency(facts: VerdictFacts) -> tuple[str, ...]:
+    """A verdict says whether it was taken by emergency, and by whose."""
+    if not facts.allowed or facts.detail.emergency == facts.emergency:
+        return ()
+    if facts.emergency is None:
+        return ("the verdict says that it was taken by emergency, and the rules were met",)
+    return (f"only emergency {facts.emergency[:12]} let the change through, and the verdict does not say so",)
 
 
 def landed(facts: VerdictFacts) -> tuple[str, ...]:
@@ -223,6 +239,17 @@ def surviving_key(facts: VerdictFacts) -> tuple[str, ...]:
     if facts.governance is None or facts.entry.envelope.keyid in facts.governance.agent_of_key:
         return ()
     return ("the verdict is signed by a key that its own change removes",)
+
+
+def clearing(facts: ClearingFacts) -> tuple[str, ...]:
+    """A clearing names the debt that is open, and approvals of its change that are with it and count."""
+    said, debt = facts.clearing, facts.debt
+    if debt is None or (debt.verdict, debt.change.digest) != (said.verdict, said.change):
+        return (f"there is no debt of verdict {said.verdict[:12]} over change {said.change[:12]} to be cleared",)
+    if facts.entry.statement.subject != subject(change=said.change):
+        return ("the clearing is about something else than the change that it names",)
+    gone = [digest for digest in said.approvals if digest not in facts.approvals]
+    return (*(f"the approval sha256:{digest[:12]}… that it names is not with it" for digest in gone), *facts.idle)
 
 
 CHAIN: tuple[Rule, ...] = (
@@ -245,7 +272,9 @@ CHAIN: tuple[Rule, ...] = (
     Rule("approvals", Stage.VERDICT, approvals, voids=True),
     Rule("counted", Stage.VERDICT, counted, voids=True),
     Rule("summary", Stage.VERDICT, summary, voids=True),
+    Rule("emergency", Stage.VERDICT, emergency, voids=True),
     Rule("landed", Stage.VERDICT, landed, voids=True),
     Rule("surviving-key", Stage.VERDICT, surviving_key, voids=True),
+    Rule("clearing", Stage.CLEARING, clearing, voids=True),
 )
 """Every rule of the ledger."""

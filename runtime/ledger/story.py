@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
-from runtime.contract.predicates import ActionRecord, Drift, Heartbeat, Intent, Refusal, Result, Verdict
+from runtime.contract.predicates import ActionRecord, Clearing, Drift, Heartbeat, Intent, Refusal, Result, Verdict
 from runtime.contract.statement import Statement
 from runtime.ledger.entry import change_path
 
@@ -27,7 +27,8 @@ def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> 
         case Verdict():
             detail = predicate.conductor
             what = _change(detail.change, files)
-            return f"Take {detail.head[:12]}: {what}, approved by {len(detail.approvals)} people"
+            how = "by emergency" if detail.emergency else f"approved by {len(detail.approvals)} people"
+            return f"Take {detail.head[:12]}: {what}, {how}"
         case Intent():
             objects = few(operations(predicate.actions), shown=2)
             return f"Set out to {objects or 'do nothing'} because of {because(predicate.because)}"
@@ -44,6 +45,9 @@ def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> 
         case Drift():
             verb = "heal" if predicate.response == "heal" else "report"
             return f"Find drift and {verb} it: {few(drifted(predicate.actions), shown=2)}"
+        case Clearing():
+            who = f"{len(predicate.approvals)} more {'person' if len(predicate.approvals) == 1 else 'people'}"
+            return f"Clear the debt of change {predicate.change[:12]}: {who} approved it"
         case Heartbeat():
             return f"Find nothing to do at {predicate.commit[:12]}"
     return type(predicate).__name__

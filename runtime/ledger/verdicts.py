@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from runtime.contract.change import Change, ChangeMismatchError, Row, Snapshot, taken
-from runtime.contract.errors import FormatError
 from runtime.contract.predicates import Verdict
 from runtime.git.interface import TreeFile
-from runtime.governance.case import Case, Problem, Signed, Taken, Transition
+from runtime.governance.case import Case, Judgement, Problem, Signed, Taken, Transition
 from runtime.governance.judge import judge
 from runtime.governance.people import Approver
+from runtime.ledger.debts import opened, repaid
 from runtime.ledger.entry import Entry, approval_path, change_path
 from runtime.ledger.facts import Stage, VerdictFacts
 from runtime.ledger.findings import Finding, finding
@@ -42,6 +42,7 @@ class Judged:
     case: Case | None = None
     snapshot: Snapshot | None = None
     tree: dict[str, TreeFile] | None = None
+    judgement: Judgement | None = None
 
 
 def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, void: bool) -> list[Finding]:
@@ -51,10 +52,16 @@ def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, vo
     state.name(change_path(detail.change))
     for digest in detail.approvals:
         state.name(approval_path(detail.change, digest))
-    if not void and not answer.problems and answer.case and answer.snapshot and answer.tree is not None:
+    sound = not void and not answer.problems
+    if sound and answer.case and answer.judgement and answer.snapshot and answer.tree is not None:
         change = answer.case.change
+        debt = state.verified.debt
         state.take(detail.head, change, answer.snapshot, answer.tree)
         state.timeline.append(Taken(entry.digest, change.paths, entry.position.time))
+        if debt is not None:
+            state.debts = repaid(state.debts, answer.snapshot.manifest, entry, answer.judgement)
+        if answer.judgement.emergency is not None:
+            state.debts = (*state.debts, opened(answer.case, entry, verdict, answer.judgement))
     return [
         finding(rule, f"verdict {entry.sequence} takes nothing: {message}", path=entry.path, commit=entry.commit)
         for rule, message in answer.problems
@@ -93,7 +100,7 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     change = state.change(detail.change)
     snapshot = _after(state.snapshot, change)
     candidate, main, tree, touched = _main(state, detail.head, place)
-    signed = _approvals(state, detail.change, detail.approvals)
+    signed = state.statements(detail.change, detail.approvals)
     case = None if change is None else _case(state, entry, change, signed, main)
     judgement = None if case is None or snapshot is None else judge(case, state.rules.consent)
     facts = VerdictFacts(
@@ -112,6 +119,8 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
         idle=() if judgement is None or not judgement.allowed else tuple(item.message for item in judgement.rejected),
         landed=_landed(state, signed),
         governance=None if case is None else case.after,
+        allowed=judgement is not None and judgement.allowed,
+        emergency=None if judgement is None else judgement.emergency,
     )
     problems = [(rule.name, message) for rule in state.rules.by_stage[Stage.VERDICT] for message in rule.check(facts)]
     if judgement is not None and not judgement.allowed:
@@ -119,7 +128,7 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     if case is not None:
         # they point back at the case: thousands of manifests would wait for a collector
         vars(case).pop("readings", None)
-    return Judged(tuple(problems), case, snapshot, tree)
+    return Judged(tuple(problems), case, snapshot, tree, judgement)
 
 
 def _after(snapshot: Snapshot, change: Change | None) -> Snapshot | None:
@@ -176,19 +185,6 @@ def _rows(state: Replaying, tree: Tree, touched: Touched) -> tuple[Row, ...]:
     digest = state.blobs.digest
     rows = ((path, digest(state.tree.get(path)), digest(tree.get(path))) for path in touched)
     return tuple(sorted(row for row in rows if row[1] != row[2]))
-
-
-def _approvals(state: Replaying, change: str, digests: tuple[str, ...]) -> tuple[Signed, ...]:
-    """The approvals named that main has brought by now."""
-    found: list[Signed] = []
-    for digest in digests:
-        data = state.found(approval_path(change, digest), digest)
-        try:
-            if data is not None:
-                found.append(Signed.from_bytes(data))
-        except FormatError:
-            continue
-    return tuple(found)
 
 
 def _landed(state: Replaying, signed: tuple[Signed, ...]) -> tuple[str, ...]:

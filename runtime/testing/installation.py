@@ -177,6 +177,7 @@ class Installation:
             change=take.change,
             approvals={one.sha256: one.envelope.data for one in take.approvals},
             landed=take.landed,
+            emergency=take.judgement.emergency,
         )
 
     def record(self, *entries: Written) -> str:

@@ -20,7 +20,7 @@ BRANCH = "main"
 AGENT = "conductor-eu"
 
 ROLES: dict[str, tuple[str, ...]] = {
-    "mara": ("admin", "mc", "pm"),
+    "mara": ("admin", "mc", "pm", "incident-commander"),
     "tomas": ("platform", "backend"),
     "ines": ("sec-tl", "security"),
 }
@@ -58,17 +58,23 @@ def agent(name: str = AGENT, keys: int = 1) -> Agent:
 
 
 def policy(
-    rules: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None, *, approval_days: int = 14
+    rules: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None,
+    *,
+    approval_days: int = 14,
+    emergency_hours: int = 24,
+    exact: tuple[str, ...] = (),
 ) -> ApprovalPolicy:
-    """Rules by path: name -> (globs, roles; a role named twice asks for two)."""
+    """Rules by path: name -> (globs, roles; a role named twice asks for two); of `exact` ones nothing carries over."""
     wanted = RULES if rules is None else rules
     return ApprovalPolicy(
         approval_days=approval_days,
+        emergency_hours=emergency_hours,
         rules=tuple(
             PathRule(
                 name=name,
                 paths=paths,
                 people=tuple(Requirement(role=role, count=roles.count(role)) for role in dict.fromkeys(roles)),
+                carry="exact" if name in exact else "changes",
             )
             for name, (paths, roles) in wanted.items()
         ),

@@ -15,7 +15,7 @@ from runtime.ledger.genesis import Pending
 from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
 
-Kind: TypeAlias = Literal["approval", "withdrawal"]
+Kind: TypeAlias = Literal["approval", "emergency", "withdrawal"]
 KINDS: tuple[Kind, ...] = ("approval", "withdrawal")
 NOTHING_SEEN = Seen(base=None, head="c0" * 20)
 
@@ -31,7 +31,9 @@ def approval(
     kind: Kind = "approval",
 ) -> Signed:
     """A statement about a change (or its digest), good for 30 days unless told."""
-    predicate = Approval(kind=kind, after=after, signed_at=at, expires_at=until or at + timedelta(days=30), seen=seen)
+    until = until or at + timedelta(days=30)
+    reason = "the database is down" if kind == "emergency" else None
+    predicate = Approval(kind=kind, after=after, signed_at=at, expires_at=until, seen=seen, reason=reason)
     digest = change if isinstance(change, str) else change.digest
     return Signed.of(sign(Statement(subject=subject(change=digest), predicate=predicate), key))
 

@@ -63,7 +63,12 @@ def _rendered(path: str, data: bytes, files: Mapping[str, bytes]) -> dict[str, b
             blueprint = files.get(f"tenants/blueprints/{spec.get('blueprint')}.yaml")
             if blueprint is None:
                 raise FormatError(f"unknown blueprint `{spec.get('blueprint')}`")
-            content = {"name": name, "spec": spec, "blueprint": _document(blueprint)}
+            content = {
+                "name": name,
+                "state": spec.get("state", "active"),
+                "spec": spec,
+                "blueprint": _document(blueprint),
+            }
             objects = encode_objects(_objects(name, spec))
             return {f"config/tenants/tenant/{name}.json": encode(content), f"objects/tenant/{name}.json": objects}
         case ["tenants", "blueprints", _]:

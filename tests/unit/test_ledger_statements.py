@@ -9,7 +9,7 @@ import pytest
 from runtime.contract import predicates
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
-from runtime.contract.predicates import LedgerPosition, Outcome, Release, Result, VerdictDetail, Wire
+from runtime.contract.predicates import Approval, LedgerPosition, Outcome, Release, Result, VerdictDetail, Wire
 from runtime.contract.statement import Statement, decode_statement, encode_statement, subject
 
 POSITION = LedgerPosition(
@@ -40,4 +40,4 @@ def test_a_statement_that_leaves_a_default_out_is_refused(field: str) -> None:
 def test_only_those_models_have_defaults_whose_completeness_is_looked_at() -> None:
     models = [item for item in vars(predicates).values() if isinstance(item, type) and issubclass(item, Wire)]
     optional = {item for item in models if not all(field.is_required() for field in item.model_fields.values())}
-    assert optional == {Outcome, VerdictDetail}
+    assert optional == {Approval, Outcome, VerdictDetail}

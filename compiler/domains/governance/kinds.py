@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
@@ -142,12 +142,24 @@ class RuleSpec(Spec):
     people: dict[Role, Annotated[int, Field(ge=1, le=10)]] = Field(
         min_length=1, description="Role -> how many people of it must approve.", examples=[{"platform": 1, "pm": 1}]
     )
+    carry: Literal["changes", "exact"] = Field(
+        "changes",
+        description="Whether an approval outlives other changes (`changes`), or only counts until anything else is "
+        "taken (`exact`).",
+    )
 
 
 class ApprovalPolicySpec(Spec):
     """Who must approve what."""
 
     approval_days: int = Field(ge=1, le=90, description="How long an approval holds at most.", examples=[14])
+    emergency_hours: int = Field(
+        24,
+        ge=1,
+        le=720,
+        description="Within how many hours what an `incident-commander` let through alone must be approved.",
+        examples=[24],
+    )
     rules: tuple[RuleSpec, ...] = Field(description="Every rule that matches a changed path applies.")
 
 

@@ -57,11 +57,13 @@ def approval_policy(policy: ApprovalPolicySpec) -> ApprovalPolicy:
     """Return the rules as a verdict reads them."""
     return ApprovalPolicy(
         approval_days=policy.approval_days,
+        emergency_hours=policy.emergency_hours,
         rules=tuple(
             PathRule(
                 name=rule.name,
                 paths=rule.paths,
                 people=tuple(Requirement(role=role, count=count) for role, count in sorted(rule.people.items())),
+                carry=rule.carry,
             )
             for rule in policy.rules
         ),

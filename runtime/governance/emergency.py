@@ -1,0 +1,134 @@
+"""Emergencies: the rules of consent that they are bound by, and how what they leave open is judged.
+
+An emergency reading of a case waives `REPLACED`, who must approve, and nothing else. In return: an incident commander
+signs it; it alters no policy, ends no tenant, and comes only while no other debt is open. Past a debt's deadline
+nothing passes but what has to do with it. The functions stand in `CONSENT` (`runtime.governance.rules`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from runtime.contract.canonical import decode
+from runtime.contract.errors import FormatError
+from runtime.contract.instant import text
+from runtime.governance.case import Case, Problem, Reading, Signed, Verified
+from runtime.governance.debts import Debt
+from runtime.governance.people import Approver
+
+ROLE = "incident-commander"
+REPLACED = frozenset({"two-people", "by-path", "one-role-each"})
+"""The rules that an emergency replaces, and that the clearing of its debt asks: who must approve."""
+_TENANT = "config/tenants/tenant/"
+_ENDED = "deprovisioned"
+
+
+def incident_commander(reading: Reading, signed: Signed, _: tuple[Approver, ...]) -> str | None:
+    """Only an incident commander signs an emergency."""
+    name = reading.owner(signed.fingerprint)
+    if signed.approval.kind != "emergency" or name is None or ROLE in reading.roles(name):
+        return None
+    return f"it is an emergency, and {name} is no {ROLE}"
+
+
+def governance_by_two(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
+    """No emergency alters policies or governance."""
+    altered = [path for path in reading.case.change.paths if path.startswith(("policies/", "config/governance/"))]
+    if reading.emergency and altered:
+        yield f"no emergency alters policies, and this one alters {min(altered)}"
+
+
+def no_deprovision(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
+    """No emergency ends a tenant."""
+    if reading.emergency:
+        yield from (f"no emergency ends a tenant, and this one ends {name}" for name in ended(reading.case))
+
+
+def ended(case: Case) -> Iterable[str]:
+    """Tenants that a change deprovisions or takes away; what cannot be read counts as ended."""
+    for path, (before, after) in case.change.contents.items():
+        if path.startswith(_TENANT) and _ends(before, after):
+            yield path.removeprefix(_TENANT).removesuffix(".json")
+
+
+def _ends(before: str | None, after: str | None) -> bool:
+    state = _state(after)
+    return state is None or (state == _ENDED and _state(before) != _ENDED)
+
+
+def _state(content: str | None) -> str | None:
+    try:
+        value = None if content is None else decode(content.encode(), floats=True)
+    except FormatError:
+        return None
+    state = value.get("state") if isinstance(value, dict) else None
+    return state if isinstance(state, str) else None
+
+
+def one_debt(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
+    """No emergency while a debt is open."""
+    debt = reading.case.verified.debt
+    if reading.emergency and debt is not None:
+        yield f"one debt at a time, and that of verdict {debt.verdict[:12]} is open: {debt.by} let it through"
+
+
+def debt_first(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
+    """Past the deadline of a debt, only policies pass, and what leaves nothing of what it brought."""
+    case = reading.case
+    debt = case.verified.debt
+    if debt is None or not debt.overdue(case.at) or _policies_only(case):
+        return
+    left = debt.left(case.verified.snapshot.manifest, case.change)
+    if left:
+        yield (
+            f"the debt of verdict {debt.verdict[:12]} is overdue since {text(debt.deadline)}: until it is cleared only "
+            f"what takes it back may pass, and after this {left[0]} still holds what {debt.by} brought; its approvals "
+            "are given with `conductor approve --debt`"
+        )
+
+
+def _policies_only(case: Case) -> bool:
+    rows = case.change.inputs
+    return bool(rows) and all(path.startswith("policies/") for path, _, _ in rows)
+
+
+def carry_exact(reading: Reading, signed: Signed, _: tuple[Approver, ...]) -> str | None:
+    """Where a rule says `carry: exact`, nothing was taken since what its maker saw.
+
+    A verdict without paths is none here: that of a debt, where the debt is judged.
+    """
+    timeline = reading.case.verified.timeline
+    position = timeline.position(signed.approval.after)
+    since = [] if position is None else [item for item in timeline.later(position) if item.paths]
+    if not since:
+        return None
+    rules = reading.rights.policy.applying(reading.case.change.paths)
+    exact = next((rule for rule in rules if rule.carry == "exact"), None)
+    if exact is None:
+        return None
+    return (
+        f"rule `{exact.name}` carries no approval over other changes, and verdict {since[-1].sha256[:12]} came after "
+        "what its maker saw"
+    )
+
+
+def debt_case(verified: Verified, debt: Debt, statements: Iterable[Signed], *, at: datetime) -> Case:
+    """Return the case of a debt's clearing: the same change, by the rules of then and the people of now.
+
+    Its own verdict is left out of what could have spent an approval, and neither main nor the policy is asked again:
+    the verdict was. Whoever has left since, or lost a key, clears nothing.
+    """
+    then = replace(
+        verified,
+        governance=replace(verified.governance, policy=debt.policy),
+        timeline=verified.timeline.without(debt.verdict),
+    )
+    return Case(then, debt.change, (*debt.signed, *statements), at, {}, "", lambda _: (), debt)
+
+
+def stopped(problems: Iterable[Problem], sha256: str) -> Iterable[Problem]:
+    """What keeps an emergency out, said of its statement."""
+    for problem in problems:
+        yield Problem(problem.rule, f"emergency {sha256[:12]} does not let it through: {problem.message}", sha256)
