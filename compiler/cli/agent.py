@@ -37,6 +37,7 @@ from runtime.contract.errors import ConductorError, EnvironmentFailedError, Usag
 from runtime.contract.predicates import Release
 from runtime.git.process import run as git_command
 from runtime.git.repository import Repository
+from runtime.governance.debts import Debt
 from runtime.ledger.append import Writer
 from runtime.ledger.pin import pinned
 from runtime.release import VERSION, code_sha256
@@ -121,11 +122,16 @@ def _once_text(outcome: Outcome) -> str:
     lines += [f"could not look: {problem}" for problem in outcome.away]
     if not outcome.entries:
         lines.append("nothing to do")
+    lines += _debt(outcome.debt)
     if outcome.pending:
         lines.append(f"{outcome.pending} pending: `conductor plan` says what is missing")
     lines += [f"failed: {failure}" for failure in outcome.failures]
     lines += [f"needs another release: {problem}" for problem in outcome.releases]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _debt(debt: Debt | None) -> list[str]:
+    return [] if debt is None else [f"open debt: {debt.sentence(datetime.now(tz=UTC))}"]
 
 
 def run(
@@ -167,6 +173,8 @@ def dry_text(found: Look) -> str:
         lines.append(f"intent {found.open_intent} has no result: it would be closed first, by looking again")
     if isinstance(found.decision, Take):
         lines.append(f"take {found.decision.commit[:12]}: change {found.decision.change.digest[:12]}")
+    if found.debt is not None:
+        lines += ["the open debt would be cleared"] if found.paid else _debt(found.debt)
     lines.extend(action_line(action) for action in found.todo.actions)
     lines.extend(f"reported, not done: {action_line(action)}" for action in found.todo.reported)
     lines.extend(f"needs a person: {blocked.reason}" for blocked in found.todo.blocked)

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from runtime.agent.causes import Memory
+from runtime.agent.debts import payment
 from runtime.agent.decide import Decision, Nothing, Take
 from runtime.agent.desired import Desired, released
 from runtime.agent.observe import Opened
@@ -19,6 +20,7 @@ from runtime.agent.state import Goal, read
 from runtime.agent.steps import Todo, compare
 from runtime.agent.world import World
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
+from runtime.governance.debts import Debt
 from runtime.ledger.history import NoGenesisError
 from runtime.targets.interface import RetryableError, Target
 
@@ -44,13 +46,15 @@ class Identity:
 @dataclass(frozen=True)
 class Look:
     """What a dry run has found. `open_intent` is the number of an intent that is to be closed first, `problem` why
-    nothing was compared."""
+    nothing was compared; `debt` is open, and would be cleared if it is `paid`."""
 
     identities: tuple[Identity, ...]
     decision: Decision
     todo: Todo
     open_intent: int | None = None
     problem: ConductorError | None = None
+    debt: Debt | None = None
+    paid: bool = False
 
 
 def look(world: World) -> Look:
@@ -58,8 +62,11 @@ def look(world: World) -> Look:
     decision: Decision = Nothing()
     open_intent: int | None = None
     problem: ConductorError | None = None
+    debt, paid = None, False
     try:
         state = read(world)
+        debt = state.history.debt
+        paid = debt is not None and payment(world, state, debt, world.clock()) is not None
         decision = state.decide(world, world.clock())
         take = decision if isinstance(decision, Take) else None
         goal = state.goal(world, take)
@@ -78,7 +85,7 @@ def look(world: World) -> Look:
         todo = Todo(())
         if problem is None:
             todo = compare(goal, Opened(targets, away), world.clock(), patient=False, owing=False)
-    return Look(identities, decision, todo, open_intent, problem)
+    return Look(identities, decision, todo, open_intent, problem, debt, paid)
 
 
 def _identities(world: World, goal: Goal, stack: ExitStack) -> tuple[tuple[Identity, ...], dict[str, Target]]:

@@ -1,5 +1,7 @@
 """verdict -> observe -> diff -> intent -> apply -> result, until there is nothing left to do (plan, section 8).
 
+An open debt is cleared as soon as its approvals are there (`runtime.agent.debts`).
+
 Rules kept: the lock comes before the verdict and is held until the result is pushed; without every secret that is
 needed nothing is observed and nothing written; an open intent is closed, by looking again, before anything else;
 verdict and intent are pushed before the first action; each intent gets exactly one result; the first intent makes what
@@ -16,6 +18,7 @@ from datetime import timedelta
 from runtime.agent.apply import LockLostError, perform
 from runtime.agent.attest import BeatenError, Book
 from runtime.agent.closing import close
+from runtime.agent.debts import clear, overdue
 from runtime.agent.decide import Refuse, Take, for_another_release
 from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
@@ -24,6 +27,7 @@ from runtime.agent.steps import Draft, compare
 from runtime.agent.world import Control, World
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.predicates import Result
+from runtime.governance.debts import Debt
 from runtime.ledger import append
 from runtime.ledger.append import Written
 from runtime.ledger.pin import pin, settle
@@ -58,6 +62,11 @@ class Outcome:
     def sequence(self) -> int:
         """Number of the ledger's last entry."""
         return self.entries[-1].tip.sequence if self.entries else self.state.tip.sequence
+
+    @property
+    def debt(self) -> Debt | None:
+        """The debt of an emergency that was open when it last looked."""
+        return self.state.history.debt
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -130,6 +139,8 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     book.catch_up(state)
     if state.history.open_intent is not None:
         return Outcome(state, (close(world, state, book, state.history.open_intent),))
+    if (cleared := clear(world, state, book)) is not None:
+        return Outcome(state, (cleared,))
     tip, started = state.tip, state.memory.started
     at = tip.moment(world.clock())
     decision = state.decide(world, at)
@@ -176,7 +187,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
         return Outcome(
             state,
             tuple(entries),
-            problems=tuple(item.reason for item in todo.blocked),
+            problems=(*(item.reason for item in todo.blocked), *overdue(state, at)),
             pending=len(decision.pending),
             away=tuple(error.message for error in targets.away.values()),
             releases=for_another_release(decision.pending),

@@ -17,6 +17,7 @@ from runtime.agent.state import State
 from runtime.agent.telling import entry_line
 from runtime.agent.world import World
 from runtime.contract.errors import ConductorError
+from runtime.contract.instant import text
 from runtime.targets.interface import RetryableError
 
 LONGEST = 300.0
@@ -64,6 +65,9 @@ def _tell(log: FilteringBoundLogger, outcome: Outcome) -> None:
         log.info(entry_line(entry), entry=entry.path, sha256=entry.digest)
     for problem in outcome.problems:
         log.warning("needs a person", problem=problem)
+    if (debt := outcome.debt) is not None:
+        due = {"by": debt.by, "change": debt.change.digest, "deadline": text(debt.deadline)}
+        log.warning("open debt", verdict=debt.verdict, **due)
     for problem in outcome.away:
         log.warning("could not look", problem=problem)
     for problem in outcome.releases:

@@ -15,20 +15,22 @@ from typing import Any
 from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.compiling import Compile
 from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.contract.predicates import Outcome, Release, Seen
+from runtime.contract.predicates import Outcome, Release, Seen, Verdict
+from runtime.contract.statement import Statement
 from runtime.git.interface import Git
 from runtime.governance.case import Signed
 from runtime.ledger import append, genesis
 from runtime.ledger.append import Grounds, Tip, Writer, Written
-from runtime.ledger.entry import EVIDENCE
+from runtime.ledger.entry import EVIDENCE, path_of
 from runtime.ledger.history import History, replay
 from runtime.release import VERSION
+from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_policy import no_objection
 from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, START, key_of, small_tree
-from runtime.testing.statements import approval, signed_genesis
+from runtime.testing.statements import Kind, approval, signed_genesis
 from runtime.testing.tiny_compiler import compile_commit
 
 RELEASE = Release(version=VERSION, sha256="5e" * 32)
@@ -105,11 +107,13 @@ class Chronicle:
         after: str | None = None,
         at: datetime | None = None,
         days: float = 7,
+        kind: Kind = "approval",
     ) -> Signed:
         """A person's approval."""
         at = at or self.now
         after, seen = after or self.verdicts[-1], Seen(base=self.base, head=self.head)
-        return approval(change, key_of(name, number), after=after, at=at, until=at + timedelta(days=days), seen=seen)
+        until = at + timedelta(days=days)
+        return approval(change, key_of(name, number), after=after, at=at, until=until, seen=seen, kind=kind)
 
     def grounds(self, commit: str, approvals: Iterable[Signed] | None = None) -> Grounds:
         """What an honest verdict about a commit rests on."""
@@ -216,3 +220,12 @@ class Chronicle:
     def replay(self, **options: Any) -> History:
         """Read the history with the real rules, or without one."""
         return replay(self.git, self.head, **{"trust_root": self.root, "policies": no_objection, **options})
+
+
+def resigned(honest: Written, predicate: Verdict) -> Written:
+    """The same entry with another predicate, by the same key."""
+    statement = Statement(subject=honest.statement.subject, predicate=predicate)
+    envelope = sign(statement, key_of(AGENT))
+    position = predicate.ledger
+    path = path_of(position, "verdict", envelope.digest)
+    return Written(path, envelope, statement, honest.brings, Tip(position.sequence, envelope.digest, position.time))

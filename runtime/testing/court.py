@@ -13,6 +13,8 @@ from hashlib import sha256
 from runtime.contract.change import Change, Snapshot, between, taken
 from runtime.governance.case import Case, Judgement, Problem, Signed, Taken, Timeline, Transition, Verified
 from runtime.governance.config import Governance
+from runtime.governance.debts import Debt
+from runtime.governance.emergency import debt_case
 from runtime.governance.people import Approver
 from runtime.release import VERSION
 from runtime.signing.keys import PrivateKey
@@ -119,6 +121,33 @@ class Court:
             self.verified, snapshot=snapshot, governance=Governance.of(snapshot.contents), timeline=timeline
         )
         return Court(self.edited(edits), verified, now)
+
+    def emergency(self, edits: Mapping[str, bytes | None], name: str = "mara", *, hours: float = 1) -> Court:
+        """P once a verdict has taken these edits by emergency: its debt is open."""
+        change, then = self.change(edits), self.after(edits, hours=hours)
+        signed = self.sign(change, key_of(name), kind="emergency")
+        before = self.verified.governance
+        debt = Debt(
+            verdict=then.verified.timeline.last.sha256,
+            base=self.verified.commit,
+            commit=COMMIT,
+            change=change,
+            signed=(signed,),
+            approvers=(Approver(name, frozenset(before.people[name].roles), signed.sha256, emergency=True),),
+            by=name,
+            reason=signed.approval.reason or "",
+            policy=before.policy,
+            opened=then.now,
+            deadline=then.now + timedelta(hours=before.policy.emergency_hours),
+        )
+        return replace(then, verified=replace(then.verified, debts=(*then.verified.debts, debt)))
+
+    def clearing(self, *approvals: Signed) -> Case:
+        """The case of the open debt's clearing, with these approvals."""
+        debt = self.verified.debt
+        if debt is None:
+            raise ValueError("no debt is open")
+        return debt_case(self.verified, debt, approvals, at=self.now)
 
     def later(self, **passed: float) -> Court:
         """The same, later (timedelta's words)."""

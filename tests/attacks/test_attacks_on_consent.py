@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
 
 from runtime.contract.change import Change
 from runtime.contract.possession import Holder
 from runtime.governance.case import Case, Problem, Signed
 from runtime.governance.config import CompilerPin, KeyProof, Person
 from runtime.governance.people import Approver
-from runtime.governance.rules import CONSENT
 from runtime.testing.court import Court
 from runtime.testing.proofs import proof, proved
 from runtime.testing.small_tree import RULES, agent, document, key_of, person, policy, public, small_tree
@@ -311,11 +307,3 @@ def test_old_agent_that_judges_by_old_rules(court: Court, refused_by: RefusedBy)
     """
     change = court.change({"policies/compiler.yaml": CompilerPin(release="9.0.0").data()})
     refused_by("pinned-release", court.case(change, court.approve(change, "mara", "ines"), release="0.0.1"))
-
-
-def test_every_rule_of_consent_is_attacked_and_every_attack_names_its_rule() -> None:
-    tests = [item for item in ast.parse(Path(__file__).read_text()).body if isinstance(item, ast.FunctionDef)]
-    attacked = [re.findall(r"Rule: `([a-z-]+)`\.", ast.get_docstring(item) or "") for item in tests[:-1]]
-    assert all(len(names) == 1 for names in attacked)
-    assert {names[0] for names in attacked} == {rule.name for rule in CONSENT}
-    assert len(CONSENT) == len({rule.name for rule in CONSENT})

@@ -14,14 +14,11 @@ from runtime.contract.change import Snapshot
 from runtime.contract.genesis import Genesis
 from runtime.contract.manifest import Manifest
 from runtime.contract.predicates import Outcome, Verdict
-from runtime.contract.statement import Statement
 from runtime.ledger import append
-from runtime.ledger.append import Tip, Written
-from runtime.ledger.entry import path_of
+from runtime.ledger.append import Tip
 from runtime.ledger.rules import CHAIN, Rule
-from runtime.signing.envelopes import sign
 from runtime.signing.sshsig import sign_commit
-from runtime.testing.chronicle import Chronicle, writer
+from runtime.testing.chronicle import Chronicle, resigned, writer
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
 from runtime.testing.proofs import proof
 from runtime.testing.small_tree import AGENT, REPOSITORY, START, agent, document, key_of, person, small_tree
@@ -336,12 +333,3 @@ def test_a_genesis_does_not_invent_its_commit(kept_out_by: KeptOutBy) -> None:
         git, compile_commit(git), made.digest, START, Tip(0, made.digest, START), commit, made.snapshot
     )
     kept_out_by("genesis-commit", CHAIN, lambda rules: believed(chronicle, rules))
-
-
-def resigned(honest: Written, predicate: Verdict) -> Written:
-    """The same entry with another predicate, by the same key."""
-    statement = Statement(subject=honest.statement.subject, predicate=predicate)
-    envelope = sign(statement, key_of(AGENT))
-    position = predicate.ledger
-    path = path_of(position, "verdict", envelope.digest)
-    return Written(path, envelope, statement, honest.brings, Tip(position.sequence, envelope.digest, position.time))

@@ -1,0 +1,308 @@
+"""Attacks on break-glass and its debt: what one person may let through alone, and what is owed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runtime.contract.predicates import Verdict
+from runtime.governance.case import Case, Problem, Signed
+from runtime.governance.people import Approver
+from runtime.governance.rules import CONSENT
+from runtime.governance.rules import Rule as ConsentRule
+from runtime.ledger import append
+from runtime.ledger.append import Written
+from runtime.ledger.rules import CHAIN, Rule
+from runtime.testing.chronicle import Chronicle, resigned, writer
+from runtime.testing.court import Court
+from runtime.testing.small_tree import RULES, document, key_of, policy, small_tree
+
+if TYPE_CHECKING:
+    from tests.attacks.conftest import KeptOutBy
+
+RefusedBy = Callable[[str, Case], None]
+
+NOTES = {"spec/notes.yaml": document(text="new")}
+SUSPEND = {"tenants/acme.yaml": document(blueprint="basic", state="suspended")}
+RESUME = {"tenants/acme.yaml": document(blueprint="basic")}
+INITECH: Mapping[str, bytes] = {"tenants/initech.yaml": document(blueprint="basic")}
+APPROVALS = "policies/approvals.yaml"
+"""Mara is the incident commander, and product manager; tomas is platform, ines security."""
+
+
+def alone(court: Court, edits: Mapping[str, bytes | None], name: str = "mara") -> Case:
+    """One person lets a change through."""
+    change = court.change(edits)
+    return court.case(change, (court.sign(change, key_of(name), kind="emergency"),))
+
+
+# What an emergency may be ---------------------------------------------------------------------------------------------
+
+
+def test_anybody_calls_an_emergency(court: Court, refused_by: RefusedBy) -> None:
+    """I am no incident commander. I call my change an emergency all the same.
+
+    Rule: `incident-commander`.
+    """
+    refused_by("incident-commander", alone(court, SUSPEND, "tomas"))
+
+
+def test_new_rules_by_emergency(court: Court, refused_by: RefusedBy) -> None:
+    """It is night, and I am the incident commander. By morning the rules say that nobody has to approve with me.
+
+    Rule: `governance-by-two`.
+    """
+    refused_by("governance-by-two", alone(court, {APPROVALS: policy({"policies": RULES["policies"]}).data()}))
+
+
+def test_tenant_is_ended_by_emergency(court: Court, refused_by: RefusedBy) -> None:
+    """What is dropped cannot be approved afterwards. I declare the tenant that annoys me deprovisioned.
+
+    Rule: `no-deprovision`.
+    """
+    refused_by(
+        "no-deprovision", alone(court, {"tenants/acme.yaml": document(blueprint="basic", state="deprovisioned")})
+    )
+
+
+def test_tenant_is_taken_away_by_emergency(court: Court, refused_by: RefusedBy) -> None:
+    """I say nothing of deprovisioning: I just delete the file.
+
+    Rule: `no-deprovision`.
+    """
+    refused_by("no-deprovision", alone(court, {"tenants/globex.yaml": None}))
+
+
+def test_one_emergency_after_the_other(court: Court, refused_by: RefusedBy) -> None:
+    """Nobody has approved my last emergency yet. I do the rest of the release in the same way.
+
+    Rule: `one-debt`.
+    """
+    refused_by("one-debt", alone(court.emergency(NOTES), SUSPEND))
+
+
+def test_emergency_that_lies_ready_for_a_better_day(court: Court, refused_by: RefusedBy) -> None:
+    """In the outage Mara signed an emergency for four hours, and did not need it. I merge it a day later.
+
+    Rule: `unexpired`.
+    """
+    change = court.change(SUSPEND)
+    until = court.later(hours=4).now
+    signed = court.sign(change, key_of("mara"), kind="emergency", expires_at=until)
+    refused_by("unexpired", court.later(days=1).case(change, (signed,)))
+
+
+def test_emergency_against_the_policy(court: Court, refused_by: RefusedBy) -> None:
+    """The policy forbids the step to everybody. An emergency, I say, knows no law.
+
+    Rule: `transitions`.
+    """
+
+    def forbids(approvers: tuple[Approver, ...]) -> tuple[Problem, ...]:
+        return (Problem("transitions", "not under legal hold"),)
+
+    case = alone(court, SUSPEND)
+    refused_by("transitions", replace(case, transition=forbids))
+
+
+# Its debt -------------------------------------------------------------------------------------------------------------
+
+
+def test_debt_that_is_never_paid(court: Court, refused_by: RefusedBy) -> None:
+    """My emergency runs, and the others would not approve it. They are busy with other things; so it stays.
+
+    Rule: `debt-first`.
+    """
+    later = court.emergency(NOTES).later(hours=24)
+    change = later.change(SUSPEND)
+    refused_by("debt-first", later.case(change, later.approve(change, "mara", "tomas")))
+
+
+def test_half_of_it_is_taken_back(court: Court, refused_by: RefusedBy) -> None:
+    """The debt is overdue. I let them take back the part that was seen, and keep the other one.
+
+    Rule: `debt-first`.
+    """
+    later = court.emergency({**NOTES, **SUSPEND}).later(hours=24)
+    change = later.change({"spec/notes.yaml": document(text="nothing asks for this one")})
+    refused_by("debt-first", later.case(change, later.approve(change, "ines", "tomas")))
+
+
+def test_debt_paid_by_its_maker(court: Court, refused_by: RefusedBy) -> None:
+    """No rule by path speaks of what I brought, so nobody in particular is missing: my own signature clears me.
+
+    Rule: `two-people`.
+    """
+    refused_by("two-people", court.emergency(NOTES).clearing())
+
+
+def test_debt_paid_by_a_friend_without_the_role(court: Court, refused_by: RefusedBy) -> None:
+    """Ines and I are two people, and nobody of platform has seen it. We call it cleared.
+
+    Rule: `by-path`.
+    """
+    debtor = court.emergency(SUSPEND)
+    refused_by("by-path", debtor.clearing(*debtor.approve(debtor.verified.debts[0].change, "ines")))
+
+
+def test_debt_paid_with_what_was_withdrawn(court: Court, refused_by: RefusedBy) -> None:
+    """Tomas approved what I had done, looked again, and took it back. I hand in the first half of that.
+
+    Rule: `not-withdrawn`.
+    """
+    debtor = court.emergency(SUSPEND)
+    change = debtor.verified.debts[0].change
+    approved = debtor.approve(change, "tomas")
+    later = debtor.later(hours=1)
+    refused_by("not-withdrawn", later.clearing(*approved, later.sign(change, key_of("tomas"), kind="withdrawal")))
+
+
+def test_debt_paid_with_what_others_have_overtaken(court: Court, refused_by: RefusedBy) -> None:
+    """Tomas approved what I brought; then two people made something else of it. What he approved is gone, and I am
+    cleared by it.
+
+    Rule: `unspent`.
+    """
+    debtor = court.emergency({**SUSPEND, "tenants/globex.yaml": document(blueprint="basic", seats=3)})
+    approved = debtor.approve(debtor.verified.debts[0].change, "tomas")
+    later = debtor.after(RESUME)
+    refused_by("unspent", later.clearing(*approved))
+
+
+# carry: exact ---------------------------------------------------------------------------------------------------------
+
+
+def test_approval_is_carried_over_what_its_maker_never_saw(refused_by: RefusedBy) -> None:
+    """They approved my export of personal data when nobody could reach it. Another change, approved by itself, has
+    opened the door since. No path of mine was touched, so their word still counts.
+
+    Rule: `carry-exact`.
+    """
+    court = Court.open(small_tree(**{APPROVALS: policy(exact=("tenants",)).data()}))
+    change = court.change(SUSPEND)
+    approvals = court.approve(change, "mara", "tomas")
+    refused_by("carry-exact", court.after(NOTES).case(change, approvals))
+
+
+# The agent is in it ---------------------------------------------------------------------------------------------------
+
+
+def begun() -> Chronicle:
+    chronicle = Chronicle.start()
+    chronicle.apply()
+    return chronicle
+
+
+def believed(chronicle: Chronicle, rules: tuple[Rule, ...], consent: tuple[ConsentRule, ...] = CONSENT) -> bool:
+    """Whether an auditor would believe all of it."""
+    history = chronicle.replay(rules=rules, consent=consent)
+    return not history.findings and not history.foreign and history.tip == chronicle.tip
+
+
+def broken(chronicle: Chronicle) -> tuple[str, Signed]:
+    """Mara lets a tenant through; returns the commit and her statement."""
+    commit = chronicle.edit(INITECH)
+    return commit, chronicle.approval(chronicle.change(commit), "mara", kind="emergency")
+
+
+def indebted(chronicle: Chronicle) -> Written:
+    """The agent takes it, as it should; returns the verdict."""
+    commit, signed = broken(chronicle)
+    written = chronicle.verdict(commit, [signed], emergency=signed.sha256)
+    chronicle.push(written)
+    chronicle.moved(commit, written)
+    chronicle.apply(because=written.statement.digest_of("change.json") or "")
+    return written
+
+
+def test_a_verdict_keeps_quiet_about_an_emergency(kept_out_by: KeptOutBy) -> None:
+    """The agent is mine. Its verdict over my emergency looks like any other, so nobody asks who else approved.
+
+    Rule: `emergency`.
+    """
+    chronicle = begun()
+    commit, signed = broken(chronicle)
+    chronicle.push(chronicle.verdict(commit, [signed]))
+    kept_out_by("emergency", CHAIN, lambda rules: believed(chronicle, rules))
+
+
+def test_an_emergency_claims_that_the_rules_were_met(kept_out_by: KeptOutBy) -> None:
+    """Who reads SLSA summaries only, reads in mine that two people approved, as the rules by path ask.
+
+    Rule: `summary`.
+    """
+    chronicle = begun()
+    commit, signed = broken(chronicle)
+    honest = chronicle.verdict(commit, [signed], emergency=signed.sha256)
+    predicate = honest.statement.predicate
+    assert isinstance(predicate, Verdict)
+    chronicle.push(resigned(honest, predicate.model_copy(update={"verifiedLevels": append.levels(emergency=False)})))
+    kept_out_by("summary", CHAIN, lambda rules: believed(chronicle, rules))
+
+
+def clearing(chronicle: Chronicle, verdict: Written, *approvals: Signed) -> Written:
+    predicate = verdict.statement.predicate
+    assert isinstance(predicate, Verdict)
+    change = chronicle.replay().change(predicate.conductor.change)
+    assert change is not None
+    files = {one.sha256: one.envelope.data for one in approvals}
+    return append.clearing(
+        chronicle.tip, writer(), chronicle.later(), verdict=verdict.digest, change=change, approvals=files
+    )
+
+
+def test_a_debt_is_cleared_that_never_was(kept_out_by: KeptOutBy) -> None:
+    """An ordinary verdict was bought. The agent writes afterwards that whatever was owed for it has been paid, so that
+    nobody looks at it again.
+
+    Rule: `clearing`.
+    """
+    chronicle = begun()
+    commit = chronicle.edit(INITECH)
+    written = chronicle.take(commit)
+    chronicle.push(clearing(chronicle, written))
+    kept_out_by("clearing", CHAIN, lambda rules: believed(chronicle, rules))
+
+
+def test_a_debt_is_cleared_in_the_name_of_somebody_who_never_signed(kept_out_by: KeptOutBy) -> None:
+    """Tomas approved; the agent also names Ines, who would not have.
+
+    Rule: `clearing`.
+    """
+    chronicle = begun()
+    verdict = indebted(chronicle)
+    change = verdict.statement.digest_of("change.json") or ""
+    tomas, ines = (chronicle.approval(change, name) for name in ("tomas", "ines"))
+    honest = clearing(chronicle, verdict, tomas, ines)
+    chronicle.push(
+        replace(honest, brings={path: data for path, data in honest.brings.items() if ines.sha256 not in path})
+    )
+    kept_out_by("clearing", CHAIN, lambda rules: believed(chronicle, rules))
+
+
+def test_the_agent_forgives_a_debt(kept_out_by: KeptOutBy) -> None:
+    """Nobody of platform has approved my emergency. The agent, which is mine, writes that the debt is cleared by Ines.
+
+    Rule: `by-path`.
+    """
+    chronicle = begun()
+    verdict = indebted(chronicle)
+    change = verdict.statement.digest_of("change.json") or ""
+    chronicle.push(clearing(chronicle, verdict, chronicle.approval(change, "ines")))
+    kept_out_by("by-path", CONSENT, lambda consent: believed(chronicle, CHAIN, consent))
+
+
+def test_an_honest_debt_is_believed_and_cleared() -> None:
+    chronicle = begun()
+    verdict = indebted(chronicle)
+    assert believed(chronicle, CHAIN)
+    debt = chronicle.replay().debt
+    assert debt is not None
+    assert (debt.verdict, debt.by, debt.reason) == (verdict.digest, "mara", "the database is down")
+    change = verdict.statement.digest_of("change.json") or ""
+    chronicle.push(clearing(chronicle, verdict, chronicle.approval(change, "tomas")))
+    assert believed(chronicle, CHAIN)
+    history = chronicle.replay()
+    assert history.debt is None
+    assert [one.settled.people for one in history.debts if one.settled] == [("mara", "tomas")]
