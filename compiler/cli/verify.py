@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from runtime.contract.errors import FormatError, UsageError
 from runtime.contract.instant import parse
 from runtime.git.repository import Repository
 from runtime.ledger.entry import EVIDENCE
-from runtime.ledger.verify import Report, parse_digest
+from runtime.ledger.verify import Report, WorkFile, parse_digest
 from runtime.ledger.verify import verify as assess
 from runtime.release import VERSION
 
@@ -99,7 +100,7 @@ def verify(
             trust_root=digest_of("--trust-root", trust_root),
             require_proven=require_proven,
             since=_since(git, since),
-            worktree=None if git.bare or head != git.resolve("HEAD") else read_evidence(git.path),
+            worktree=None if git.bare or head != git.resolve("HEAD") else read_evidence(git.path, modes=git.has_modes),
             compile=compile_,
             release=VERSION if render else None,
         )
@@ -124,14 +125,17 @@ def written(report: Report, form: ReportFormat) -> str:
     return as_text(report, colour=colourful(sys.stdout))
 
 
-def read_evidence(repo: Path) -> dict[str, bytes]:
-    """Read every file of a work tree's evidence; a symbolic link is read as what it is, its target's name."""
-    found: dict[str, bytes] = {}
+def read_evidence(repo: Path, *, modes: bool = True) -> dict[str, WorkFile]:
+    """Read every file of a work tree's evidence; a symbolic link is read as what it is, its target's name.
+
+    `modes`: whether it lies where a file can be executable or not, which git notes in `core.fileMode`.
+    """
+    found: dict[str, WorkFile] = {}
     top = os.fspath(repo)
     for folder, below, names in os.walk(os.path.join(top, EVIDENCE.rstrip("/"))):  # noqa: PTH118 -- 30,000 files, and Path is slow
         for name in (*names, *(item for item in below if os.path.islink(f"{folder}/{item}"))):  # noqa: PTH114 -- as above
             file = f"{folder}/{name}"
-            found[file[len(top) + 1 :]] = _content(file)
+            found[file[len(top) + 1 :]] = _content(file, modes=modes)
     return found
 
 
@@ -149,13 +153,17 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _content(file: str) -> bytes:
+def _content(file: str, *, modes: bool) -> WorkFile:
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return os.fsencode(Path(file).readlink()) if Path(file).is_symlink() else b""
+        if Path(file).is_symlink():
+            return WorkFile(os.fsencode(Path(file).readlink()), "120000")
+        return WorkFile(b"", None)
     with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 -- a descriptor
-        return stream.readall() or b""  # nothing at all where a pipe lies
+        executable = os.fstat(descriptor).st_mode & stat.S_IXUSR
+        data = stream.readall() or b""  # nothing at all where a pipe lies
+        return WorkFile(data, None if not modes else "100755" if executable else "100644")
 
 
 def _since(git: Repository, given: str | None) -> str | None:

@@ -160,6 +160,11 @@ class Repository(ObjectGraph):
                 return PushOutcome.BEATEN if _RACE.search(status["summary"]) else PushOutcome.REFUSED
         raise _away(remote, output)
 
+    @property
+    def has_modes(self) -> bool:
+        """Whether files of the work tree can be executable or not: git has noted it where they cannot."""
+        return run(self.path, "config", "--type=bool", "--get", "core.fileMode").out.strip() != b"false"
+
     def uncommitted(self, *folders: str) -> tuple[str, ...]:
         """Paths below the folders whose work tree or index differs from HEAD, untracked ones included."""
         if self.bare:
@@ -254,7 +259,9 @@ def _no_repository(path: Path, output: Output) -> EnvironmentFailedError:
             f"{path} belongs to another user, so git does not read it",
             help=f"git config --global --add safe.directory {path}",
         )
-    return EnvironmentFailedError(f"{path} is no git repository", help="name the top folder of a clone with --repo")
+    return EnvironmentFailedError(
+        f"{path.absolute()} is no git repository", help="name the top folder of a clone with --repo"
+    )
 
 
 __all__ = ["LOCAL_SECONDS", "Repository", "tracking"]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from runtime.contract.canonical import JSON
 from runtime.contract.compiling import Compile
@@ -61,6 +62,13 @@ class Rendered:
 
     again: int
     of: int
+
+
+class WorkFile(NamedTuple):
+    """A file as it lies in a work tree: its bytes, and its mode as git has it; None where that cannot be known."""
+
+    data: bytes
+    mode: str | None = "100644"
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ def verify(
     trust_root: str | None = None,
     require_proven: bool = False,
     since: str | None = None,
-    worktree: Mapping[str, bytes] | None = None,
+    worktree: Mapping[str, WorkFile] | None = None,
     compile: Compile | None = None,  # noqa: A002 -- the plan's word for it
     release: str | None = None,
     rules: tuple[Rule, ...] = CHAIN,
@@ -196,8 +204,8 @@ def _foreign(history: History) -> list[Finding]:
     ]
 
 
-def _worktree(git: Git, blobs: Blobs, head: str, worktree: Mapping[str, bytes]) -> list[Finding]:
-    """Compare a work tree's evidence with the commit, byte for byte."""
+def _worktree(git: Git, blobs: Blobs, head: str, worktree: Mapping[str, WorkFile]) -> list[Finding]:
+    """Compare a work tree's evidence with the commit, byte for byte, and in its modes."""
     files = {path: file for path, file in git.files(head, EVIDENCE.rstrip("/")).items() if path not in BY_PEOPLE}
     blobs.fetch(files.values())
     found: list[Finding] = []
@@ -208,9 +216,19 @@ def _worktree(git: Git, blobs: Blobs, head: str, worktree: Mapping[str, bytes]) 
             found.append(finding("work-tree", "lies in the work tree only; no commit has it", path=path))
         elif path not in worktree:
             found.append(finding("work-tree", "is missing in the work tree", path=path))
-        elif (there := blobs.evidence(files[path])) is not None and (here := worktree[path]) != there:
+        elif (here := worktree[path]).mode not in {None, files[path].mode}:
+            found.append(
+                finding(
+                    "work-tree",
+                    f"has mode {here.mode}, and {files[path].mode} in commit {head[:12]}",
+                    path=path,
+                    help=f"git checkout -- {path} brings back what was committed",
+                )
+            )
+        elif (there := blobs.evidence(files[path])) is not None and here.data != there:
             where = next(
-                (n for n, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), min(len(here), len(there))
+                (n for n, (a, b) in enumerate(zip(here.data, there, strict=False)) if a != b),
+                min(len(here.data), len(there)),
             )
             found.append(
                 finding(

@@ -55,6 +55,17 @@ def test_a_flipped_byte_in_the_work_tree_names_the_file(own_copy: Path) -> None:
     assert "MC0723 work-tree" in said.out
 
 
+def test_a_file_that_became_executable_is_told_as_the_recipe_tells_it(own_copy: Path) -> None:
+    path = next((own_copy / "evidence").rglob("*-result-*.sigstore.json"))
+    path.chmod(0o755)
+    recipe = ("status", "--short", "--", "evidence", ":!evidence/README.md")
+    for noted, code in (("true", 1), ("false", 0)):
+        git(own_copy, "config", "core.fileMode", noted)
+        said = conductor("verify", "--repo", str(own_copy))
+        assert (said.code, "MC0723 work-tree" in said.out) == (code, code == 1)
+        assert bool(git(own_copy, *recipe)) == (code == 1)
+
+
 def test_the_name_of_a_file_draws_nothing_on_the_auditors_terminal(own_copy: Path) -> None:
     (own_copy / "evidence" / "ledger" / "\x1b[2J\u202e.sigstore.json").write_text("{}")
     git(own_copy, "add", "--all")

@@ -12,7 +12,7 @@ from runtime.contract.compiling import Compiled
 from runtime.governance.rules import CONSENT
 from runtime.ledger.findings import CODES, Answer
 from runtime.ledger.rules import CHAIN
-from runtime.ledger.verify import Report, Status, parse_digest, verify
+from runtime.ledger.verify import Report, Status, WorkFile, parse_digest, verify
 from runtime.release import VERSION
 from runtime.testing.chronicle import Chronicle
 from runtime.testing.memory_git import MemoryGit
@@ -129,16 +129,26 @@ def test_another_trust_root_is_another_history(chronicle: Chronicle) -> None:
 
 def test_a_flipped_byte_in_the_work_tree_names_the_file(chronicle: Chronicle) -> None:
     files = chronicle.git.files(chronicle.head, "evidence")
-    here = {path: chronicle.git.blob(file.oid) for path, file in files.items()}
+    here = {path: WorkFile(chronicle.git.blob(file.oid)) for path, file in files.items()}
     assert assessed(chronicle, worktree=here).ok
     path = next(path for path in here if "-result-" in path)
-    here[path] = here[path][:100] + b"?" + here[path][101:]
+    here[path] = WorkFile(here[path].data[:100] + b"?" + here[path].data[101:])
     report = assessed(chronicle, worktree=here)
     assert [(item.rule, item.path) for item in report.problems] == [("work-tree", path)]
     assert "at byte 101" in report.problems[0].message
     del here[path]
-    here["evidence/ledger/extra.json"] = b"{}"
+    here["evidence/ledger/extra.json"] = WorkFile(b"{}")
     assert [item.path for item in assessed(chronicle, worktree=here).problems] == [path, "evidence/ledger/extra.json"]
+
+
+def test_a_file_that_became_executable_in_the_work_tree_is_named_where_that_can_be_known(chronicle: Chronicle) -> None:
+    files = chronicle.git.files(chronicle.head, "evidence")
+    here = {path: WorkFile(chronicle.git.blob(file.oid)) for path, file in files.items()}
+    path = next(path for path in here if "-result-" in path)
+    for mode, said in (("100755", [path]), ("120000", [path]), (None, [])):
+        report = assessed(chronicle, worktree={**here, path: WorkFile(here[path].data, mode)})
+        assert [item.path for item in report.problems] == said
+        assert all(f"has mode {mode}" in item.message for item in report.problems)
 
 
 def test_commits_of_this_release_are_rendered_again(chronicle: Chronicle) -> None:
