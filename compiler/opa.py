@@ -97,6 +97,13 @@ class Opa:
                 yield from _unreached(self._run(folder, "test", "--coverage", *sorted(files)))
                 yield _text(coverage)
 
+    def failing(self, rego: Mapping[str, bytes], tests: Mapping[str, bytes]) -> str | None:
+        """What OPA says of tests that fail; None if none does."""
+        files = {**rego, **tests}
+        with _folder(files) as folder:
+            done = self._run(folder, "test", *sorted(files))
+            return _text(done) if done.returncode else None
+
     def count(self, rego: Mapping[str, bytes], tests: Mapping[str, bytes]) -> int:
         """How many tests there are."""
         files = {**rego, **tests}
@@ -106,7 +113,7 @@ class Opa:
     def _succeed(self, folder: Path, *arguments: str) -> bytes:
         done = self._run(folder, *arguments)
         if done.returncode:
-            raise RegoError(_text(done), help="say `conductor policy test` after mending it")
+            raise RegoError(_text(done).removeprefix("error: "), help="mend it, and say `conductor policy build` again")
         return done.stdout
 
     def _run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -16,7 +16,7 @@ from compiler.cli.options import HERE, Format, Repo, read_tree, written
 from compiler.cli.progress import progress
 from compiler.diagnostics.model import Diagnostics
 from compiler.diagnostics.printable import shown_lines
-from compiler.opa import Opa
+from compiler.opa import Opa, RegoError
 from compiler.source import SourceTree
 from runtime.contract.errors import UsageError
 from runtime.policy.engine import Policy
@@ -35,7 +35,10 @@ def build(
     *,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if anything would be written.")] = False,
 ) -> None:
-    """Build policy.wasm and policy.lock.json of the Rego in policies/, with the pinned OPA."""
+    """Build policy.wasm and policy.lock.json of the Rego in policies/, with the pinned OPA; nothing if a test fails.
+
+    `conductor policy test` asks more of the Rego: that it is formatted, and that its tests reach every line.
+    """
     with progress("building the policy"):
         tree = read_tree(repo, None)
         sources = _sources(tree)
@@ -44,13 +47,19 @@ def build(
         if diagnostics.failed:
             sys.stderr.write(written(diagnostics, tree, Format.FULL, sys.stderr))
             raise typer.Exit(1)
-        wasm = Opa.find().build(sources)
+        opa, tests = Opa.find(), rego.tests(tree.files)
+        wasm = opa.build(sources)
         Policy.load(wasm)
+        failing = opa.failing(sources, tests)
+        if failing is not None:
+            raise RegoError(f"tests fail, so nothing was written:\n{failing}", help="mend the Rego or its tests")
+        count = opa.count(sources, tests)
         made = {rego.WASM: wasm, rego.LOCK: rego.Lock.of(sources, wasm).data}
     stale = {path: data for path, data in made.items() if tree.files.get(path) != data}
     for path in made:
         state = "unchanged" if path not in stale else "differs" if check else "written"
         sys.stdout.write(f"{path} {state}\n")
+    sys.stdout.write(f"{count} tests passed\n")
     if check and stale:
         raise typer.Exit(1)
     _write(repo, stale)

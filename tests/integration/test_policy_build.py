@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,25 @@ def test_rego_that_opa_does_not_accept_is_refused_in_its_words(real: Opa) -> Non
     with pytest.raises(RegoError) as caught:
         real.build(sources(OURS) | {"policies/flags.rego": b"package intelgraph.flags\n\nallow if nonsense\n"})
     assert "policies/flags.rego:3" in caught.value.message
+
+
+def test_a_policy_whose_tests_fail_is_not_built_and_nothing_is_written(repo: Path) -> None:
+    path = repo / "policies" / "tenants.rego"
+    path.write_text(path.read_text().replace("deny contains", "deny2 contains", 1))
+    before = {file.name: file.read_bytes() for file in (repo / "policies").iterdir() if file.is_file()}
+    done = conductor(repo, "build")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: tests fail, so nothing was written:\n")
+    assert "FAIL" in done.stderr
+    assert {file.name: file.read_bytes() for file in (repo / "policies").iterdir() if file.is_file()} == before
+
+
+def test_a_policy_that_opa_does_not_accept_is_said_once_and_what_to_say_then(repo: Path) -> None:
+    (repo / "policies" / "tenants.rego").write_text("package intelgraph.tenants\n\nallow if {\n")
+    done = conductor(repo, "build")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: load error")
+    assert done.stderr.endswith("= help: mend it, and say `conductor policy build` again\n")
 
 
 def test_own_rego_is_strict_formatted_tested_and_reached_in_every_line(real: Opa) -> None:
@@ -196,7 +216,9 @@ def test_bundle_can_be_built_by_stock_opa_as_it_is_and_as_wasm(real: Opa, bundle
 
 
 def test_command_builds_what_is_stale_and_leaves_what_is_not(repo: Path) -> None:
-    assert conductor(repo, "build").stdout == "policies/policy.wasm unchanged\npolicies/policy.lock.json unchanged\n"
+    said = conductor(repo, "build").stdout.splitlines()
+    assert said[:2] == ["policies/policy.wasm unchanged", "policies/policy.lock.json unchanged"]
+    assert re.fullmatch(r"[0-9]+ tests passed", said[2])
     with (repo / "policies/text.rego").open("a") as rego:
         rego.write("\n# one more comment\n")
     stale = conductor(repo, "build", "--check")
