@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from typer._click.exceptions import NoSuchOption, UsageError  # what typer raises; it has no public name there
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
@@ -45,6 +46,19 @@ SIGPIPE_EXIT = 128 + 13
 EPILOG = "Exit codes: 0 clean, 1 findings or failed verification, 2 wrong usage, 3 the environment failed."
 
 
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Say of wrong arguments what is wrong with them, and not how the libraries came to see it."""
+    try:
+        yield
+    except UsageError as error:
+        error.message = error.message.removeprefix("Value error, ")
+        if isinstance(error, NoSuchOption) and error.possibilities:
+            error.message += f". Did you mean {' or '.join(sorted(error.possibilities))}?"
+            error.possibilities = None
+        raise
+
+
 class _ReaderGoneError(Exception):
     """Whoever read standard output (`| head`) has seen enough."""
 
@@ -63,12 +77,12 @@ class LazyGroup(TyperGroup):
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         """Read the arguments; `--help` is printed here."""
-        with _reader_may_go():
+        with _reader_may_go(), _in_our_words():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        with _reader_may_go():
+        with _reader_may_go(), _in_our_words():
             return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

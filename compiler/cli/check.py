@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from datetime import date
 
@@ -12,6 +13,7 @@ from compiler.aside import Aside, Deny, deny_here
 from compiler.cli.options import HERE, Format, FormatOption, Repo, Rev, Today, read_tree, today_or, written
 from compiler.cli.progress import progress
 from compiler.diagnostics.model import Diagnostics
+from compiler.diagnostics.printable import shown
 from compiler.source import WASM, SourceTree
 
 
@@ -31,9 +33,11 @@ def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatO
     if form is Format.FULL:
         errors = sum(item.severity.value == "error" for item in diagnostics)
         warnings = len(diagnostics) - errors
-        gap = "\n" if len(diagnostics) else ""
+        if len(diagnostics):
+            start = "" if repo == HERE else f"paths start in {shown(os.path.relpath(repo))}: go there to type them\n"
+            sys.stdout.write(f"\n{start}")
         sys.stdout.write(
-            f"{gap}{_count(len(tree.files), 'file')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}\n"
+            f"{_count(len(tree.files), 'file')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}\n"
         )
     raise typer.Exit(1 if diagnostics.failed else 0)
 

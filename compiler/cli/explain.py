@@ -50,6 +50,8 @@ def page(code: str) -> str:
     """Return the page of a code or of its name."""
     names = {item.name: item.id for item in ALL.values()}
     wanted = names.get(code.lower(), code.upper())
+    if not code:
+        raise UsageError("no code was named", help=_near(wanted, names))
     if wanted not in ALL:
         raise UsageError(f"there is no code `{code}`", help=_near(wanted, names))
     text = shipped(f"docs/diagnostics/{wanted}.md").read_text(encoding="utf-8")

@@ -18,6 +18,7 @@ from compiler.cli.approvals_branch import append, push
 from compiler.cli.options import HERE
 from compiler.cli.progress import progress
 from compiler.cli.standpoint import REMOTE, Clone, catch_up
+from compiler.cli.terminal import confirmed
 from compiler.diagnostics.suggest import did_you_mean
 from runtime.contract.change import Change
 from runtime.contract.errors import ConductorError, UsageError
@@ -43,6 +44,12 @@ _UNFINISHED = frozenset({"genesis-signed", "genesis-commit"})
 
 class NotSignedError(ConductorError):
     """Nothing was signed, and why."""
+
+
+class StoppedError(NotSignedError):
+    """It was ended at the question."""
+
+    exit_code = 128 + 2
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,12 @@ def ask(signer: Signer, what: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask on", help="say --yes to sign without being asked")
-    if not typer.confirm(f"\n{what} as {signer.person} with {signer.key.fingerprint}?"):
+    try:
+        is_sure = confirmed(f"\n{what} as {signer.person} with {signer.key.fingerprint}?")
+    except KeyboardInterrupt:
+        sys.stdout.write("\n")
+        raise StoppedError("nothing was signed") from None
+    if not is_sure:
         raise NotSignedError("nothing was signed")
 
 

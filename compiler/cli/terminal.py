@@ -14,6 +14,15 @@ def colourful(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def confirmed(question: str) -> bool:
+    """Ask for yes or no; nothing, also the end of input, is a no."""
+    try:
+        return input(f"{question} [y/N]: ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        sys.stdout.write("\n")
+        return False
+
+
 def ask_passphrase(path: Path) -> bytes | None:
     """Ask for the passphrase of a key file, unseen; None where there is no terminal.
 

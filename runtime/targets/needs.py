@@ -37,7 +37,7 @@ def require(secrets: Secrets, targets: Iterable[TargetConfig], objects: Iterable
         raise problems[0]
     if problems:
         raise EnvironmentFailedError(
-            f"{len(problems)} secrets are missing: {'; '.join(problem.message for problem in problems)}",
+            "\n  ".join([f"{len(problems)} secrets are missing:", *(problem.message for problem in problems)]),
             help="set them where the agent is started, or change the references in YAML; until then nothing is looked "
             "at and nothing is written",
         )

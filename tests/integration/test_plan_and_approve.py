@@ -351,6 +351,22 @@ def test_a_locked_key_is_opened_on_a_terminal(desk: Desk) -> None:
     assert (code, f"{ADA} approved change" in told, "open sesame" in told) == (0, True, False)
 
 
+@pytest.mark.parametrize(("answer", "ends"), [("n", 1), ("", 1), ("\x04", 1), ("\x03", 130)])
+def test_whoever_does_not_say_yes_has_signed_nothing_and_is_told(desk: Desk, answer: str, ends: int) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    words = ("approve", "--repo", str(desk.repo), "--person", ADA, "--key", str(desk.folder / "keys" / ADA), *DAY)
+    code, told = on_a_terminal([sys.executable, "-m", "compiler.cli", *words], {"[y/N]": answer})
+    assert (code, "nothing was signed" in told, "Aborted" in told) == (ends, True, False)
+    assert desk.git("branch", "--list", "approvals") == ""
+
+
+def test_whoever_says_yes_has_signed(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    words = ("approve", "--repo", str(desk.repo), "--person", ADA, "--key", str(desk.folder / "keys" / ADA), *DAY)
+    code, told = on_a_terminal([sys.executable, "-m", "compiler.cli", *words], {"[y/N]": "Y"})
+    assert (code, f"{ADA} approved change" in told) == (0, True)
+
+
 def on_a_terminal(command: list[str], answers: dict[str, str]) -> tuple[int, str]:
     """Run a command on a terminal of its own, answer what it asks, and return its end and all that was seen."""
     process, terminal = pty.fork()

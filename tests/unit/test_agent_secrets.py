@@ -57,9 +57,9 @@ def test_a_missing_password_is_no_drift(fleet: Fleet) -> None:
 
 def test_every_missing_reference_is_named_and_no_value(fleet: Fleet) -> None:
     fleet.missing |= {"env:INITECH", "env:PG_US"}
-    assert refused(fleet) == "2 secrets are missing: env:INITECH is not set; env:PG_US is not set"
+    assert refused(fleet) == "2 secrets are missing:\n  env:INITECH is not set\n  env:PG_US is not set"
     fleet.missing.add("env:PG_EU")
-    assert refused(fleet).startswith("3 secrets are missing: env:INITECH is not set; env:PG_EU is not set; ")
+    assert refused(fleet).startswith("3 secrets are missing:\n  env:INITECH is not set\n  env:PG_EU is not set\n")
 
 
 def test_a_change_whose_secret_is_missing_gets_no_verdict(fleet: Fleet) -> None:
@@ -132,7 +132,7 @@ def test_a_running_agent_goes_on_serving_says_why_and_tries_again(fleet: Fleet) 
 
     run(fleet.world(), interval=1, stop=Waiting(), health=health, log=configure(stream))
     (first, numbers), (then, _) = said
-    assert first == "2 secrets are missing: env:INITECH is not set; env:PG_US is not set"
+    assert first == "2 secrets are missing:\n  env:INITECH is not set\n  env:PG_US is not set"
     assert then is None
     assert "conductor_ledger_sequence 5.0" in numbers
     assert "conductor_agent_turn_seconds_count 1.0" in numbers

@@ -49,6 +49,18 @@ def test_the_repository_is_found_from_any_folder_within_it(tree: Path, monkeypat
     assert ran.out == "tenants/notes.txt:1:1: error[MC0001]: `tenants/notes.txt` is not an input\n"
 
 
+def test_what_to_type_from_another_folder_says_where_its_paths_start(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "tenants" / "fjord.yml").write_text("x")
+    start = {tree: "", tree / "tenants" / "blueprints": "paths start in ../..: go there to type them\n"}
+    for folder, said in start.items():
+        monkeypatch.chdir(folder)
+        ran = conductor("check", "--today", "2026-11-24")
+        assert "= help: mv tenants/fjord.yml tenants/fjord.yaml\n\n" + said in ran.out
+        assert ran.out.endswith(" files: 1 error, no warnings\n")
+
+
 def test_expired_flags_are_warnings_and_end_with_0(tree: Path) -> None:
     ran = conductor("check", "--repo", str(tree), "--today", "2031-01-01", "--format", "concise")
     assert ran.code == 0
@@ -80,7 +92,9 @@ def test_a_folder_without_the_five_folders_is_wrong_usage(tmp_path: Path) -> Non
     [
         (["check", "--today", "tomorrow"], "is no day"),
         (["check", "--rev", "no-such-revision"], "there is no revision"),
-        (["check", "--format", "xml"], "xml"),
+        (["check", "--format", "xml"], "Invalid value for '--format': 'xml' is not one of 'full', 'concise', 'json'"),
+        (["check", "--formt", "xml"], "No such option: --formt. Did you mean --format?"),
+        (["explain", ""], "error: no code was named"),
         (["chekc"], "Did you mean 'check'?"),
         (["build"], "--output"),
         (["explain", "MC0000"], "there is no code `MC0000`"),
