@@ -35,10 +35,10 @@ _FACTORS = {"": 1, "k": 1000, "K": 1000, "M": 10**6, "G": 10**9, "T": 10**12}
 
 def for_type(key: str | None, node: Node | None, types: Sequence[str], facts: Facts) -> str | None:
     """What to type where a value of one of `types` must stand, and another does."""
-    text = node.text if isinstance(node, Scalar) else ""
+    text = node.text if isinstance(node, Scalar) and node.value is not None else ""
     before = "" if key is None else f"{key}: "
     if text:
-        if "text" in types:
+        if "text" in types and (facts.pattern is None or re.search(facts.pattern, text)):
             return f'quote it: "{text}"'
         if "true or false" in types and text.lower() in _WORDS:
             return f"write it without quotes: {_WORDS[text.lower()]}"
@@ -75,6 +75,14 @@ def for_value(kind: str | None, facts: Facts) -> str | None:
 def _of_texts(facts: Facts) -> bool:
     """Whether a list is one of texts, as far as an example shows."""
     return any(isinstance(example, list) and example and isinstance(example[0], str) for example in facts.examples)
+
+
+def for_form(key: str | int, meant: str | None, amiss: str | None) -> str | None:
+    """What to type where a text has not its form, or what is wrong with it."""
+    if meant is None:
+        return amiss
+    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@%+/-]*", meant) and resolve_plain(meant) == meant
+    return f"{f'{key}: ' if isinstance(key, str) else ''}{meant if plain else json.dumps(meant)}"
 
 
 def yaml_of(value: Any) -> str:

@@ -23,13 +23,14 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, one_of
 from compiler.domains.domain import Kind, Resource, Spec
-from compiler.mistakes import report
+from compiler.mistakes import forgotten, report
 from compiler.nodes import Document, Entry, Mapping, Node, Scalar
 from compiler.secrets import find_secrets, worth_a_look
 from compiler.shape import Facts
 
 API_VERSION = "conductor/v1"
 NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
 MAX_NAME = 63
 ROOT_KEYS = ("apiVersion", "kind", "metadata", "spec")
 METADATA_KEYS = ("name", "labels", "description")
@@ -124,10 +125,15 @@ def _faultless(document: Document, kinds: MappingOf[str, Kind]) -> Resource[Spec
     name, labels, description = metadata.get("name"), metadata.get("labels", {}), metadata.get("description", "")
     if not isinstance(name, str) or NAME.fullmatch(name) is None or len(name) > MAX_NAME:
         return None
-    if not isinstance(labels, dict) or not all(isinstance(text, str) for text in (*labels.values(), description)):
+    if not isinstance(labels, dict) or not all(map(LABEL.fullmatch, labels)):
         return None
+    if not all(isinstance(text, str) for text in (*labels.values(), description)):
+        return None
+    written = json.dumps(spec, ensure_ascii=False)
+    if "null" in written:
+        return None  # perhaps a value that was forgotten
     try:
-        model = kind.spec.model_validate_json(json.dumps(spec, ensure_ascii=False), strict=True)
+        model = kind.spec.model_validate_json(written, strict=True)
     except ValidationError:
         return None
     return Resource(kind, name, labels, description, model, document)
@@ -265,6 +271,15 @@ class _Decoder:
         if not isinstance(entry.value, Mapping):
             self.add(codes.WRONG_TYPE, "labels are a mapping of text", entry, "labels: {team: platform}")
             return {}
+        for key, item in entry.value.entries.items():
+            if LABEL.fullmatch(key) is None and item.key_span not in self.document.doubtful:
+                help_ = "letters, digits, `.`, `_`, `/` and `-`, at most 63"
+                self.diagnostics.add(
+                    codes.BAD_FORM,
+                    f"{f'`{key}`' if key else 'nothing'} is no name of a label",
+                    item.key_span,
+                    help=help_,
+                )
         found = {key: self.text(item, f"label `{key}`") for key, item in entry.value.entries.items()}
         return {key: value for key, value in found.items() if value is not None}
 
@@ -290,7 +305,7 @@ class _Decoder:
                 codes.WRONG_FOLDER,
                 f"a {kind.name} does not lie in {folder}/",
                 Label(span, f"this kind lies in {kind.folder}/"),
-                help=f"git mv {self.path} {wanted}",
+                help=f"mv {self.path} {wanted}",
             )
         elif kind.only is not None and file != f"{kind.only}.yaml" and name == file.removesuffix(".yaml"):
             self.diagnostics.add(
@@ -312,6 +327,8 @@ class _Decoder:
             self.add(codes.WRONG_TYPE, "spec is a mapping", entry, for_type(None, node, ["a mapping"], Facts()))
             return None
         value = plain(node)
+        for place in forgotten(node, kind.spec, self.document, self.diagnostics):
+            self.dropped |= _dropped(value, [place])
         misspelt = False
         for turn in range(DROPS):
             try:

@@ -7,21 +7,21 @@ not two; a union's branches speak with one voice.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from compiler.advice import for_type, for_value
+from compiler.advice import for_form, for_type, for_value
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Code, Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.nodes import Document, Mapping, Node, Pointer, Scalar
 from compiler.nodes import Sequence as Items
 from compiler.secrets import HELP
-from compiler.shape import Facts, facts_at, fields_at
+from compiler.shape import Facts, facts_at, fields_at, may_be_left_out
 
 _TYPES = {
     "string_type": "text",
@@ -67,6 +67,34 @@ def report(
     `names` gives the resources of a kind.
     """
     return _Reporter(model, document, document.doubtful | secrets, diagnostics, names).report(errors)
+
+
+def forgotten(spec: Mapping, model: type[BaseModel], document: Document, diagnostics: Diagnostics) -> Iterator[Pointer]:
+    """Say of each field that may be left out that it is empty, and give its place: a value that somebody forgot would
+    silently be somebody else's."""
+    for place in _empty(spec, model, ()):
+        at = document.node(("spec", *place))
+        if at is not None and at.span not in document.doubtful:
+            diagnostics.add(
+                codes.WRONG_TYPE,
+                f"`{place[-1]}` is empty",
+                document.key_span(("spec", *place)),
+                help="give it a value, or delete the line",
+            )
+            yield place
+
+
+def _empty(spec: Mapping, model: type[BaseModel], at: Pointer) -> Iterator[Pointer]:
+    for key, entry in spec.entries.items():
+        place = (*at, key)
+        if isinstance(entry.value, Mapping):
+            yield from _empty(entry.value, model, place)
+        elif isinstance(entry.value, Items):
+            for index, item in enumerate(entry.value.items):
+                if isinstance(item, Mapping):
+                    yield from _empty(item, model, (*place, index))
+        elif entry.value.value is None and may_be_left_out(model, place):
+            yield place
 
 
 class _Reporter:
@@ -193,20 +221,23 @@ class _Reporter:
         elif kind in {"value_error", "assertion_error"} or kind not in get_args(ErrorType):
             # a sentence of our own
             message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-            self.add(
-                codes.BAD_FORM, place, message[:1].lower() + message[1:] if message[1:2].islower() else message, None
-            )
+            said = message[:1].lower() + message[1:] if message[1:2].islower() else message
+            self.add(codes.BAD_FORM, place, said, for_form(place[-1], context.get("meant"), context.get("amiss")))
         else:
             self.add(codes.BAD_FORM, place, f"{what} cannot be read", for_value(None, self.facts(place)))
 
     def wrong_type(self, place: Pointer, node: Node | None, types: Sequence[str]) -> None:
         what, wanted = _called(place), " or ".join(types)
         if isinstance(node, Scalar) and isinstance(node.value, float):
-            exact = f'write it as text: "{node.text}"' if "text" in types else f"write {wanted}"
+            exact = f"write {wanted}"
+            if "text" in types:
+                pattern = self.facts(place).pattern
+                fits = pattern is None or re.search(pattern, node.text) is not None
+                exact = f'write it as text: "{node.text}"' if fits else f"text, {for_value(None, self.facts(place))}"
             self.add(codes.INEXACT_NUMBER, place, f"{what} must be exact, and a decimal number is not", exact)
             return
         facts = self.facts(place)
-        if facts.kind is not None and isinstance(node, Scalar) and not node.text:
+        if facts.kind is not None and isinstance(node, Scalar) and node.value is None:
             names = sorted(self.names(facts.kind))
             advice: str | None = f"{place[-1]}: {names[0]}" if len(names) == 1 else f"one of {one_of(names)}"
         else:

@@ -12,7 +12,9 @@ Rules kept:
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence as SequenceOf
 from functools import cached_property
 from typing import Any
 
@@ -58,7 +60,7 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | N
     found = read_text(path, data, diagnostics)
     if found is None:
         return None
-    text, clean = found
+    text, clean, odd = found
     if conflicts(path, text, diagnostics):
         return None
     if clean and not _has_curly(text) and (value := value_of(text, MAX_DEPTH)) is not None:
@@ -76,6 +78,7 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | N
         if not (isinstance(root, Scalar) and root.span in builder.doubtful):
             diagnostics.add(codes.NO_DOCUMENT, "a resource is a mapping", root.span, help=_SKELETON)
         return None
+    builder.odd_texts(root, odd)
     builder.curly_quotes(root)
     return Document(
         path, text, lambda _path, _text: root, None, frozenset(builder.doubtful), frozenset(builder.partial)
@@ -271,6 +274,21 @@ class _Builder:
         if span is not None:
             self.doubtful.add(span)
 
+    def odd_texts(self, root: Node, odd: SequenceOf[tuple[int, int]]) -> None:
+        """Remember the keys and values in which a character stands that may not, which was said."""
+        nodes = [root] if odd else []
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, Mapping):
+                nodes += [entry.value for entry in node.entries.values()]
+                keys = {entry.key_span for entry in node.entries.values() if _holds(entry.key_span, odd)}
+                self.doubtful |= keys
+                self.partial |= {node.span} if keys else set()
+            elif isinstance(node, Sequence):
+                nodes += node.items
+            elif _holds(node.span, odd):
+                self.doubtful.add(node.span)
+
     def curly_quotes(self, root: Node) -> None:
         """Find values between quotes that are none in YAML: they would be a part of the text."""
         if not _has_curly(self.text):
@@ -334,6 +352,12 @@ class _Builder:
         if begun is not None:
             context = (Place(begun.line + 1, begun.column + 1), str(getattr(error, "context", "") or ""))
         syntax_error(self.path, self.lines, Stop(problem, at, context), self.diagnostics)
+
+
+def _holds(span: Span, places: SequenceOf[tuple[int, int]]) -> bool:
+    """Whether one of these lines and columns, which are sorted, is in a span."""
+    first = bisect_left(places, span[1:3])
+    return first < len(places) and places[first] < span[3:5]
 
 
 def _with_quotes(text: str) -> str:

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, WithJsonSchema
 from pydantic.fields import FieldInfo
 
-from compiler.decode import API_VERSION, NAME
+from compiler.decode import API_VERSION, LABEL, NAME
 from compiler.domains.domain import Domain, Kind, RefersTo
 
 SCHEMAS = "compiler/schemas"
@@ -64,7 +64,7 @@ def reference(domains: Iterable[Domain]) -> Mapping[str, str]:
 
 def schema(kind: Kind) -> dict[str, Any]:
     """Return the JSON Schema of a whole document of a kind."""
-    spec = kind.spec.model_json_schema(ref_template="#/$defs/{model}")
+    spec = _without_null(kind.spec.model_json_schema(ref_template="#/$defs/{model}"))
     definitions = spec.pop("$defs", {})
     name: dict[str, Any] = {"type": "string", "pattern": f"^{NAME.pattern}$"}
     return {
@@ -84,7 +84,11 @@ def schema(kind: Kind) -> dict[str, Any]:
                 "required": ["name"],
                 "properties": {
                     "name": {"const": kind.only} if kind.only else name,
-                    "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                    "labels": {
+                        "type": "object",
+                        "propertyNames": {"pattern": f"^{LABEL.pattern}$"},
+                        "additionalProperties": {"type": "string"},
+                    },
                     "description": {"type": "string"},
                 },
             },
@@ -92,6 +96,19 @@ def schema(kind: Kind) -> dict[str, Any]:
         },
         "$defs": definitions,
     }
+
+
+def _without_null(value: Any) -> Any:
+    """A schema in which what may be left out may not be empty: `check` asks for a value, or for the line to go."""
+    if isinstance(value, list):
+        return [_without_null(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_null(item) for key, item in value.items() if (key, item) != ("default", None)}
+    choices = [item for item in kept.get("anyOf", ()) if item != {"type": "null"}]
+    if len(choices) == 1:
+        return {**choices[0], **{key: item for key, item in kept.items() if key != "anyOf"}}
+    return {**kept, "anyOf": choices} if choices else kept
 
 
 def _any_of(kinds: Iterable[Kind]) -> dict[str, Any]:

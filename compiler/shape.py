@@ -8,6 +8,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from types import NoneType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel, WithJsonSchema
@@ -45,6 +46,8 @@ class Facts:
     high: Any = None
     kind: str | None = None
     """The kind of the resources that may be named there."""
+    pattern: str | None = None
+    """What text there must match."""
 
 
 def facts_at(model: type[BaseModel], place: Iterable[str | int]) -> Facts:
@@ -63,7 +66,19 @@ def facts_at(model: type[BaseModel], place: Iterable[str | int]) -> Facts:
         for name in ("ge", "le")
     }
     kind = next((item.kind for item in said if isinstance(item, RefersTo)), None)
-    return Facts(tuple(found), bounds["ge"], bounds["le"], kind)
+    schemas = [item.json_schema for item in said if isinstance(item, WithJsonSchema) and item.json_schema]
+    pattern = next((schema["pattern"] for schema in schemas if "pattern" in schema), None)
+    return Facts(tuple(found), bounds["ge"], bounds["le"], kind, pattern)
+
+
+def may_be_left_out(model: type[BaseModel], place: Iterable[str | int]) -> bool:
+    """Whether a place below a model is one of its fields, and nothing need stand there."""
+    shapes: list[Any] = [model]
+    for part in place:
+        shapes = [inner for shape in shapes for inner in _fields(shape, part)]
+    return any(
+        isinstance(shape, FieldInfo) and any(item is NoneType for item in _plain(shape.annotation)) for shape in shapes
+    )
 
 
 @cache

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -35,6 +36,10 @@ LFS = b"version https://git-lfs.github.com/spec/"
 GIT_SECONDS = 60
 
 _REGULAR, _EXECUTABLE, _LINK, _SUBMODULE = "100644", "100755", "120000", "160000"
+_LITTER = re.compile(
+    r"\..*\.sw[a-z]|.*~|\.#.*|#.*#|.*\.(?:bak|orig|rej|tmp)|\.DS_Store|Thumbs\.db|desktop\.ini", re.IGNORECASE
+)
+"""What editors, merges and desktops leave behind."""
 _STAGED = re.compile(r"[0-7]{6} [0-9a-f]{40,64} [0-3]\t")
 
 
@@ -101,6 +106,18 @@ def from_files(files: Mapping[str, bytes]) -> SourceTree:
     return sorter.tree()
 
 
+def typed(path: str) -> str:
+    """Return a path as one types it in a shell: `mv` and its like work for a file that git knows and for a new one."""
+    if printable(path) == path:
+        return shlex.quote(path)
+    data = path.encode("utf-8", "surrogateescape")
+    return (
+        "$'"
+        + "".join(chr(byte) if 32 <= byte < 127 and chr(byte) not in "'\\" else f"\\x{byte:02x}" for byte in data)
+        + "'"
+    )
+
+
 def shown(path: str) -> str:
     """Return a path as it may be printed: what is not printable is escaped."""
     return printable(path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
@@ -124,9 +141,7 @@ class _Sorter:
         if mode == _SUBMODULE:
             return self._refuse(codes.SUBMODULE, path, "is a submodule", "put the files themselves here")
         if name == ".gitattributes":
-            return self._refuse(
-                codes.NESTED_ATTRIBUTES, path, "would change how files are read", f"git rm {shown(path)}"
-            )
+            return self._refuse(codes.NESTED_ATTRIBUTES, path, "would change how files are read", f"rm {typed(path)}")
         if name == "README.md":
             return False
         if not name.endswith(INPUT_SUFFIXES):
@@ -134,13 +149,11 @@ class _Sorter:
         if PATH.fullmatch(path) is None:
             lower = path.lower()
             proposal = lower if PATH.fullmatch(lower) else re.sub(r"[^a-z0-9_./-]+", "-", lower)
-            return self._refuse(
-                codes.PATH_NAME, path, "is not lower-case ASCII", f"git mv '{shown(path)}' {shown(proposal)}"
-            )
+            return self._refuse(codes.PATH_NAME, path, "is not lower-case ASCII", f"mv {typed(path)} {typed(proposal)}")
         if not _is_read(path):
             return self._refuse(codes.UNREAD_FILE, path, "is read by nothing", _unread_help(path))
         if mode != _REGULAR:  # its content is still looked at
-            self._refuse(codes.FILE_MODE, path, "is executable", f"chmod a-x {path}")
+            self._refuse(codes.FILE_MODE, path, "is executable", f"chmod a-x {typed(path)}")
         return self.fits(path, size)
 
     def fits(self, path: str, size: int) -> bool:
@@ -181,8 +194,10 @@ def _unread_help(path: str) -> str:
 
 def _foreign_help(path: str, name: str) -> str:
     if name.lower().endswith((".yml", ".yaml")):
-        return f"git mv {shown(path)} {shown(path.rsplit('.', 1)[0])}.yaml"
-    return "only *.yaml, *.json, *.rego, *.wasm and README.md lie here; move it elsewhere"
+        return f"mv {typed(path)} {typed(path.rsplit('.', 1)[0] + '.yaml')}"
+    if _LITTER.fullmatch(name):
+        return f"rm {typed(path)}; an editor or the system left it here, and a line in .gitignore keeps it out"
+    return "only *.yaml, *.json, *.rego, *.wasm and README.md lie here; move it elsewhere, or name it in .gitignore"
 
 
 def _mode(status: os.stat_result) -> str:

@@ -8,6 +8,7 @@ One finding a place, one for all carriage returns of a file.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
@@ -32,8 +33,17 @@ _NAMES = {
 }
 
 
-def read_text(path: str, data: bytes, diagnostics: Diagnostics) -> tuple[str, bool] | None:
-    """Return the text with spaces for what may not be in it, and whether it was clean; None if it is no text.
+class Text(NamedTuple):
+    """A text with spaces for what may not be in it, whether it was clean, and at which lines and columns it was not."""
+
+    text: str
+    clean: bool = True
+    odd: tuple[tuple[int, int], ...] = ()
+    """Without what stands beside the text: carriage returns at the end of lines, a byte order mark."""
+
+
+def read_text(path: str, data: bytes, diagnostics: Diagnostics) -> Text | None:
+    """Return the text; None if it is none.
 
     Rego may hold tabs, because `opa fmt` indents with them.
     """
@@ -42,7 +52,7 @@ def read_text(path: str, data: bytes, diagnostics: Diagnostics) -> tuple[str, bo
     if data.isascii():
         text = data.decode("ascii")
         if _BAD_ASCII.search(data) is None:
-            return text, True
+            return Text(text)
     else:
         try:
             text = data.decode("utf-8")
@@ -59,9 +69,15 @@ def read_text(path: str, data: bytes, diagnostics: Diagnostics) -> tuple[str, bo
             )
             return None
         if _BAD.search(text) is None:
-            return text, True
+            return Text(text)
     _report(path, text, diagnostics)
-    return _BAD.sub(" ", text.removeprefix("\ufeff").replace("\r\n", "\n")), False
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    odd = tuple(
+        (number, match.start() + 1)
+        for number, line in enumerate(text.split("\n"), start=1)
+        for match in _BAD.finditer(line)
+    )
+    return Text(_BAD.sub(" ", text), clean=False, odd=odd)
 
 
 def _report(path: str, text: str, diagnostics: Diagnostics) -> None:

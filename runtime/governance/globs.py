@@ -25,6 +25,9 @@ def problem(pattern: str) -> str | None:
         return "a glob has no `.` and no `..`"
     if "***" in pattern:
         return "`*` stays within one folder and `**` crosses; `***` is neither"
+    strange = re.search(r"[\[\]{}?!]", pattern)
+    if strange is not None:
+        return f"`*` and `**` are all that is special, and no path has a `{strange.group()}`"
     return None
 
 

@@ -170,7 +170,7 @@ def test_a_file_under_another_name_or_ending_is_one_mistake() -> None:
     files["tenants/acme-retail.yml"] = files.pop(PATH)
     found = findings(from_files(files), date(2026, 11, 24))
     assert said(found) == ["1:1 MC0001]: `tenants/acme-retail.yml` is not an input"]
-    assert next(iter(found)).help == "git mv tenants/acme-retail.yml tenants/acme-retail.yaml"
+    assert next(iter(found)).help == "mv tenants/acme-retail.yml tenants/acme-retail.yaml"
 
 
 def test_an_unknown_name_suggests_the_nearest_one_and_shows_where_it_is() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from compiler.domains import forms
 from compiler.domains.domain import Kind, Spec
 from compiler.domains.fields import RuleName, text
 from runtime.contract.possession import HOLDER
@@ -50,7 +51,13 @@ PublicKey = Annotated[
 
 Release = Annotated[
     str,
-    *text(r"^[0-9]+\.[0-9]+\.[0-9]+[a-z0-9.]*$", "release", "a release is three numbers, like 0.1.0", "0.1.0"),
+    *text(
+        r"^[0-9]+\.[0-9]+\.[0-9]+[a-z0-9.]*$",
+        "release",
+        "a release is three numbers, like 0.1.0",
+        "0.1.0",
+        meant=forms.release,
+    ),
 ]
 LedgerHead = Annotated[
     str,

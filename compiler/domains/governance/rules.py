@@ -268,7 +268,7 @@ def _glob(glob: str, span: Span, diagnostics: Diagnostics) -> None:
         span,
         help=f"did you mean `{near}/{glob.split('/', 1)[1]}`?"
         if near and near != first
-        else f"changes are of files in {inputs}and of the bundle: config/, objects/, policy/",
+        else f"changes are of files in {inputs} and of the bundle: config/, objects/, policy/",
     )
 
 

@@ -206,7 +206,10 @@ def _texts(blueprint: BlueprintSpec) -> Iterator[tuple[Pointer, str, tuple[str, 
 
 def _regions(model: Model, diagnostics: Diagnostics) -> None:
     """Every region that a tenant uses has a postgres target; that it has no second one is the targets' rule."""
-    targets = {item.spec.region: item for item in model.all(TargetSpec).values() if item.spec.type == "postgres"}
+    postgres = [item for item in model.all(TargetSpec).values() if item.spec.type == "postgres"]
+    targets = {item.spec.region: item for item in postgres}
+    if len(targets) < len(postgres):
+        return  # two say the same region, which is their finding (MC0502), and one of them may mean another
     used: dict[str, list[Resource[TenantSpec] | Resource[BlueprintSpec]]] = {}
     for region, item in _places(model):
         used.setdefault(region, []).append(item)
