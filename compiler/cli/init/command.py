@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from shlex import quote
 from typing import Annotated
 
 import typer
 
-from compiler.cli.init.answers import Answers
 from compiler.cli.init.asking import Given, answer, pairs
 from compiler.cli.init.disk import begin, require_room, write
-from compiler.cli.init.layout import inputs_of, lay_out, start_commands
+from compiler.cli.init.fork import look_at
+from compiler.cli.init.layout import inputs_of, lay_out
+from compiler.cli.init.telling import fork_text, laid_out_text
 from compiler.cli.progress import progress
+from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.concise import concise
 from compiler.diagnostics.model import Diagnostics
 from compiler.diagnostics.printable import shown_lines
 from compiler.driver import check_tree
 from compiler.source import from_files
-from runtime.contract.errors import ConductorError
+from runtime.contract.errors import ConductorError, UsageError
+from runtime.git.repository import Repository
 
 
 def register(app: typer.Typer) -> None:
@@ -64,12 +66,26 @@ def init(
     package: Annotated[
         str | None, typer.Option("--package", metavar="REQUIREMENT", help="What CI installs with pip; this release.")
     ] = None,
+    fork: Annotated[
+        bool,
+        typer.Option("--fork", help="DIR is a copy with a history: say what must differ before it starts its own."),
+    ] = False,
+    origin: Annotated[
+        str | None,
+        typer.Option("--origin", metavar="URL", help="With --fork: the remote that is this copy's own, as git has it."),
+    ] = None,
+    trust_root: TrustRoot = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is left out has its default.")] = False,
 ) -> None:
     """Lay out a new repository: YAML, Rego, CI, and what comes next.
 
     Asks for what no option says, and overwrites nothing.
     """
+    if fork:
+        _fork(directory, origin, digest_of("--trust-root", trust_root))
+        return
+    if origin is not None or trust_root is not None:
+        raise UsageError("--origin and --trust-root speak of a copy", help="conductor init --fork DIR")
     given = Given(
         folder=directory,
         platform=name,
@@ -92,7 +108,14 @@ def init(
         folder.mkdir(parents=True, exist_ok=True)
         left = write(folder, files)
         made = begin(folder)
-    sys.stdout.write(shown_lines(_told(answers, folder, len(files) - len(left), left, todo, made=made)))
+    sys.stdout.write(shown_lines(laid_out_text(answers, folder, len(files) - len(left), left, todo, made=made)))
+
+
+def _fork(directory: Path, origin: str | None, trust_root: str | None) -> None:
+    with Repository(directory) as git, progress("looking"):
+        found = look_at(git, origin=origin, trust_root=trust_root)
+    sys.stdout.write(shown_lines(fork_text(found, directory)))
+    raise typer.Exit(1 if found.musts else 0)
 
 
 def _compiles(files: dict[str, bytes]) -> None:
@@ -103,30 +126,3 @@ def _compiles(files: dict[str, bytes]) -> None:
             "these answers make no sound YAML, and nothing was written:\n" + concise(diagnostics),
             help="answer otherwise",
         )
-
-
-def _told(
-    answers: Answers, folder: Path, count: int, left: tuple[str, ...], todo: tuple[str, ...], *, made: bool
-) -> str:
-    lines = [
-        f"{answers.platform} is laid out in {folder}: {count} files" + (", a new git repository." if made else ".")
-    ]
-    if left:
-        lines += ["", "Left as they were, because they are yours (an empty folder shows what would be in them):"]
-        lines += [f"  {path}" for path in left]
-    if todo:
-        lines += ["", *todo]
-    lines += ["", "Next:", ""]
-    commands = (f"cd {quote(str(folder))}", *start_commands(answers))
-    lines += [f"  {command}" for command in commands]
-    lines += [
-        "",
-        "Then push main to where everybody works (git remote add origin URL), and let the agent make it so:",
-        "",
-        f"  conductor agent once --key {quote(answers.agent_private)}",
-    ]
-    lines += [
-        "",
-        "Two people sign where history starts, each with their own key. `conductor doctor` says what is missing.",
-    ]
-    return "\n".join(lines) + "\n"
