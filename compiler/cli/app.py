@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("compiler.cli.policy", "Build policy.wasm, and test the Rego."),
     "schema": ("compiler.cli.schema", "Write the JSON Schemas and reference pages."),
     "agent": ("compiler.cli.agent", "Make it so, and sign what was done."),
+    "doctor": ("compiler.cli.doctor", "Say what is missing here, and the command that mends it."),
     "demo": ("compiler.cli.demo", "Play the whole way on a database of its own."),
 }
 SIGPIPE_EXIT = 128 + 13

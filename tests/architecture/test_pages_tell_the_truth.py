@@ -14,9 +14,11 @@ import pytest
 from compiler.cli.app import COMMANDS, command
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/architecture.md", "evidence/README.md", "docs/benchmarks.md", *(
-    str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))
-))  # fmt: skip
+PAGES = (
+    *("README.md", "docs/architecture.md", "evidence/README.md", "docs/benchmarks.md"),
+    *("docs/getting-started.md", "docs/adopting.md"),
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))),
+)
 
 
 def typed(page: str) -> Iterator[str]:
