@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# a loaded machine is no failure, and a seed that failed is printed
+settings.register_profile("conductor", deadline=None, print_blob=True)
+settings.load_profile("conductor")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
