@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import text
 from runtime.governance.case import Case, Problem, Signed
+from runtime.governance.debts import Debt
 from runtime.governance.judge import judge
 from runtime.governance.people import Approver, assign, could_help, places
 
@@ -22,13 +23,15 @@ _CURED_BY_APPROVALS = frozenset({TWO_PEOPLE, "by-path", "one-role-each", "transi
 
 @dataclass(frozen=True)
 class Given:
-    """An approval that counts: whose, in which roles, which file, from when until when it counts."""
+    """An approval that counts: whose, in which roles, which file, from when until when it counts (None: for good, the
+    verdict has counted it); for which `reason`, if it is an emergency."""
 
     person: str
     roles: tuple[str, ...]
     sha256: str
     signed_at: datetime
-    until: datetime
+    until: datetime | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Need:
     places: tuple[Place, ...]
     could: tuple[str, ...]
     reason: str | None = None
+    exact: bool = False
+    """Whether its approvals count only until anything else is taken (`carry: exact`)."""
 
     @property
     def met(self) -> bool:
@@ -61,7 +66,11 @@ class Need:
 
 @dataclass(frozen=True)
 class Consent:
-    """Where consent stands. `against` are problems that no approval mends, `refused` the policy's among them."""
+    """Where consent stands. `against` are problems that no approval mends, `refused` the policy's among them.
+
+    `emergency` is the approval that alone lets it through, `hours` within how many the others are due then; `debt` says
+    that it has been taken so, and that this is about what is still owed.
+    """
 
     given: tuple[Given, ...]
     needs: tuple[Need, ...]
@@ -69,6 +78,9 @@ class Consent:
     against: tuple[Problem, ...]
     refused: tuple[Problem, ...]
     allowed: bool
+    hours: int
+    emergency: Given | None = None
+    debt: Debt | None = None
 
     @property
     def missing(self) -> tuple[Need, ...]:
@@ -87,13 +99,17 @@ class Consent:
         """Return the JSON value."""
         return {
             "allowed": self.allowed,
+            "emergency": None if self.emergency is None else self.emergency.sha256,
+            "emergency_hours": self.hours,
+            "debt": None if self.debt is None else {"verdict": self.debt.verdict, "deadline": text(self.debt.deadline)},
             "given": [
                 {
                     "person": item.person,
                     "roles": list(item.roles),
                     "sha256": item.sha256,
                     "signed_at": text(item.signed_at),
-                    "until": text(item.until),
+                    "until": None if item.until is None else text(item.until),
+                    "reason": item.reason,
                 }
                 for item in self.given
             ],
@@ -104,6 +120,7 @@ class Consent:
                     "places": [{"role": place.role, "person": place.person} for place in need.places],
                     "could": list(need.could),
                     "reason": need.reason,
+                    "carry": "exact" if need.exact else "changes",
                 }
                 for need in self.needs
             ],
@@ -118,7 +135,8 @@ def consent_of(case: Case) -> Consent:
     given = tuple(
         _given(case, name, by_digest[digest]) for name, digest in zip(judgement.people, judgement.counted, strict=True)
     )
-    approvers = tuple(Approver(item.person, frozenset(item.roles), item.sha256) for item in given)
+    approvers = tuple(Approver(item.person, frozenset(item.roles), item.sha256, bool(item.reason)) for item in given)
+    stopped = [item for item in judgement.problems if item.sha256 is not None and item not in judgement.rejected]
     refused = case.transition(_everybody(case))
     structural = tuple(
         item for item in judgement.problems if item.rule not in _CURED_BY_APPROVALS and item.sha256 is None
@@ -126,19 +144,24 @@ def consent_of(case: Case) -> Consent:
     return Consent(
         given=given,
         needs=(*_needs(case, approvers), *_policy_needs(case, approvers, refused)),
-        rejected=tuple(_told_once(judgement.rejected, by_digest)),
+        rejected=tuple(_told_once((*judgement.rejected, *stopped), by_digest)),
         against=structural,
         refused=refused,
         allowed=judgement.allowed,
+        hours=case.before.policy.emergency_hours,
+        emergency=next((item for item in given if item.sha256 == judgement.emergency), None),
+        debt=case.debt,
     )
 
 
 def _given(case: Case, name: str, signed: Signed) -> Given:
-    person = case.before.people.get(name)
-    limit = signed.approval.signed_at + timedelta(days=case.before.policy.approval_days)
-    until = min(signed.approval.expires_at, limit)
+    said, person = signed.approval, case.before.people.get(name)
+    for one in () if case.debt is None else case.debt.approvers:
+        if one.sha256 == signed.sha256:
+            return Given(name, tuple(sorted(one.roles)), one.sha256, said.signed_at, None, said.reason)
+    until = min(said.expires_at, said.signed_at + timedelta(days=case.before.policy.approval_days))
     roles = tuple(sorted(person.roles)) if person else ()
-    return Given(name, roles, signed.sha256, signed.approval.signed_at, until)
+    return Given(name, roles, signed.sha256, said.signed_at, until, said.reason)
 
 
 def _needs(case: Case, approvers: tuple[Approver, ...]) -> tuple[Need, ...]:
@@ -156,7 +179,8 @@ def _needs(case: Case, approvers: tuple[Approver, ...]) -> tuple[Need, ...]:
             Place(role, approvers[filled[index]].name if index in filled else None) for index, role in enumerate(wanted)
         )
         full = len(filled) == len(wanted)
-        needs.append(Need(rule.name, seats, () if full else could_help(roles, wanted, others)))
+        could = () if full else could_help(roles, wanted, others)
+        needs.append(Need(rule.name, seats, could, exact=rule.carry == "exact"))
     return tuple(needs)
 
 
@@ -201,7 +225,7 @@ def _told_once(rejected: Iterable[Problem], signed: Mapping[str, Signed]) -> Ite
     withdrawn = {
         signed[item.sha256].fingerprint
         for item in problems
-        if item.sha256 is not None and signed[item.sha256].approval.kind == "approval"
+        if item.sha256 is not None and signed[item.sha256].approval.kind != "withdrawal"
     }
     for item in problems:
         one = None if item.sha256 is None else signed[item.sha256]

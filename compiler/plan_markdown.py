@@ -17,7 +17,7 @@ from compiler.plan_consent import TWO_PEOPLE, Need
 from compiler.plan_differences import Difference, Operation
 from compiler.plan_resources import ObjectChange, ResourceChange
 from compiler.plan_text import LAYOUT, names_of, two_people, value_of
-from compiler.plan_verdict import Verdict, verdict
+from compiler.plan_verdict import Verdict, how, verdict
 from runtime.contract.instant import text as moment
 
 _FIELDS = 8
@@ -31,6 +31,7 @@ def as_markdown(plan: Plan) -> str:
     text = _template().render(
         plan=plan,
         title=title(plan.base, plan.head, _verdict(plan)),
+        how=None if plan.consent is None else how(plan.consent, plan.head.commit or ""),
         against=() if plan.consent is None else plan.consent.against,
         objects=_objects(plan),
         sign={Operation.ADD: "`+`", Operation.ALTER: "`~`", Operation.REMOVE: "`-`"},
@@ -114,6 +115,7 @@ def _seats(need: Need) -> str:
     if need.rule == TWO_PEOPLE:
         return _cell(two_people(need))
     told = ", ".join(f"{place.role} ({place.person or 'missing'})" for place in need.places)
+    told += ", only until anything else is taken" if need.exact else ""
     return _cell(f"{told}: {need.reason}" if need.reason else told)
 
 

@@ -17,7 +17,7 @@ from compiler.plan_consent import POLICY, TWO_PEOPLE, Consent, Need
 from compiler.plan_differences import Difference, Operation
 from compiler.plan_previous import Previous
 from compiler.plan_resources import Effect, ResourceChange
-from compiler.plan_verdict import Verdict, verdict
+from compiler.plan_verdict import Verdict, how, verdict
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import text as moment
 
@@ -78,9 +78,11 @@ class _Text:
         yield from self.consent()
         yield from self.waits()
         yield from self.landed()
-        if hint and standing is Verdict.MISSING and plan.head.commit and (plan.forecast is None or plan.forecast.same):
+        commit, stays = plan.head.commit, plan.forecast is None or plan.forecast.same
+        if hint and standing is Verdict.MISSING and plan.consent is not None and commit and stays:
+            which = how(plan.consent, commit[:12])
             yield ""
-            yield f"To approve it: conductor approve --person NAME --key FILE --head {plan.head.commit[:12]} --push"
+            yield f"To approve it: conductor approve --person NAME --key FILE {which} --push"
 
     def heading(self, title: str, summary: str) -> Iterator[str]:
         yield ""
@@ -194,8 +196,11 @@ class _Text:
         width = max((len(item.person) for item in consent.given), default=0)
         for item in consent.given:
             roles = shown(", ".join(item.roles))
-            until = self.paint(f"signed {moment(item.signed_at)}, holds until {moment(item.until)}", _DIM)
+            held = "counted by the verdict" if item.until is None else f"holds until {moment(item.until)}"
+            until = self.paint(f"signed {moment(item.signed_at)}, {held}", _DIM)
             yield f"  {self.paint('✓', _GREEN)} {shown(item.person):<{width}}  {roles}  {until}"
+            if item.reason is not None:
+                yield f"    {'':<{width}}  {self.paint('emergency:', _YELLOW)} {shown(item.reason)}"
         longest = max((len(need.rule) for need in consent.told), default=0)
         for need in consent.told:
             yield from self.need(need, longest)
@@ -213,12 +218,16 @@ class _Text:
         if need.rule == TWO_PEOPLE:
             seats = shown(two_people(need))
         yield f"  {mark} {shown(need.rule):<{width}}  {seats}"
+        if need.exact:
+            yield f"    {'':<{width}}  {self.paint('exact: approvals count only until anything else is taken', _DIM)}"
         if need.reason:
             yield f"    {'':<{width}}  {shown(need.reason)}"
         if not need.met:
             yield f"    {'':<{width}}  {self.paint('could: ', _DIM)}{names_of(need.could)}"
 
     def standing(self, consent: Consent) -> str:
+        if consent.emergency is not None:
+            return self.paint(f"by emergency; the others within {consent.hours} hours", _YELLOW)
         if consent.allowed:
             return self.paint("complete", _GREEN)
         if self.plan.problems or consent.against:

@@ -6,6 +6,8 @@ from enum import Enum
 
 from compiler.plan import Plan
 from compiler.plan_consent import TWO_PEOPLE, Consent
+from runtime.contract.instant import text
+from runtime.governance.debts import Debt
 
 
 class Verdict(Enum):
@@ -23,11 +25,28 @@ def verdict(plan: Plan) -> tuple[Verdict, str]:
         return Verdict.CANNOT, "This cannot be taken, whoever approves it."
     if plan.consent is None:
         return Verdict.NO_GENESIS, "Nobody can approve this: there is no genesis yet."
+    if (debt := plan.consent.debt) is not None:
+        return _owed(plan.consent, debt)
+    if plan.approved and (by := plan.consent.emergency) is not None:
+        due = f"the other approvals are due {plan.consent.hours} hours after that"
+        return Verdict.APPROVED, f"By emergency of {by.person}: the agent takes it once it is merged, and {due}."
     if plan.approved:
         return Verdict.APPROVED, "Approved: the agent takes it once it is merged."
     if not plan.consent.missing:
         return Verdict.CANNOT, "This cannot be taken as it stands."
     return Verdict.MISSING, f"Approvals are missing: {_missing(plan.consent)}."
+
+
+def _owed(consent: Consent, debt: Debt) -> tuple[Verdict, str]:
+    if consent.allowed:
+        return Verdict.APPROVED, "Taken by emergency, and approved since: the agent clears its debt."
+    due = f"approvals are due by {text(debt.deadline)}"
+    return Verdict.MISSING, f"Taken by emergency of {debt.by}: {due}: {_missing(consent)}."
+
+
+def how(consent: Consent, commit: str) -> str:
+    """Return how `conductor approve` is told what to approve."""
+    return "--debt" if consent.debt is not None else f"--head {commit}"
 
 
 def _missing(consent: Consent) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Annotated, Literal
 
 import typer
 
@@ -38,7 +39,7 @@ from compiler.diagnostics.printable import shown
 from compiler.driver import without_collector
 from compiler.opa import Opa
 from compiler.plan import Plan, Standpoint, plan
-from compiler.plan_consent import Consent, consent_of
+from compiler.plan_consent import Consent, Given, consent_of
 from compiler.plan_text import Paint, as_text, idle_text, missing_text, previous_text
 from compiler.plan_unsound import unsound_as_text
 from compiler.source import from_commit
@@ -48,6 +49,8 @@ from runtime.contract.predicates import Seen
 from runtime.git.interface import Git
 from runtime.git.repository import Repository
 from runtime.governance.case import Case, Signed
+from runtime.governance.emergency import REPLACED
+from runtime.governance.judge import judge
 from runtime.ledger.history import History
 
 
@@ -63,13 +66,28 @@ def approve(
     base: Base = None,
     head: Head = None,
     *,
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="Let it through alone, as an incident-commander; give a --reason.")
+    ] = False,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", metavar="TEXT", show_default=False, help="Why it cannot wait; for everybody to read."),
+    ] = None,
+    debt: Annotated[
+        bool, typer.Option("--debt", help="Approve what an emergency let through and nobody else has approved yet.")
+    ] = False,
     passphrase: PassphraseFrom = None,
     yes: Yes = False,
     push_it: Push = False,
     trust_root: TrustRoot = None,
     today: Today = None,
 ) -> None:
-    """Sign a change after reading its plan; the approval goes to the branch `approvals`."""
+    """Sign a change after reading its plan; the approval goes to the branch `approvals`.
+
+    With --emergency one incident-commander lets it through alone: everybody sees why, and the approvals that were
+    missing are due within `emergency_hours`.
+    """
+    _require_reason(emergency, reason)
     with Repository(repo) as git, without_collector(), policy_aside(git, head) as aside:
         signer = Signer(person, signing_key(key, passphrase), datetime.now(tz=UTC).replace(microsecond=0))
         with progress("planning"):
@@ -78,6 +96,8 @@ def approve(
             clone = Clone.read(git, aside, digest_of("--trust-root", trust_root))
             history = started(clone)
             may_sign(history, signer)
+            if debt:
+                base, head = _of_debt(history, base, head)
             standpoint = _stand(clone, base, head, at=signer.at, today=today_or(today))
             made = plan(standpoint)
         paint = Paint(on=colourful(sys.stdout))
@@ -86,27 +106,67 @@ def approve(
         sys.stdout.write("" if before is None else previous_text(before, signer.person, paint))
         _warn(clone, made, git.uncommitted(*INPUT_FOLDERS) if head is None else ())
         given = _given(made.consent, signer.person)
-        if given is None:
+        if given is None or (emergency and given.reason is None):
             _signable(git, made)
-            ask(signer, "Approve exactly this change", yes=yes)
-            signed = approval_of(signer, history, standpoint)
-            file(git, signer, standpoint.change, signed)
+            ask(
+                signer, "LET EXACTLY THIS CHANGE THROUGH ALONE" if emergency else "Approve exactly this change", yes=yes
+            )
+            signed = approval_of(signer, history, standpoint, reason)
             after = (
                 replace(standpoint.case, approvals=(*standpoint.case.approvals, signed)) if standpoint.case else None
             )
-            sys.stdout.write(f"\n{signer.person} approved change sha256:{standpoint.change.digest}\n")
+            if emergency:
+                _lets_through(after, signed)
+            file(git, signer, standpoint.change, signed)
+            verb = "let through" if emergency else "approved"
+            sys.stdout.write(f"\n{signer.person} {verb} change sha256:{standpoint.change.digest}\n")
             sys.stdout.write(_standing(after, signer.person, merged=standpoint.merged))
         else:
-            sys.stdout.write(f"\n{signer.person} approved this change already: sha256:{given}\n")
+            sys.stdout.write(f"\n{signer.person} approved this change already: sha256:{given.sha256}\n")
         publish(git, signer, made.change.digest, repo, push_it=push_it)
 
 
-def approval_of(signer: Signer, history: History, standpoint: Standpoint) -> Signed:
-    """Sign the change of a standpoint."""
+def approval_of(signer: Signer, history: History, standpoint: Standpoint, emergency: str | None = None) -> Signed:
+    """Sign the change of a standpoint; with the reason of an emergency, to let it through alone."""
     if standpoint.head.commit is None:
         raise UsageError("there is no head to approve")
     seen = Seen(base=standpoint.base.commit, head=standpoint.head.commit)
-    return signer.statement("approval", standpoint.change.digest, history, seen)
+    kind: Literal["approval", "emergency"] = "approval" if emergency is None else "emergency"
+    return signer.statement(kind, standpoint.change.digest, history, seen, reason=emergency)
+
+
+def _require_reason(emergency: bool, reason: str | None) -> None:  # noqa: FBT001 -- private
+    if emergency and (reason is None or not reason.strip()):
+        raise UsageError("an emergency has a reason, for those who have to approve it afterwards", help="--reason TEXT")
+    if reason is not None and not emergency:
+        raise UsageError("only an emergency has a reason", help="leave --reason out, or add --emergency")
+
+
+def _of_debt(history: History, base: str | None, head: str | None) -> tuple[str, str]:
+    """Where the change of the open debt leads from and to."""
+    if base is not None or head is not None:
+        raise UsageError("the debt says itself which change it is", help="leave --base and --head out")
+    if history.debt is None:
+        raise UsageError("no debt is open", help="`conductor evidence debts` lists those there were")
+    return history.debt.base, history.debt.commit
+
+
+def _lets_through(case: Case | None, signed: Signed) -> None:
+    """Raise NotSignedError where the emergency would do nothing, or is not needed."""
+    judgement = None if case is None else judge(case)
+    if judgement is None or (judgement.allowed and judgement.emergency is not None):
+        return
+    if judgement.allowed:
+        raise NotSignedError(
+            "nothing here needs an emergency: with your approval the rules are met",
+            help="leave out --emergency and --reason",
+        )
+    problems = [item for item in judgement.problems if item.sha256 in {signed.sha256, None}]
+    why = next(
+        (item.message for item in sorted(problems, key=lambda item: item.sha256 is None) if item.rule not in REPLACED),
+        "the rules do not allow it",
+    )
+    raise NotSignedError(why, help="an emergency replaces who must approve, and no other rule")
 
 
 def _stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, today: date) -> Standpoint:
@@ -138,12 +198,17 @@ def _same_wasm(git: Git, made: Plan) -> None:
         )
 
 
-def _given(consent: Consent | None, person: str) -> str | None:
-    return next((item.sha256 for item in consent.given if item.person == person), None) if consent else None
+def _given(consent: Consent | None, person: str) -> Given | None:
+    return next((item for item in consent.given if item.person == person), None) if consent else None
 
 
 def _standing(case: Case | None, person: str, *, merged: bool) -> str:
     consent = None if case is None else consent_of(case)
+    if consent is not None and consent.emergency is not None:
+        then = f"The agent takes it{'' if merged else ' once it is on main'}. Within {consent.hours} hours of that"
+        return f"{then}, others say `conductor approve --debt`; missing:\n{missing_text(consent)}"
+    if consent is not None and consent.debt is not None and consent.allowed:
+        return "Approvals are complete: the agent clears the debt.\n"
     if consent is None or consent.allowed:
         return f"Approvals are complete: the agent takes it{'' if merged else ' once it is on main'}.\n"
     return "Still missing:\n" + missing_text(consent) + idle_text(consent, person)

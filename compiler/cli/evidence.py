@@ -1,21 +1,26 @@
-"""`conductor evidence log | show`: the ledger as a story; one entry, and the commands that verify it by hand."""
+"""`conductor evidence log | show | debts`: the ledger as a story; one entry, and how it is verified by hand; what
+emergencies left open."""
 
 from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from compiler.cli.debts_text import debts_json, debts_text, open_of
 from compiler.cli.options import HERE, Repo, colourful
+from compiler.cli.standpoint import heads_of
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.cli.verify import ReportFormat, head_of
 from compiler.diagnostics.printable import shown, shown_json
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import UsageError
 from runtime.git.repository import Repository
+from runtime.governance.approvals import BRANCH, Approvals
 from runtime.ledger.history import History, replay
 from runtime.ledger.reading import Line, lines
 
@@ -30,6 +35,7 @@ def register(app: typer.Typer) -> None:
     # so that `-1` is a number, and no option that does not exist
     short = "Show one entry, and how to verify it by hand."
     group.command("show", short_help=short, context_settings={"ignore_unknown_options": True})(show)
+    group.command("debts", short_help="Tell what emergencies left open, and who paid it.")(debts)
     app.add_typer(group, name="evidence")
 
 
@@ -85,6 +91,22 @@ def show(
         sys.stdout.write(_json(value) + "\n")
         return
     sys.stdout.write(_shown(line, _json(statement)))
+    _warn(history)
+
+
+def debts(repo: Repo = HERE, rev: Rev = None, trust_root: TrustRoot = None, form: Form = ReportFormat.TEXT) -> None:
+    """Tell every emergency: who let what through and why, by when it was to be approved, by whom and when it was.
+
+    Of an open debt it says who is missing, by the branch `approvals` as this clone knows it.
+    """
+    with Repository(repo) as git:
+        history = replay(git, head_of(git, rev), trust_root=digest_of("--trust-root", trust_root))
+        filed = [one for oid in heads_of(git, BRANCH) for one in open_of(Approvals(git, oid), history)]
+    at = datetime.now(tz=UTC)
+    if form is ReportFormat.JSON:
+        sys.stdout.write(_json(debts_json(history, filed, at)) + "\n")
+        return
+    sys.stdout.write(debts_text(history, filed, at))
     _warn(history)
 
 

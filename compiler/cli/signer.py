@@ -32,7 +32,7 @@ from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
 from runtime.signing.sshsig import sign_commit
 
-Said: TypeAlias = Literal["approval", "withdrawal"]
+Said: TypeAlias = Literal["approval", "emergency", "withdrawal"]
 Person: TypeAlias = Annotated[
     str, typer.Option("--person", metavar="NAME", help="Who you are: a name of policies/people/.")
 ]
@@ -65,14 +65,20 @@ class Signer:
         """As whom the branch's commit is made."""
         return Author(self.person, f"{self.person}@conductor.invalid")
 
-    def statement(self, kind: Said, change: str, history: History, seen: Seen) -> Signed:
-        """Sign an approval of a change (its SHA-256), or the withdrawal of all earlier ones."""
+    def statement(self, kind: Said, change: str, history: History, seen: Seen, *, reason: str | None = None) -> Signed:
+        """Sign an approval of a change (its SHA-256), or the withdrawal of all earlier ones. An emergency has a reason,
+        and does not lie ready for longer than its debt would."""
+        policy = history.governance.policy
+        lasts = timedelta(days=policy.approval_days)
+        if kind == "emergency":
+            lasts = min(lasts, timedelta(hours=policy.emergency_hours))
         predicate = Approval(
             kind=kind,
             after=history.verified.timeline.last.sha256,
             signed_at=self.at,
-            expires_at=self.at + timedelta(days=history.governance.policy.approval_days),
+            expires_at=self.at + lasts,
             seen=seen,
+            reason=reason,
         )
         return Signed.of(sign(Statement(subject=subject(change=change), predicate=predicate), self.key))
 

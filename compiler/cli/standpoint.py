@@ -31,6 +31,7 @@ from runtime.git.repository import tracking
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals, Malformed
 from runtime.governance.case import Case, Signed
+from runtime.governance.emergency import debt_case
 from runtime.ledger.history import History, NoGenesisError
 from runtime.ledger.history import replay as _replay
 from runtime.ledger.pin import pinned
@@ -203,6 +204,9 @@ def default_base(clone: Clone, head: str) -> str | None:
 
 
 def _case(clone: Clone, history: History, change: Change, at: datetime, near: Known, *, merged: bool) -> Case:
+    debt, statements = history.debt, clone.statements(change.digest)
+    if debt is not None and debt.change.digest == change.digest:
+        return debt_case(history.verified, debt, statements, at=at)
     main = near.digests(clone.git, clone.main)
     if not merged:
         # what main would have if the change were merged now
@@ -213,7 +217,7 @@ def _case(clone: Clone, history: History, change: Change, at: datetime, near: Kn
     return Case(
         verified=history.verified,
         change=change,
-        approvals=clone.statements(change.digest),
+        approvals=statements,
         at=at,
         main=main,
         release=VERSION,

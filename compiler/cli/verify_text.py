@@ -133,6 +133,8 @@ def _summary(report: Report, history: History) -> Iterator[str]:
         more = f" and {len(history.pending) - 3} more" if len(history.pending) > 3 else ""
         commits = _count(len(history.pending), "commit")
         yield f"pending: {commits} that no verdict has taken (a forecast, no failure): {names}{more}"
+    if history.debt is not None and report.at is not None:
+        yield shown(f"open debt: {history.debt.sentence(report.at)} (conductor evidence debts)")
     if report.ok:
         yield f"head: sha256:{report.head} (keep it: the next audit gives it as --since)"
 

@@ -83,6 +83,7 @@ class Report:
     commit: str | None = None
     history: History | None = None
     rendered: Rendered | None = None
+    at: datetime | None = None
 
     @property
     def ok(self) -> bool:
@@ -103,6 +104,7 @@ class Report:
             "pending": list(history.pending) if history else [],
             "entries": len(history.entries) if history else 0,
             "rendered": {"again": self.rendered.again, "of": self.rendered.of} if self.rendered else None,
+            "debts": [debt.to_json(self.at) for debt in history.debts] if history and self.at else [],
             "problems": [_problem(item) for item in self.problems],
         }
 
@@ -152,6 +154,7 @@ def verify(
         rendered = Rendered(again, len(history.verified.timeline))
         problems.extend(differing)
     problems.extend(_complete(history))
+    problems.extend(_owed(history, now))
     problems.extend(_fresh(git, history, since, now))
     return Report(
         answers=_answers(problems, since),
@@ -161,6 +164,7 @@ def verify(
         commit=head,
         history=history,
         rendered=rendered,
+        at=now,
     )
 
 
@@ -293,6 +297,24 @@ def _complete(history: History) -> list[Finding]:
             )
         )
     return found
+
+
+def _owed(history: History, now: datetime) -> list[Finding]:
+    """A debt of an emergency is cleared, or taken back, by its deadline."""
+    debt = history.debt
+    if debt is None or not debt.overdue(now):
+        return []
+    entry = history.entry(debt.verdict)
+    return [
+        finding(
+            "overdue",
+            debt.sentence(now),
+            path=None if entry is None else entry.path,
+            commit=None if entry is None else entry.commit,
+            answer=Answer.COMPLETENESS,
+            help="who is missing says `conductor approve --debt`, or two people approve its revert",
+        )
+    ]
 
 
 def _fresh(git: Git, history: History, since: str | None, now: datetime) -> list[Finding]:

@@ -31,7 +31,7 @@ from runtime.testing.statements import Kind, approval, signed_genesis
 from tests.cases.inputs import own_policy, own_tree
 
 ROLES = {
-    "mara": "[admin, mc, pm, backend]",
+    "mara": "[admin, mc, pm, backend, incident-commander]",
     "tomas": "[platform, sec-tl, security]",
 }
 PASSWORD = "correct horse battery staple"  # noqa: S105 -- of tenants of throw-away servers
