@@ -22,7 +22,7 @@ import typer
 
 from compiler.cli.options import HERE, Repo
 from compiler.cli.progress import progress
-from compiler.cli.terminal import ask_passphrase
+from compiler.cli.signing import signing_key
 from compiler.cli.trust_root import digest_of
 from compiler.diagnostics.printable import shown_lines
 from runtime.agent.decide import Take, compile_once, for_another_release
@@ -41,7 +41,7 @@ from runtime.governance.debts import Debt
 from runtime.ledger.append import Writer
 from runtime.ledger.pin import pinned
 from runtime.release import VERSION, code_sha256
-from runtime.signing.keys import PrivateKey, load_private
+from runtime.signing.keys import PrivateKey
 from runtime.targets.open import open_control, open_target
 from runtime.targets.secrets import Secrets
 
@@ -51,7 +51,20 @@ _COLLECT = (50_000, 20, 20)
 Key = Annotated[
     Path | None,
     typer.Option(
-        "--key", metavar="FILE", envvar="CONDUCTOR_AGENT_KEY", help="The agent's private key, OpenSSH or PEM."
+        "--key",
+        metavar="FILE",
+        envvar="CONDUCTOR_AGENT_KEY",
+        help="The agent's private key, OpenSSH or PEM; or FILE.pub, and the ssh-agent signs.",
+    ),
+]
+PassphraseFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--passphrase",
+        metavar="REFERENCE",
+        envvar="CONDUCTOR_AGENT_PASSPHRASE",
+        show_default=False,
+        help="Where the key's passphrase is: env:NAME or file:PATH.",
     ),
 ]
 Name = Annotated[
@@ -81,6 +94,7 @@ def register(app: typer.Typer) -> None:
 def once(
     *,
     key: Key = None,
+    passphrase: PassphraseFrom = None,
     agent: Name = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
     remote: RemoteName = "origin",
@@ -92,7 +106,9 @@ def once(
 
     Ends with 1 if an action failed or a person must look, with 3 if something around it is away or missing.
     """
-    with world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, dry=dry_run) as (world, known):
+    with world_of(
+        repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, passphrase=passphrase, dry=dry_run
+    ) as (world, known):
         if dry_run:
             with progress("looking"):
                 found = look(world)
@@ -137,6 +153,7 @@ def _debt(debt: Debt | None) -> list[str]:
 def run(
     *,
     key: Key = None,
+    passphrase: PassphraseFrom = None,
     agent: Name = None,
     interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two turns.")] = 15.0,
     host: Annotated[
@@ -158,7 +175,10 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with (
-        world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root) as (world, known),
+        world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, passphrase=passphrase) as (
+            world,
+            known,
+        ),
         serving(health, host=host, port=port) as listening,
     ):
         log.info("serving", host=host, port=listening, agent=world.writer.agent, release=VERSION)
@@ -216,13 +236,14 @@ def world_of(
     remote: str,
     branch: str,
     trust_root: str | None,
+    passphrase: str | None = None,
     dry: bool = False,
 ) -> Iterator[tuple[World, State | None]]:
     """Build what the loop is given, and what was read on the way. A dry run signs nothing, so it needs no key."""
     gc.set_threshold(*_COLLECT)
     if key is None and not dry:
         raise UsageError("the agent signs what it does", help="--key FILE, or CONDUCTOR_AGENT_KEY=FILE")
-    private = PrivateKey.generate() if key is None else load_private(key, ask_passphrase)
+    private = PrivateKey.generate() if key is None else signing_key(key, passphrase)
     with Repository(repo) as git:
         secrets = Secrets()
         release = Release(version=VERSION, sha256=code_sha256())

@@ -16,7 +16,7 @@ import typer
 
 from compiler.cli.options import HERE, Repo
 from compiler.cli.progress import progress
-from compiler.cli.terminal import ask_passphrase
+from compiler.cli.signing import KeyFile, PassphraseFrom, signing_key
 from compiler.cli.trust_root import digest_of
 from compiler.diagnostics.suggest import did_you_mean
 from compiler.driver import compile_commit
@@ -29,7 +29,6 @@ from runtime.governance.config import Governance
 from runtime.ledger import genesis as start
 from runtime.ledger.entry import GENESIS, GENESIS_APPROVALS
 from runtime.release import VERSION
-from runtime.signing.keys import load_private
 
 BRANCH = "main"
 Person = Annotated[str, typer.Option("--person", metavar="NAME", help="Who signs: a name of policies/people/.")]
@@ -37,7 +36,6 @@ Previous = Annotated[
     str | None,
     typer.Option("--previous", metavar="DIGEST", help="Start anew instead of this genesis: its SHA-256."),
 ]
-KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="That person's private key, OpenSSH or PEM.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -45,14 +43,16 @@ def register(app: typer.Typer) -> None:
     app.command("genesis")(genesis)
 
 
-def genesis(person: Person, key: KeyFile, previous: Previous = None, repo: Repo = HERE) -> None:
+def genesis(
+    person: Person, key: KeyFile, previous: Previous = None, repo: Repo = HERE, passphrase: PassphraseFrom = None
+) -> None:
     """Start the history of this repository: two people whom it names sign what HEAD of main compiles to.
 
     The first person's call writes the genesis and signs it, the second's signs it too and commits it. With --previous
     they start anew where a history is lost: docs/runbooks/new-genesis.md says when, and what comes then.
     """
     replaced = digest_of("--previous", previous)
-    private = load_private(key, ask_passphrase)
+    private = signing_key(key, passphrase)
     with Repository(repo) as git, progress("compiling HEAD"):
         head = _head(git)
         compile_ = compile_commit(git)

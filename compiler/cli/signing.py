@@ -1,5 +1,6 @@
 """`--key` and `--passphrase` of every command that signs -> the key.
 
+A public key file stands for its private half in the ssh-agent, as it does for `ssh-keygen -Y sign`.
 Rules kept: a passphrase is asked for on the terminal or comes by reference, never as an argument: arguments are shown
 to everybody on the machine.
 """
@@ -13,10 +14,16 @@ from typing import Annotated, TypeAlias
 import typer
 
 from compiler.cli.terminal import ask_passphrase
-from runtime.signing.keys import PrivateKey, load_private
+from runtime.signing.keys import PrivateKey
+from runtime.signing.ssh_agent import open_key
 from runtime.targets.secrets import resolve
 
-KeyFile: TypeAlias = Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key, OpenSSH or PEM.")]
+KeyFile: TypeAlias = Annotated[
+    Path,
+    typer.Option(
+        "--key", metavar="FILE", help="The private key, OpenSSH or PEM; or FILE.pub, and the ssh-agent signs."
+    ),
+]
 PassphraseFrom: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -31,8 +38,8 @@ PassphraseFrom: TypeAlias = Annotated[
 def signing_key(path: Path, passphrase: str | None) -> PrivateKey:
     """Return the key that a command signs with; raises UsageError, EnvironmentFailedError."""
     if passphrase is None:
-        return load_private(path, ask_passphrase)
+        return open_key(path, ask_passphrase)
     secret = resolve(passphrase).encode()
     os.environ.pop(passphrase.removeprefix("env:"), None)  # no program that is started from here needs it
     tries = iter((secret,))
-    return load_private(path, lambda _: next(tries, None))
+    return open_key(path, lambda _: next(tries, None))

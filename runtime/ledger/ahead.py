@@ -20,11 +20,11 @@ from runtime.contract.errors import FormatError
 from runtime.git.interface import Commit
 from runtime.signing import sshsig
 from runtime.signing.envelopes import hold, verified_by
-from runtime.signing.keys import fingerprint
+from runtime.signing.keys import LINE, fingerprint
 
 ENOUGH = 512
 """Fewer signatures than this are verified sooner than a child starts."""
-_KEY = re.compile(rb"(?:ssh-ed25519|ecdsa-sha2-nistp256) [A-Za-z0-9+/=]+")
+_KEY = re.compile(LINE.encode())
 _CHUNK = 64
 
 

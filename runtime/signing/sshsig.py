@@ -3,7 +3,8 @@
 The format of `ssh-keygen -Y sign` and of git's `gpg.format=ssh`: OpenSSH's PROTOCOL.sshsig
 (https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.sshsig), sections "Armored format", "Blob format" and
 "Signed Data, of which the signature goes into the blob above". No maintained Python library writes it, and what reads
-it knows Ed25519 only, so the eighty lines are here; tests hold them against the real ssh-keygen and git.
+it knows Ed25519 only, so the lines are here; tests hold them against the real ssh-keygen and git. A hardware key's
+signature has flags and a counter behind it (PROTOCOL.u2f, "SSH U2F signatures").
 
 Rules kept: SHA-512 only when signing, SHA-256 and SHA-512 when verifying; the namespace must be the asked one; nothing
 may follow the blob; an embedded key proves nothing by itself: the caller compares the fingerprint with a known one.
@@ -20,7 +21,7 @@ from hashlib import sha256, sha512
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from runtime.contract.errors import FormatError
-from runtime.signing.keys import ECDSA_P256, ED25519, PrivateKey, PublicKey
+from runtime.signing.keys import ECDSA_P256, KINDS, SK_ED25519, SK_TAIL, PrivateKey, PublicKey
 
 GIT = "git"
 """The namespace of git's commit and tag signatures."""
@@ -36,7 +37,6 @@ def sign(data: bytes, key: PrivateKey, *, namespace: str = GIT) -> str:
     """Return the armoured signature over `data`, ending in a line feed."""
     digest = sha512(data).digest()
     raw = key.sign(_signed_data(namespace.encode(), b"sha512", digest))
-    body = raw if key.public.algorithm == ED25519 else _ecdsa_to_ssh(raw)
     blob = (
         _MAGIC
         + struct.pack(">I", _VERSION)
@@ -44,7 +44,7 @@ def sign(data: bytes, key: PrivateKey, *, namespace: str = GIT) -> str:
         + _string(namespace.encode())
         + _string(b"")
         + _string(b"sha512")
-        + _string(_string(key.public.algorithm.encode()) + _string(body))
+        + _string(to_wire(key.public, raw))
     )
     text = b64encode(blob).decode()
     lines = [text[start : start + 70] for start in range(0, len(text), 70)]
@@ -59,31 +59,46 @@ def sign_commit(key: PrivateKey) -> Callable[[bytes], str]:
 def verify(armoured: str, data: bytes, *, namespace: str = GIT) -> str | None:
     """Return the fingerprint of the embedded key if its signature over `data` holds, else None."""
     try:
-        key, algorithm, body, signed = _read(armoured, data, namespace.encode())
-        if algorithm != key.algorithm.encode():
-            return None
-        raw = body if key.algorithm == ED25519 else _ecdsa_from_ssh(body)
+        key, signature, signed = _read(armoured, data, namespace.encode())
+        raw = from_wire(key, signature)
     except (FormatError, struct.error):
         return None
     return key.fingerprint if key.verify(raw, signed) else None
 
 
-def _read(armoured: str, data: bytes, namespace: bytes) -> tuple[PublicKey, bytes, bytes, bytes]:
+def to_wire(key: PublicKey, raw: bytes) -> bytes:
+    """Return a signature of this key in SSH's wire format: its type, itself, and what a hardware key says with it."""
+    kind = _string(key.algorithm.encode())
+    if key.algorithm == SK_ED25519:
+        return kind + _string(raw[:-SK_TAIL]) + raw[-SK_TAIL:]
+    return kind + _string(_ecdsa_to_ssh(raw) if key.algorithm == ECDSA_P256 else raw)
+
+
+def from_wire(key: PublicKey, signature: bytes) -> bytes:
+    """Return it as `PublicKey.verify` reads it; raises FormatError for anything that `to_wire` does not write."""
+    reader = _Reader(signature)
+    algorithm, body = reader.string(), reader.string()
+    if algorithm != key.algorithm.encode():
+        raise FormatError("the signature is not of the kind of its key")
+    tail = reader.take(SK_TAIL) if key.algorithm == SK_ED25519 else b""
+    reader.finish()
+    return _ecdsa_from_ssh(body) if key.algorithm == ECDSA_P256 else body + tail
+
+
+def _read(armoured: str, data: bytes, namespace: bytes) -> tuple[PublicKey, bytes, bytes]:
     reader = _Reader(_dearmour(armoured))
     if reader.take(len(_MAGIC)) != _MAGIC or reader.number() != _VERSION:
         raise FormatError("no SSHSIG of version 1")
     public, named, reserved, hash_name = reader.string(), reader.string(), reader.string(), reader.string()
-    signature = _Reader(reader.string())
+    signature = reader.string()
     reader.finish()
     if named != namespace or reserved or hash_name not in _HASHES:
         raise FormatError("the SSHSIG is for another purpose, or uses an unknown hash")
-    algorithm, body = signature.string(), signature.string()
-    signature.finish()
     name = _Reader(public).string()
-    if name not in {ED25519.encode(), ECDSA_P256.encode()}:
+    if name not in {kind.encode() for kind in KINDS}:
         raise FormatError("the SSHSIG is by a key of another kind")
     key = PublicKey.parse(f"{name.decode()} {b64encode(public).decode()}")
-    return key, algorithm, body, _signed_data(named, hash_name, _HASHES[hash_name](data).digest())
+    return key, signature, _signed_data(named, hash_name, _HASHES[hash_name](data).digest())
 
 
 def _signed_data(namespace: bytes, hash_name: bytes, digest: bytes) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runtime.signing.keys import PrivateKey, write_keypair
+from tests.integration.test_evidence_by_hand import by_hand
 from tests.services.commands import conductor, git
 from tests.services.own_history import started
 
@@ -89,3 +90,15 @@ def test_the_keys_that_count_are_listed_with_their_holders(repo: Path) -> None:
     listed = json.loads(conductor("key", "list", "--repo", repo, "--format", "json").out)
     held = {(item["holder"], item["type"]) for item in listed["keys"]}
     assert {("agent/conductor-eu", "ssh-ed25519"), ("person/tomas-okafor", "ecdsa-sha2-nistp256")} <= held
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_stock_tools_verify_a_proof_as_the_evidence_readme_says(repo: Path, *, edited: bool) -> None:
+    add_key(repo)
+    prove(repo)
+    (proof,) = (repo / "policies" / "keys").iterdir()
+    if edited:
+        proof.write_text(proof.read_text().replace("person/ines-carvalho", "person/mara-lindqvist"))
+    said = by_hand(repo).stdout
+    assert ("FAILS: policies/keys" in said) is edited
+    assert (f"policies/keys/{proof.name}: Signature Verified Successfully" in said) is not edited

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.signing.keys import LINE
 
-_KEY = re.compile(r"(?:ssh-ed25519|ecdsa-sha2-nistp256) [A-Za-z0-9+/=]+(?: [^\s\"']+)?")
+_KEY = re.compile(LINE + r"(?: [^\s\"']+)?")
 _DSN = re.compile(r"(?m)^(\s+dsn:\s+)(\S+)")
 _IDENTITY = re.compile(r"(?m)^(\s+identity:\s+)(\S+)")
 _CREATED = re.compile(r"(?m)^(\s+created:\s+)(\S+)")

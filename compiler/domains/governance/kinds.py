@@ -10,6 +10,7 @@ from compiler.domains import forms
 from compiler.domains.domain import Kind, Spec
 from compiler.domains.fields import RuleName, text
 from runtime.contract.possession import HOLDER
+from runtime.signing.keys import LINE
 
 ROLES = (
     "admin",
@@ -41,7 +42,7 @@ PublicKey = Annotated[
         {
             "type": "string",
             "title": "public key",
-            "pattern": "^(ssh-ed25519|ecdsa-sha2-nistp256) [A-Za-z0-9+/=]+( .*)?$",
+            "pattern": f"^{LINE}( .*)?$",
             "examples": [EXAMPLE_KEY],
         }
     ),
@@ -105,7 +106,7 @@ class PersonSpec(Spec):
     roles: tuple[Role, ...] = Field(description="What this person may speak for.", examples=[["platform", "sre"]])
     keys: tuple[PublicKey, ...] = Field(
         min_length=1,
-        description="OpenSSH public key lines, Ed25519 or ECDSA P-256; never a private key.",
+        description="OpenSSH public key lines: Ed25519, ECDSA P-256, hardware (sk-ssh-ed25519); never a private key.",
         examples=[[EXAMPLE_KEY]],
     )
 

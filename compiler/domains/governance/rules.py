@@ -149,7 +149,7 @@ def _key(line: str, span: Span, diagnostics: Diagnostics) -> PublicKey | None:
     except FormatError:
         diagnostics.add(
             codes.MALFORMED_KEY,
-            "this is no OpenSSH public key of kind ssh-ed25519 or ecdsa-sha2-nistp256",
+            "this is no OpenSSH public key of kind ssh-ed25519, ecdsa-sha2-nistp256 or sk-ssh-ed25519@openssh.com",
             span,
             help="put the one line of the key's `.pub` file here: `ssh-ed25519 AAAA… name`",
         )
