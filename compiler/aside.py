@@ -27,7 +27,7 @@ from typing import Self, TypeAlias
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import ConductorError
 from runtime.contract.policy_input import DenyInput, TransitionInput
-from runtime.policy.engine import Denial, Policy, PolicyError, Refused
+from runtime.policy.engine import Denial, NoAnswerError, Policy, PolicyError, Refused
 
 Deny: TypeAlias = Callable[[bytes, Iterable[DenyInput]], list[Denial]]
 """wasm x batches of resources -> what its rules hold against them, sorted; raises PolicyError."""
@@ -156,6 +156,8 @@ class _Elsewhere(Policy):
             pass
         try:
             return self._here.transition(asked)
+        except NoAnswerError:
+            raise
         except ConductorError as error:
             return [Refused("", "", "policy-answers", error.message)]
 
@@ -170,6 +172,8 @@ def main() -> None:
     try:
         wasm = b64decode(json.loads(lines.readline()))
         policy = with_data = Policy.load(wasm)
+    except NoAnswerError:
+        return  # whoever asks may do better
     except PolicyError as error:
         _answer({"error": error.message, "help": error.help})
         return

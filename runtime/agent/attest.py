@@ -5,7 +5,8 @@ Rules kept:
 - a push that somebody's merge has beaten is made again on the new head, if the caller still says the same there; one
   beaten by another entry raises BeatenError, and the loop starts over;
 - what was signed and could not be pushed is kept under a local ref, so that measured facts outlive the agent;
-- the ledger's head is recorded once the remote has acknowledged it.
+- the ledger's head is recorded once the remote has acknowledged it, and the verdict that was taken last beside it: an
+  agent that reads less than was known to be there stops, whatever keeps it from reading.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Book:
         TerminalError for one that does not extend it."""
         for store in self.heads:
             self._catch_up(store, state)
+            self._keep_taken(store, state)
 
     def _catch_up(self, store: HeadStore, state: State) -> None:
         known, tip = store.head(self.repository), state.tip
@@ -69,6 +71,13 @@ class Book:
                 store.record(self.repository, Head(tip.sequence, tip.digest, state.main))
             return
         world, git = self.world, self.world.git
+        if git.resolve(known.commit) is not None and git.is_ancestor(known.commit, state.main):
+            raise EnvironmentFailedError(
+                f"only {tip.sequence} entries can be read on {world.branch}, which is known to hold {known.sequence}: "
+                "nothing is done by less than all of the ledger",
+                help=f"`conductor verify` says what is wrong with entry {tip.sequence + 1}; if it finds nothing, this "
+                "machine or this release is what cannot read it",
+            )
         if git.resolve(known.commit) is None or not git.is_ancestor(state.main, known.commit):
             raise self._forked(known)
         world.at("before push of missing commits")
@@ -77,6 +86,23 @@ class Book:
         if outcome is PushOutcome.REFUSED:
             raise self._refused()
         raise BeatenError("the remote was behind and has the missing commits again", after=1)
+
+    def _keep_taken(self, store: HeadStore, state: State) -> None:
+        """Keep which verdict was taken last; raises EnvironmentFailedError where one that was taken is void now."""
+        row, timeline = f"{self.repository}/taken", state.history.verified.timeline
+        known = store.head(row)
+        if known is not None and timeline.position(known.digest) is None:
+            raise EnvironmentFailedError(
+                f"verdict {known.sequence}, which was taken, takes nothing as read here and now, and nothing is undone "
+                "by that",
+                help="`conductor verify` says why; a release that judges otherwise, or a machine that cannot read all, "
+                "must not act",
+            )
+        last = timeline.last.sha256
+        if known is None or known.digest != last:
+            entry = state.history.entry(last)
+            sequence = 0 if entry is None else entry.sequence
+            store.record(row, Head(sequence, last, state.history.commit))
 
     def _forked(self, known: Head) -> TerminalError:
         return TerminalError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import threading
 import weakref
@@ -20,6 +21,7 @@ from runtime.contract.errors import EnvironmentFailedError, FormatError
 from runtime.git.objects import object_id
 from runtime.git.process import start
 
+_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _PORTION = 256
 """Half of the requests in flight: 512 lines of at most 65 bytes stay below the 64 KiB of a pipe."""
 _MAX_NAME = 512
@@ -68,7 +70,9 @@ class Batch:
             try:
                 (answer,) = self._ask([f"{rev}^{{commit}}"], None, lambda _, answer: answer)
             except EnvironmentFailedError:
-                # some malformed revisions end cat-file; a repository that is broken says so on the next read
+                # some malformed revisions end cat-file, no object id does
+                if _ID.fullmatch(rev):
+                    raise
                 return None
         return answer[0] if answer is not None and answer[1] == "commit" else None
 

@@ -30,11 +30,13 @@ def loading(git: Git, head: str, trust_root: str) -> Iterator[None]:
         yield
         return
     thread = Thread(target=_load, args=(wasm,), daemon=True)
-    thread.start()
+    with suppress(RuntimeError):  # there are no more threads to be had: it is loaded when it is asked for
+        thread.start()
     try:
         yield
     finally:
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
 
 
 def _wasm(git: Git, head: str, trust_root: str) -> bytes | None:

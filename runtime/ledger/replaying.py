@@ -15,7 +15,7 @@ from functools import cached_property
 
 from runtime.contract.canonical import sha256
 from runtime.contract.change import Change, Snapshot
-from runtime.contract.errors import ConductorError, FormatError
+from runtime.contract.errors import ConductorError, EnvironmentFailedError, FormatError
 from runtime.contract.genesis import Genesis
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.contract.predicates import Clearing, Intent, Refusal, Result, Verdict
@@ -164,7 +164,8 @@ class Replaying:
         self.line.append((place.commit.oid, inputs))
 
     def policy(self) -> Policy | None:
-        """P's policy with the data that the genesis and the changes give; None where there is none to ask."""
+        """P's policy with the data that the genesis and the changes give; None where there is none to ask. Raises
+        EnvironmentFailedError where this machine cannot load it: nobody else is without it."""
         if self._policy is None:
             self._policy = (self._loaded(),)
         return self._policy[0]
@@ -221,6 +222,8 @@ class Replaying:
             return None
         try:
             return self.rules.policies(self.blobs.data(file.oid), self.snapshot.contents)
+        except EnvironmentFailedError:
+            raise
         except ConductorError:
             return None
 

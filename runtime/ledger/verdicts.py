@@ -1,17 +1,20 @@
 """A verdict x the state before it -> what does not hold of it; nothing, and it is taken.
 
 Judged is what the verdict names, by the people, keys, rules and policy of P (plan, section 7, rule 6): whoever verifies
-later, with more approvals in hand, comes to the same answer.
+later, with more approvals in hand, comes to the same answer. That P's policy could not be asked on this machine is no
+answer: where all else holds, nothing is known of the verdict, and whoever asks is told so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from runtime.contract.change import Change, ChangeMismatchError, Row, Snapshot, taken
+from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.predicates import Verdict
 from runtime.git.interface import TreeFile
 from runtime.governance.case import Case, Judgement, Problem, Signed, Taken, Transition
@@ -43,6 +46,17 @@ class Judged:
     snapshot: Snapshot | None = None
     tree: dict[str, TreeFile] | None = None
     judgement: Judgement | None = None
+    unanswered: EnvironmentFailedError | None = None
+    """Why P's policy could not be asked on this machine."""
+
+    def settled(self, entry: Entry) -> tuple[tuple[str, str], ...]:
+        """The problems; raises EnvironmentFailedError where none is known, but not all could be asked."""
+        if self.unanswered is not None and not self.problems:
+            raise EnvironmentFailedError(
+                f"verdict {entry.sequence} cannot be judged on this machine: {self.unanswered.message}",
+                help="nothing is known of it, and nothing was written; give this machine what it lacks, or ask another",
+            )
+        return self.problems
 
 
 def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, void: bool) -> list[Finding]:
@@ -52,7 +66,8 @@ def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, vo
     state.name(change_path(detail.change))
     for digest in detail.approvals:
         state.name(approval_path(detail.change, digest))
-    sound = not void and not answer.problems
+    problems = answer.problems if void else answer.settled(entry)
+    sound = not void and not problems
     if sound and answer.case and answer.judgement and answer.snapshot and answer.tree is not None:
         change = answer.case.change
         debt = state.verified.debt
@@ -64,7 +79,7 @@ def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, vo
             state.debts = (*state.debts, opened(answer.case, entry, verdict, answer.judgement))
     return [
         finding(rule, f"verdict {entry.sequence} takes nothing: {message}", path=entry.path, commit=entry.commit)
-        for rule, message in answer.problems
+        for rule, message in problems
     ]
 
 
@@ -74,7 +89,7 @@ def added_agent(state: Replaying, entry: Entry, verdict: Verdict, place: Place) 
     if (position.sequence, position.previous) != (state.tip.sequence + 1, state.tip.digest):
         return None
     answer = _judge(state, entry, verdict, place)
-    if answer.problems or answer.case is None or answer.case.after is None:
+    if answer.settled(entry) or answer.case is None or answer.case.after is None:
         return None
     after = answer.case.after
     by = verified_by(entry.envelope, after.public_keys)
@@ -82,15 +97,31 @@ def added_agent(state: Replaying, entry: Entry, verdict: Verdict, place: Place) 
 
 
 def transition_of(policy: Policy | None, lifecycle: Lifecycle, change: Change, at: datetime) -> Transition:
-    """Return P's policy as the judge asks it: about this change, with what the ledger says before it, at this time."""
+    """Return P's policy as the judge of a proposal asks it: about this change, with what the ledger says before it, at
+    this time. No answer is a no."""
+
+    def unanswered(error: EnvironmentFailedError) -> tuple[Problem, ...]:
+        return (Problem("transitions", error.message),)
+
+    return _transition(lambda: policy, lifecycle, change, at, unanswered)
+
+
+def _transition(
+    policy: Callable[[], Policy | None],
+    lifecycle: Lifecycle,
+    change: Change,
+    at: datetime,
+    unanswered: Callable[[EnvironmentFailedError], tuple[Problem, ...]],
+) -> Transition:
     facts = lifecycle.facts(change, at)
 
     def ask(approvers: tuple[Approver, ...]) -> tuple[Problem, ...]:
         people = [(approver.name, approver.roles) for approver in approvers]
-        return tuple(
-            Problem("transitions", f"{refused.kind} {refused.name}: {refused.message}".lstrip(" :"))
-            for refused in refusals(policy, change, people, at=at, facts=facts)
-        )
+        try:
+            found = refusals(policy(), change, people, at=at, facts=facts)
+        except EnvironmentFailedError as error:
+            return unanswered(error)
+        return tuple(Problem("transitions", f"{one.kind} {one.name}: {one.message}".lstrip(" :")) for one in found)
 
     return ask
 
@@ -101,7 +132,8 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     snapshot = _after(state.snapshot, change)
     candidate, main, tree, touched = _main(state, detail.head, place)
     signed = state.statements(detail.change, detail.approvals)
-    case = None if change is None else _case(state, entry, change, signed, main)
+    unanswered: list[EnvironmentFailedError] = []
+    case = None if change is None else _case(state, entry, change, signed, main, unanswered=unanswered)
     judgement = None if case is None or snapshot is None else judge(case, state.rules.consent)
     facts = VerdictFacts(
         entry=entry,
@@ -128,7 +160,7 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     if case is not None:
         # they point back at the case: thousands of manifests would wait for a collector
         vars(case).pop("readings", None)
-    return Judged(tuple(problems), case, snapshot, tree, judgement)
+    return Judged(tuple(problems), case, snapshot, tree, judgement, next(iter(unanswered), None))
 
 
 def _after(snapshot: Snapshot, change: Change | None) -> Snapshot | None:
@@ -139,9 +171,20 @@ def _after(snapshot: Snapshot, change: Change | None) -> Snapshot | None:
 
 
 def _case(
-    state: Replaying, entry: Entry, change: Change, signed: tuple[Signed, ...], main: dict[str, TreeFile]
+    state: Replaying,
+    entry: Entry,
+    change: Change,
+    signed: tuple[Signed, ...],
+    main: dict[str, TreeFile],
+    *,
+    unanswered: list[EnvironmentFailedError],
 ) -> Case:
     position = entry.position
+
+    def without(error: EnvironmentFailedError) -> tuple[Problem, ...]:
+        unanswered.append(error)
+        return ()
+
     digests = {path: state.blobs.digest(main.get(path)) for path, _, _ in change.inputs}
     return Case(
         verified=state.verified,
@@ -150,7 +193,7 @@ def _case(
         at=position.time,
         main={path: digest for path, digest in digests.items() if digest is not None},
         release=position.release.version,
-        transition=transition_of(state.policy(), state.lifecycle, change, position.time),
+        transition=_transition(state.policy, state.lifecycle, change, position.time, without),
     )
 
 

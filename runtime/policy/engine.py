@@ -3,6 +3,8 @@
 Rules kept here:
 - fail closed: a policy that is not complete is not loaded; an answer that is undefined, or not of the form it must
   have, allows nothing;
+- that this machine got no answer (no memory, no time) is an error of its own, and never one of the policy: whoever
+  judges what was taken long ago must not take it for a no;
 - an input is strict JSON: no NaN, no half surrogates, no integers beyond 2^53-1, and no floats but in the files of
   `config/` that have them, so that wasm and stock OPA read the same value;
 - the policy calls nothing outside: a wasm that needs a builtin of its host is refused when it is loaded, not when the
@@ -27,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from runtime.contract.canonical import JSON, encode, sha256
-from runtime.contract.errors import ConductorError, FormatError
+from runtime.contract.errors import ConductorError, EnvironmentFailedError, FormatError
 from runtime.contract.policy_input import AllowInput, DenyInput, TransitionInput
 from runtime.policy.data import data_text
 
@@ -49,6 +51,11 @@ _KEPT = 8
 
 class PolicyError(ConductorError):
     """The policy cannot be loaded, or gave no answer that can be used."""
+
+
+class NoAnswerError(PolicyError, EnvironmentFailedError):
+    """This machine could not load or ask the policy. What is proposed is not allowed then; of what was taken nothing is
+    known."""
 
 
 class Denial(NamedTuple):
@@ -107,9 +114,12 @@ class Policy:
         return sorted(found)
 
     def transition(self, asked: TransitionInput) -> list[Refused]:
-        """Everything that the rules hold against this change now, sorted. A policy that gives no answer refuses."""
+        """Everything that the rules hold against this change now, sorted. A policy that gives no answer refuses; where
+        this machine is why, NoAnswerError."""
         try:
             return sorted(set(cast("Iterator[Refused]", self._findings(TRANSITION, asked, Refused))))
+        except NoAnswerError:
+            raise
         except (PolicyError, FormatError) as error:
             return [Refused("", "", "policy-answers", error.message)]
 
@@ -164,18 +174,20 @@ class _Module:
 
     def __init__(self, wasm: bytes, digest: str) -> None:
         # imported here: wasmtime takes 0.1 s, and most commands never ask a policy
-        from runtime.policy.limits import CONFIG, FAILURES, LimitedPolicy  # noqa: PLC0415 -- see above
+        from runtime.policy import limits  # noqa: PLC0415 -- see above
 
         self.digest = digest
-        self._failures = FAILURES
+        self._limits = limits
         self._lock = threading.Lock()
         self._data = b""
         if len(wasm) > _MAX_WASM:
             raise PolicyError(f"policy.wasm has {len(wasm)} bytes; at most {_MAX_WASM} are loaded", help=_BUILD)
         try:
-            self._policy: OpaWasmPolicy = LimitedPolicy.from_wasm_bytes(wasm, CONFIG)
-        except FAILURES as error:
-            raise PolicyError(f"policy.wasm cannot be loaded: {_reason(error)}", help=_BUILD) from None
+            if (wrong := limits.invalid(wasm)) is not None:
+                raise PolicyError(f"policy.wasm cannot be loaded: {_reason(wrong)}", help=_BUILD)
+            self._policy: OpaWasmPolicy = limits.LimitedPolicy.from_wasm_bytes(wasm, limits.CONFIG)
+        except limits.FAILURES as error:
+            raise self._error("policy.wasm cannot be loaded", error, help=_BUILD) from None
         # closed with this module, and before the interpreter ends: wasmtime keeps a thread for the time limit
         weakref.finalize(self, self._policy.close)
         if lacking := sorted(self._policy.builtins):
@@ -186,19 +198,29 @@ class _Module:
 
     def ask(self, entrypoint: str, asked: bytes, data: bytes) -> list[JSON]:
         """The result set of an entry point."""
+        if max(len(asked), len(data)) > self._limits.MAX_BYTES:
+            raise PolicyError(f"`{entrypoint}` is asked {len(asked)} bytes over {len(data)} of data, which is too much")
         with self._lock:
             try:
                 if data != self._data:
                     self._policy.set_data(data)
                     self._data = data
                 return cast("list[JSON]", self._policy.evaluate_raw(asked, entrypoint))
-            except self._failures as error:
-                raise PolicyError(f"`{entrypoint}` failed: {_reason(error)}", help=_CHECK) from None
+            except self._limits.FAILURES as error:
+                self._data = b""
+                raise self._error(f"`{entrypoint}` failed", error, help=_CHECK) from None
+
+    def _error(self, what: str, error: Exception, *, help: str) -> PolicyError:  # noqa: A002 -- as the errors have it
+        """Whose failure it is."""
+        why = f"{what}: {_reason(str(error)) or type(error).__name__}"
+        if self._limits.everywhere(error):
+            return PolicyError(why, help=help)
+        return NoAnswerError(f"{why}, on this machine at least", help=f"{help}; or free memory and processor time here")
 
 
-def _reason(error: Exception) -> str:
+def _reason(text: str) -> str:
     """What went wrong; a trap has a backtrace, and its reason at the end."""
-    return next(iter(str(error).splitlines()[-1:]), type(error).__name__).strip()
+    return next(iter(text.splitlines()[-1:]), "").strip()
 
 
 _BUILD = "build it with `conductor policy build`"

@@ -1,7 +1,8 @@
 """Policy x change x approvers x facts x time -> what `conductor/transition` holds against the change.
 
 The resources of a change are its rows `config/<domain>/<kind>/<name>.json`; their kinds are named as in YAML.
-Rule kept: fail closed. No policy, no answer, a row that cannot be read: each is a refusal, never an exception.
+Rule kept: fail closed. No policy, an answer that is none, a row that cannot be read: each is a refusal. Only that this
+machine could not ask is an exception (NoAnswerError).
 """
 
 from __future__ import annotations
