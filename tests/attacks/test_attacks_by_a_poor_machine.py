@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from runtime.agent import loop
@@ -25,27 +23,9 @@ from runtime.testing.fleet import Fleet
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_policy import MemoryPolicy, no_objection
 from runtime.testing.small_tree import REPOSITORY
-from tests.services.real_installation import RealInstallation
-
-pytest_plugins = ("tests.services.fixtures_postgres", "tests.services.fixtures_agents")
+from tests.services.commands import limited
 
 WASM = Path(__file__).parents[2] / "policies/policy.wasm"
-ADDRESSES = 3_000_000 * 1024
-"""Bytes of address space that do for everything but a wasm: an engine reserves more for each memory."""
-LIMITED = "import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
-
-
-def limited(*command: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process that may not have more addresses."""
-    limit = f"resource.setrlimit(resource.RLIMIT_AS, ({ADDRESSES}, {ADDRESSES}))"
-    return subprocess.run(
-        [sys.executable, "-c", LIMITED.format(limit=limit), *map(str, command)],
-        env=environment and dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def poor(wasm: bytes, contents: Mapping[str, str]) -> Policy:
@@ -145,32 +125,6 @@ def test_a_question_that_takes_too_long_is_no_answer(monkeypatch: pytest.MonkeyP
 def test_no_answer_is_still_an_error_of_the_policy_to_who_proposes() -> None:
     assert issubclass(NoAnswerError, PolicyError)
     assert NoAnswerError.exit_code == 3
-
-
-@pytest.mark.service
-def test_a_tenant_stays_suspended_whatever_the_agents_machine_lacks(where18: RealInstallation) -> None:
-    """A process that may not have the addresses a wasm wants took each past verdict for void, and let the tenant in."""
-    conductor = Path(sys.executable).with_name("conductor")
-    root = "sha256:" + where18.history().genesis.digest
-    where18.password("acme-retail")
-    environment = {**where18.environment, "CONDUCTOR_AGENT_KEY": str(where18.folder / "agent.key"), "PATH": "/usr/bin"}
-    once_: list[str | Path] = [conductor, "agent", "once", "--repo", where18.agent_clone, "--trust-root", root]
-    verify: list[str | Path] = [conductor, "verify", "--repo", where18.remote, "--trust-root", root]
-    for state in ("active", "suspended"):
-        where18.tenant("acme-retail", state=state)
-        assert subprocess.run(once_, env=environment, check=False, timeout=120).returncode == 0
-
-    def may_log_in() -> object:
-        with psycopg.connect(where18.dsn) as admin:
-            return admin.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = 't_acme_retail_app'").fetchone()
-
-    head = where18.head()
-    assert may_log_in() == (False,)
-    agent, judge = (limited(*command, environment=environment) for command in (once_, verify))
-    assert (agent.returncode, may_log_in(), where18.head()) == (3, (False,), head), agent.stdout
-    assert "cannot be judged on this machine" in agent.stderr
-    assert (judge.returncode, judge.stdout) == (3, ""), judge.stdout
-    assert subprocess.run(verify, check=False, capture_output=True, timeout=120).returncode == 0
 
 
 # less than was there ---

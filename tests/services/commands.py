@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+import sys
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
@@ -45,3 +47,21 @@ def git(folder: Path, *arguments: str | os.PathLike[str]) -> str:
     settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
     command = ["git", "-C", folder, *settings, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+_ADDRESSES = 3_000_000 * 1024
+"""Bytes of address space that do for everything but a wasm: an engine reserves more for each memory."""
+_LIMITED = "import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
+
+
+def limited(*command: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process that may not have more addresses."""
+    limit = f"resource.setrlimit(resource.RLIMIT_AS, ({_ADDRESSES}, {_ADDRESSES}))"
+    return subprocess.run(
+        [sys.executable, "-c", _LIMITED.format(limit=limit), *map(str, command)],
+        env=environment and dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
