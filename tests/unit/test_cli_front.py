@@ -61,6 +61,13 @@ def test_what_to_type_from_another_folder_says_where_its_paths_start(
         assert ran.out.endswith(" files: 1 error, no warnings\n")
 
 
+@pytest.mark.parametrize("command", ["plan", "verify"])
+def test_a_folder_without_git_is_named_in_full(tree: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.chdir(tree)
+    ran = conductor(command)
+    assert (ran.code, ran.err.splitlines()[0]) == (3, f"error: {tree} is no git repository")
+
+
 def test_expired_flags_are_warnings_and_end_with_0(tree: Path) -> None:
     ran = conductor("check", "--repo", str(tree), "--today", "2031-01-01", "--format", "concise")
     assert ran.code == 0

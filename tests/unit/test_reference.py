@@ -81,6 +81,20 @@ def test_an_editor_sees_a_mistake_of_form(old: str, new: str) -> None:
     assert not Draft202012Validator(SCHEMAS["Flag"]).is_valid(value_of(text.replace(old, new)))
 
 
+@pytest.mark.parametrize("line", ["retention_days:", "overrides: null", "quotas: {graph_nodes: ~}"])
+def test_an_editor_sees_a_value_that_is_forgotten_as_check_does(line: str) -> None:
+    tenant = next(kind for kind in KINDS if kind.name == "Tenant")
+    text = example(tenant)
+    assert Draft202012Validator(SCHEMAS["Tenant"]).is_valid(value_of(text))
+    text += f"\n  {line}\n"
+    assert not Draft202012Validator(SCHEMAS["Tenant"]).is_valid(value_of(text))
+    diagnostics = Diagnostics()
+    check_tree(from_files({path_of(tenant): text.encode()}), diagnostics)
+    assert [item.message for item in diagnostics if item.code.id == "MC0112"] == [
+        f"`{'graph_nodes' if 'graph' in line else line.partition(':')[0]}` is empty"
+    ]
+
+
 def test_every_field_of_every_kind_has_a_meaning() -> None:
     for path, page in reference(ALL).items():
         if path.startswith("docs/kinds/") and path != "docs/kinds/README.md":
