@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from compiler.cli.standpoint import heads_of
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
+from runtime.git.branches import heads_of
 from runtime.git.interface import Author, Git, PushOutcome
 from runtime.governance.approvals import BRANCH
 

@@ -13,14 +13,16 @@ import typer
 
 from compiler.cli.debts_text import debts_json, debts_text, open_of
 from compiler.cli.options import HERE, Repo, colourful
-from compiler.cli.standpoint import heads_of
+
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.cli.verify import ReportFormat, head_of
 from compiler.diagnostics.printable import shown, shown_json
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import UsageError
+from runtime.git.branches import heads_of
 from runtime.git.repository import Repository
 from runtime.governance.approvals import BRANCH, Approvals
+from runtime.ledger.beside import as_of
 from runtime.ledger.history import History, replay
 from runtime.ledger.reading import Line, lines
 
@@ -100,7 +102,7 @@ def debts(repo: Repo = HERE, rev: Rev = None, trust_root: TrustRoot = None, form
     Of an open debt it says who is missing, by the branch `approvals` as this clone knows it.
     """
     with Repository(repo) as git:
-        history = replay(git, head_of(git, rev), trust_root=digest_of("--trust-root", trust_root))
+        history = _replayed(git, rev, trust_root)
         filed = [one for oid in heads_of(git, BRANCH) for one in open_of(Approvals(git, oid), history)]
     at = datetime.now(tz=UTC)
     if form is ReportFormat.JSON:
@@ -112,7 +114,13 @@ def debts(repo: Repo = HERE, rev: Rev = None, trust_root: TrustRoot = None, form
 
 def _history(repo: Path, rev: str | None, trust_root: str | None) -> History:
     with Repository(repo) as git:
-        return replay(git, head_of(git, rev), trust_root=digest_of("--trust-root", trust_root))
+        return _replayed(git, rev, trust_root)
+
+
+def _replayed(git: Repository, rev: str | None, trust_root: str | None) -> History:
+    head = head_of(git, rev)
+    heads = None if rev is None else as_of(git, head)
+    return replay(git, head, trust_root=digest_of("--trust-root", trust_root), heads=heads)
 
 
 def _shown(line: Line, statement: str) -> str:

@@ -36,6 +36,12 @@ Previous = Annotated[
     str | None,
     typer.Option("--previous", metavar="DIGEST", help="Start anew instead of this genesis: its SHA-256."),
 ]
+Ledger = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger", metavar="BRANCH", help=f"The branch that the agent writes to, where {BRANCH} admits no robot."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,14 +49,21 @@ def register(app: typer.Typer) -> None:
     app.command("genesis")(genesis)
 
 
-def genesis(
-    person: Person, key: KeyFile, previous: Previous = None, repo: Repo = HERE, passphrase: PassphraseFrom = None
+def genesis(  # noqa: PLR0913, PLR0917 -- options
+    person: Person,
+    key: KeyFile,
+    previous: Previous = None,
+    ledger: Ledger = None,
+    repo: Repo = HERE,
+    passphrase: PassphraseFrom = None,
 ) -> None:
     """Start the history of this repository: two people whom it names sign what HEAD of main compiles to.
 
     The first person's call writes the genesis and signs it, the second's signs it too and commits it. With --previous
-    they start anew where a history is lost: docs/runbooks/new-genesis.md says when, and what comes then.
+    they start anew where a history is lost: docs/runbooks/new-genesis.md says when, and what comes then. With --ledger
+    the agent pushes to a branch of its own, and never to main: both say so.
     """
+    ledger = None if ledger == BRANCH else ledger
     replaced = digest_of("--previous", previous)
     private = signing_key(key, passphrase)
     with Repository(repo) as git, progress("compiling HEAD"):
@@ -58,11 +71,19 @@ def genesis(
         compile_ = compile_commit(git)
         pending = start.read_pending(_pending_files(git, head))
         start.check_previous(start.existing(git, head), replaced, pending)
+        start.check_ledger(start.ledgers(git, head), ledger, BRANCH, pending)
         if pending is None:
             repository = secrets.token_hex(16)
-            pending = start.Pending(
-                start.create(compile_, head, branch=BRANCH, repository=repository, release=VERSION, previous=replaced)
+            made = start.create(
+                compile_,
+                head,
+                branch=BRANCH,
+                repository=repository,
+                release=VERSION,
+                previous=replaced,
+                ledger=ledger,
             )
+            pending = start.Pending(made)
         else:
             start.check(pending, compile_, head, BRANCH)
         people = Governance.of(pending.genesis.snapshot.contents).people
@@ -135,6 +156,9 @@ def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -
     lines = [f"{person} signed the genesis at commit {genesis_.commit[:12]}."]
     if genesis_.previous is not None:
         lines.append(f"It replaces genesis sha256:{genesis_.previous}.")
+    if genesis_.ledger is not None:
+        lines.append(f"The agent writes to the branch {genesis_.ledger}, and never to {BRANCH}.")
+        anew += f" --ledger {genesis_.ledger}"
     if commit is None:
         lines += [
             "",

@@ -27,7 +27,8 @@ from runtime.contract.instant import text
 from runtime.contract.possession import Holder
 from runtime.git.repository import Repository
 from runtime.governance.config import Governance, KeyProof
-from runtime.ledger.history import History, NoGenesisError
+from runtime.ledger.history import History
+from runtime.ledger.starting import NoGenesisError
 from runtime.signing.keys import PublicKey
 
 _FOLDERS = {"person": "policies/people", "agent": "policies/agents"}

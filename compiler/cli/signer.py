@@ -17,17 +17,19 @@ import typer
 from compiler.cli.approvals_branch import append, push
 from compiler.cli.options import HERE
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import REMOTE, Clone, catch_up
+from compiler.cli.standpoint import Clone, catch_up
 from compiler.cli.terminal import confirmed
 from compiler.diagnostics.suggest import did_you_mean
 from runtime.contract.change import Change
 from runtime.contract.errors import ConductorError, UsageError
 from runtime.contract.predicates import Approval, Seen
 from runtime.contract.statement import Statement, subject
+from runtime.git.branches import REMOTE
 from runtime.git.interface import Author, Git, RemoteAwayError
 from runtime.governance.approvals import filed
 from runtime.governance.case import Signed
-from runtime.ledger.history import History, NoGenesisError
+from runtime.ledger.history import History
+from runtime.ledger.starting import NoGenesisError
 from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
 from runtime.signing.sshsig import sign_commit

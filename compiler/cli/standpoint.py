@@ -25,20 +25,21 @@ from runtime.contract.change import Change, Row, Snapshot, between, taken
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, Manifest
 from runtime.contract.predicates import Verdict
+from runtime.git.branches import REMOTE, head_of, heads_of
 from runtime.git.inputs import digests, digests_from, is_input, rows
 from runtime.git.interface import Git
-from runtime.git.repository import tracking
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals, Malformed
 from runtime.governance.case import Case, Signed
 from runtime.governance.emergency import debt_case
-from runtime.ledger.history import History, NoGenesisError
+from runtime.ledger.genesis import ledgers
+from runtime.ledger.history import History, without_ledger
 from runtime.ledger.history import replay as _replay
 from runtime.ledger.pin import pinned
+from runtime.ledger.starting import NoGenesisError
 from runtime.policy.engine import Policy
 from runtime.release import VERSION
 
-REMOTE = "origin"
 MAIN = "main"
 _PIN = "policies/compiler.yaml"
 _EMPTY = Snapshot(Manifest({}, {}), {})
@@ -119,8 +120,10 @@ def _without_main(git: Git) -> UsageError:
 
 
 def catch_up(git: Git) -> None:
-    """Ask the remote for main's verdicts and others' approvals; no branch of this clone moves."""
-    git.fetch(REMOTE, MAIN, APPROVALS)
+    """Ask the remote for main, the ledger and others' approvals; no branch of this clone moves."""
+    main = git.fetch(REMOTE, MAIN, APPROVALS)[MAIN]
+    if main is not None and (apart := set(ledgers(git, main).values())):
+        git.fetch(REMOTE, *sorted(apart))
 
 
 def policy_aside(git: Git, head: str | None) -> Aside:
@@ -128,22 +131,6 @@ def policy_aside(git: Git, head: str | None) -> Aside:
     oid = git.resolve(head or "HEAD")
     file = None if oid is None else git.files(oid, WASM.partition("/")[0]).get(WASM)
     return Aside(None if file is None else git.blob(file.oid))
-
-
-def heads_of(git: Git, branch: str, remote: str = REMOTE) -> tuple[str, ...]:
-    """Commits at which this clone has a branch: its own, the remote's as last fetched by git or by us."""
-    names = (f"refs/heads/{branch}", f"refs/remotes/{remote}/{branch}", tracking(remote, branch))
-    return tuple(dict.fromkeys(oid for name in names if (oid := git.resolve(name)) is not None))
-
-
-def head_of(git: Git, branch: str) -> str | None:
-    """The furthest of them: the clone's own, unless the remote's leads on from it."""
-    heads = heads_of(git, branch)
-    furthest = heads[0] if heads else None
-    for oid in heads[1:]:
-        if furthest is not None and git.is_ancestor(furthest, oid):
-            furthest = oid
-    return furthest
 
 
 def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, today: date) -> Standpoint:
@@ -386,6 +373,8 @@ def warnings_of(clone: Clone, change: str | None, uncommitted: Iterable[str]) ->
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         yield f"not looked at, because not committed: {', '.join(found[:3])}{more}"
+    if clone.history is not None and (lacking := without_ledger(clone.history)) is not None:
+        yield lacking
     if clone.history is not None and clone.history.findings:
         count = len(clone.history.findings)
         yield f"the ledger has {count} finding{'' if count == 1 else 's'}: `conductor verify` names them"

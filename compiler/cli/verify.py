@@ -25,6 +25,7 @@ from runtime.contract.canonical import encode
 from runtime.contract.errors import FormatError, UsageError
 from runtime.contract.instant import parse
 from runtime.git.repository import Repository
+from runtime.ledger.beside import as_of
 from runtime.ledger.entry import EVIDENCE
 from runtime.ledger.verify import Report, WorkFile, parse_digest
 from runtime.ledger.verify import verify as assess
@@ -100,6 +101,7 @@ def verify(
             trust_root=digest_of("--trust-root", trust_root),
             require_proven=require_proven,
             since=_since(git, since),
+            heads=None if rev is None else as_of(git, head),
             worktree=None if git.bare or head != git.resolve("HEAD") else read_evidence(git.path, modes=git.has_modes),
             compile=compile_,
             release=VERSION if render else None,

@@ -127,6 +127,7 @@ LEDGER_GENESIS_SIGNED = Code(
 LEDGER_GENESIS_COMMIT = Code("MC0702", "genesis-commit", "a genesis does not describe the commit that it names")
 LEDGER_TRUST_ROOT = Code("MC0703", "trust-root", "the genesis that was asked for is not in this repository")
 LEDGER_UNPROVEN = Code("MC0704", "unproven", "the trust root was assumed, and a proven one was demanded")
+LEDGER_BRANCH = Code("MC0705", "ledger-branch", "the ledger's branch does not lead on from the genesis")
 LEDGER_SIGNED = Code("MC0710", "signed", "an entry of the ledger is not signed by an agent's key in force")
 LEDGER_CHAIN = Code("MC0711", "chain", "an entry of the ledger is missing, inserted, out of order or replayed")
 LEDGER_NAME = Code("MC0712", "name", "an entry of the ledger lies under another path than its content says")
@@ -135,6 +136,7 @@ LEDGER_AUTHOR = Code("MC0714", "author", "an entry of the ledger names another a
 LEDGER_INTENT = Code("MC0715", "intent", "an agent set out to do something while an earlier intent had no result")
 LEDGER_RESULT = Code("MC0716", "result", "a result does not answer for the open intent, action by action")
 LEDGER_FOREIGN = Code("MC0717", "foreign", "a file of nobody's lies among the evidence")
+LEDGER_MAIN_SEEN = Code("MC0718", "main-seen", "an entry does not say where main was, or says what cannot be")
 LEDGER_COMMIT_SIGNED = Code("MC0720", "commit-signed", "a commit that brings evidence is not signed by an agent's key")
 LEDGER_COMMIT_EVIDENCE_ONLY = Code(
     "MC0721", "commit-evidence-only", "a commit that brings evidence changes something else as well"
@@ -164,6 +166,7 @@ LEDGER_CLOSED = Code("MC0750", "closed", "an intent has no result")
 LEDGER_ACTED = Code("MC0751", "acted", "a change was taken, and nothing says that it was done")
 LEDGER_ANCESTOR = Code("MC0752", "ancestor", "the last verified commit is not on main any more")
 LEDGER_OVERDUE = Code("MC0753", "overdue", "the debt of an emergency is open past its deadline")
+LEDGER_REWOUND = Code("MC0754", "rewound", "main does not lead on from where the ledger has seen it")
 LEDGER_EXTENDS = Code("MC0760", "extends", "the history does not contain the earlier head that was given")
 LEDGER_HEARTBEAT = Code("MC0761", "heartbeat", "the ledger has been silent for longer than its agent promised")
 

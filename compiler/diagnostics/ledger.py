@@ -13,6 +13,7 @@ OF_RULE: Mapping[str, Code] = {
     codes.LEDGER_GENESIS_COMMIT.name: codes.LEDGER_GENESIS_COMMIT,
     codes.LEDGER_TRUST_ROOT.name: codes.LEDGER_TRUST_ROOT,
     codes.LEDGER_UNPROVEN.name: codes.LEDGER_UNPROVEN,
+    codes.LEDGER_BRANCH.name: codes.LEDGER_BRANCH,
     codes.LEDGER_SIGNED.name: codes.LEDGER_SIGNED,
     codes.LEDGER_CHAIN.name: codes.LEDGER_CHAIN,
     codes.LEDGER_NAME.name: codes.LEDGER_NAME,
@@ -20,6 +21,7 @@ OF_RULE: Mapping[str, Code] = {
     codes.LEDGER_AUTHOR.name: codes.LEDGER_AUTHOR,
     codes.LEDGER_INTENT.name: codes.LEDGER_INTENT,
     codes.LEDGER_RESULT.name: codes.LEDGER_RESULT,
+    codes.LEDGER_MAIN_SEEN.name: codes.LEDGER_MAIN_SEEN,
     codes.LEDGER_FOREIGN.name: codes.LEDGER_FOREIGN,
     codes.LEDGER_COMMIT_SIGNED.name: codes.LEDGER_COMMIT_SIGNED,
     codes.LEDGER_COMMIT_EVIDENCE_ONLY.name: codes.LEDGER_COMMIT_EVIDENCE_ONLY,
@@ -42,6 +44,7 @@ OF_RULE: Mapping[str, Code] = {
     codes.LEDGER_ACTED.name: codes.LEDGER_ACTED,
     codes.LEDGER_ANCESTOR.name: codes.LEDGER_ANCESTOR,
     codes.LEDGER_OVERDUE.name: codes.LEDGER_OVERDUE,
+    codes.LEDGER_REWOUND.name: codes.LEDGER_REWOUND,
     codes.LEDGER_EXTENDS.name: codes.LEDGER_EXTENDS,
     codes.LEDGER_HEARTBEAT.name: codes.LEDGER_HEARTBEAT,
 }

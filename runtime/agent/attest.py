@@ -19,7 +19,7 @@ from runtime.agent.state import PUSHED, State
 from runtime.agent.world import World
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.git.interface import Git, PushOutcome
-from runtime.ledger.append import Tip, Written, record
+from runtime.ledger.append import Tip, Written, record, tip_after
 from runtime.ledger.entry import EVIDENCE, LEDGER, kind_of, read_entry
 from runtime.ledger.head import Head, HeadFile, HeadStore
 from runtime.targets.interface import RetryableError, TerminalError
@@ -39,11 +39,17 @@ class PushRefusedError(RetryableError):
 
 @dataclass(frozen=True)
 class Book:
-    """Where entries go: the world, the repository's id, and where the head is recorded."""
+    """Where entries go: the world, the repository's id, where the head is recorded, the branch, the commit to put the
+    first of them on, and where the remote has the branch (None: nowhere yet). `main` is main's head as the entries name
+    it, where that is another branch."""
 
     world: World
     repository: str
     heads: tuple[HeadStore, ...]
+    branch: str
+    on: str
+    there: str | None
+    main: str | None
 
     @classmethod
     def of(cls, world: World, control: HeadStore, state: State) -> Book:
@@ -52,7 +58,16 @@ class Book:
         agent = state.agent(world)
         place = "control" if agent is None else agent.ledger_head
         files = (HeadFile(Path(place.removeprefix("file:"))),) if place.startswith("file:") else ()
-        return cls(world, state.repository, (*files, control))
+        history = state.history
+        return cls(
+            world,
+            state.repository,
+            (*files, control),
+            branch=history.genesis.ledger or world.branch,
+            on=history.evidence,
+            there=history.ledger if history.apart else history.evidence,
+            main=state.main if history.apart else None,
+        )
 
     def catch_up(self, state: State) -> None:
         """Compare the remote with the head as recorded: one that is behind gets the missing commits again; raises
@@ -60,6 +75,9 @@ class Book:
         for store in self.heads:
             self._catch_up(store, state)
             self._keep_taken(store, state)
+        for problem in state.history.findings:
+            if problem.rule == "ledger-branch":
+                raise TerminalError(problem.message, help=problem.help)
 
     def _catch_up(self, store: HeadStore, state: State) -> None:
         known, tip = store.head(self.repository), state.tip
@@ -67,21 +85,22 @@ class Book:
             raise self._forked(known)
         if known is None or known.sequence <= tip.sequence:
             if known is None or known.sequence < tip.sequence:
-                keep(self.world.git, PUSHED, state.main)
-                store.record(self.repository, Head(tip.sequence, tip.digest, state.main))
+                keep(self.world.git, PUSHED, self.on)
+                store.record(self.repository, Head(tip.sequence, tip.digest, self.on))
             return
         world, git = self.world, self.world.git
-        if git.resolve(known.commit) is not None and git.is_ancestor(known.commit, state.main):
+        there = self.there or self.on
+        if git.resolve(known.commit) is not None and git.is_ancestor(known.commit, there):
             raise EnvironmentFailedError(
-                f"only {tip.sequence} entries can be read on {world.branch}, which is known to hold {known.sequence}: "
+                f"only {tip.sequence} entries can be read on {self.branch}, which is known to hold {known.sequence}: "
                 "nothing is done by less than all of the ledger",
                 help=f"`conductor verify` says what is wrong with entry {tip.sequence + 1}; if it finds nothing, this "
                 "machine or this release is what cannot read it",
             )
-        if git.resolve(known.commit) is None or not git.is_ancestor(state.main, known.commit):
+        if git.resolve(known.commit) is None or not git.is_ancestor(there, known.commit):
             raise self._forked(known)
         world.at("before push of missing commits")
-        outcome = world.upstream.push(world.branch, known.commit, old=state.main)
+        outcome = world.upstream.push(self.branch, known.commit, old=self.there)
         world.at("after push of missing commits")
         if outcome is PushOutcome.REFUSED:
             raise self._refused()
@@ -106,34 +125,35 @@ class Book:
 
     def _forked(self, known: Head) -> TerminalError:
         return TerminalError(
-            f"{self.world.branch} no longer holds entry {known.sequence} (sha256:{known.digest[:12]}…)",
+            f"{self.branch} no longer holds entry {known.sequence} (sha256:{known.digest[:12]}…)",
             help="somebody has rewritten the remote, or it was restored from a copy: bring back the commit "
             f"{known.commit[:12]}, or start over with a new genesis that names the old one (evidence/README.md)",
         )
 
     def _refused(self) -> PushRefusedError:
         return PushRefusedError(
-            f"the remote refuses the agent's push to {self.world.branch}",
+            f"the remote refuses the agent's push to {self.branch}",
             after=60,
             help="allow this agent to push to the branch (its commits add files under evidence/ only)",
         )
 
     def append(
         self,
-        main: str,
         entries: Sequence[Written],
         *,
-        still: Callable[[str], bool] = lambda _: True,
+        on: str | None = None,
+        still: Callable[[str], bool] | None = None,
         void: Callable[[str], str | None] = lambda _: None,
     ) -> str:
-        """Put the entries on top of `main`; returns the new head. `still` is asked before a push on a newer one, `void`
-        before each push: why what is about to be pushed would not hold."""
+        """Put the entries on top of the branch (of `on`, its newer head); returns the new head. `still` is asked of a
+        newer head of main, `void` before each push: why what is about to be pushed would not hold."""
         world, git = self.world, self.world.git
+        head, old = (self.on, self.there) if on is None else (on, on)
         if not entries:
-            return main
+            return head
         step = f"push {' and '.join(f'{kind_of_written(entry)} {entry.tip.sequence}' for entry in entries)}"
         for _ in range(ATTEMPTS):
-            new = main
+            new = head
             for entry in entries:
                 new = record(git, new, (entry,), world.writer, at=entry.tip.time)
             if (why := void(new)) is not None:
@@ -143,15 +163,17 @@ class Book:
                 )
             keep(git, UNPUSHED, new)
             world.at(f"before {step}")
-            outcome = world.upstream.push(world.branch, new, old=main)
+            if self.main is not None and still is not None:
+                self._main_is(self.main, still)
+            outcome = world.upstream.push(self.branch, new, old=old)
             world.at(f"after {step}")
             if outcome is PushOutcome.DONE:
                 self.acknowledged(entries[-1].tip, new)
                 return new
             if outcome is PushOutcome.REFUSED:
                 raise self._refused()
-            main = self._newer(main, still)
-        raise BeatenError(f"{world.branch} moved {ATTEMPTS} times while the agent was pushing", after=1)
+            head = old = self._newer(head, still)
+        raise BeatenError(f"{self.branch} moved {ATTEMPTS} times while the agent was pushing", after=1)
 
     def acknowledged(self, tip: Tip, commit: str) -> None:
         """Record what the remote now holds."""
@@ -159,15 +181,22 @@ class Book:
         for store in self.heads:
             store.record(self.repository, Head(tip.sequence, tip.digest, commit))
 
-    def _newer(self, main: str, still: Callable[[str], bool]) -> str:
-        """The head that beat us, if all that came is of no consequence to what is being pushed."""
+    def _main_is(self, known: str, still: Callable[[str], bool]) -> None:
+        """Look again at main, whose merges beat no push to another branch: it must be as it was, or as good."""
         world = self.world
         newer = world.upstream.fetch(world.branch)[world.branch]
+        if newer != known and (newer is None or not world.git.is_ancestor(known, newer) or not still(newer)):
+            raise BeatenError("main moved, and what comes next is no longer the same", after=1)
+
+    def _newer(self, head: str, still: Callable[[str], bool] | None) -> str:
+        """The head that beat us, if all that came is of no consequence to what is being pushed."""
+        world = self.world
+        newer = world.upstream.fetch(self.branch)[self.branch]
         if newer is None:
-            raise EnvironmentFailedError(f"the remote has no branch {world.branch} any more")
-        if not world.git.is_ancestor(main, newer) or world.git.changes(main, newer, EVIDENCE.rstrip("/")):
+            raise EnvironmentFailedError(f"the remote has no branch {self.branch} any more")
+        if not world.git.is_ancestor(head, newer) or world.git.changes(head, newer, EVIDENCE.rstrip("/")):
             raise BeatenError("another entry came first", after=1)
-        if not still(newer):
+        if self.main is None and still is not None and not still(newer):
             raise BeatenError("main moved, and what comes next is no longer the same", after=1)
         return newer
 
@@ -190,8 +219,7 @@ def kept(git: Git, tip: Tip) -> Written | None:
             continue
         entry = read_entry(change.path, commit, git.blob(change.after.oid))
         if entry.position.previous == tip.digest:
-            after = Tip(entry.sequence, entry.digest, entry.position.time)
-            return Written(entry.path, entry.envelope, entry.statement, {}, after)
+            return Written(entry.path, entry.envelope, entry.statement, {}, tip_after(entry.position, entry.digest))
     return None
 
 

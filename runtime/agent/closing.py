@@ -20,12 +20,12 @@ from runtime.ledger.entry import Entry
 def close(world: World, state: State, book: Book, opened_by: Entry) -> Written:
     """Write the result that is missing and push it; raises RetryableError while a target that it needs is away."""
     entry = _signed_before(world, state, opened_by) or _looking_again(world, state, opened_by)
-    book.append(state.main, [entry])
+    book.append([entry])
     return entry
 
 
 def _signed_before(world: World, state: State, opened_by: Entry) -> Written | None:
-    entry = kept(world.git, state.history.tip)
+    entry = kept(world.git, state.tip)
     if entry is None or not isinstance(entry.statement.predicate, Result):
         return None
     return entry if entry.statement.predicate.intent == opened_by.digest else None
@@ -40,4 +40,4 @@ def _looking_again(world: World, state: State, opened_by: Entry) -> Written:
         targets.needs(action.id for action in actions)
         observed = targets.observe(goal.desired.objects)
     outcomes = found(actions, observed, Journal(world.git, opened_by.digest).read())
-    return append.result(state.history.tip, world.writer, world.clock(), intent=opened_by.digest, outcomes=outcomes)
+    return append.result(state.tip, world.writer, world.clock(), intent=opened_by.digest, outcomes=outcomes)

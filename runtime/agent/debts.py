@@ -30,7 +30,7 @@ def clear(world: World, state: State, book: Book) -> Written | None:
     state.authorise(world, None)
     state.require_release()
     entry = append.clearing(state.tip, world.writer, at, verdict=debt.verdict, change=debt.change, approvals=approvals)
-    book.append(state.main, [entry])
+    book.append([entry])
     return entry
 
 

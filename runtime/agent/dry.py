@@ -21,7 +21,7 @@ from runtime.agent.steps import Todo, compare
 from runtime.agent.world import World
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.governance.debts import Debt
-from runtime.ledger.history import NoGenesisError
+from runtime.ledger.starting import NoGenesisError
 from runtime.targets.interface import RetryableError, Target
 
 UNKNOWN = "0" * 32

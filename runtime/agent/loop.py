@@ -143,6 +143,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     book.catch_up(state)
     if state.history.open_intent is not None:
         return Outcome(state, (close(world, state, book, state.history.open_intent),))
+    state.require_main()
     if (cleared := clear(world, state, book)) is not None:
         return Outcome(state, (cleared,))
     tip, started = state.tip, state.memory.started
@@ -168,10 +169,9 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
         if not draft.entries and agent is not None and at - tip.time >= timedelta(seconds=agent.heartbeat_seconds):
             draft.heartbeat(goal)
         entries = list(draft.entries)
-        main = book.append(
-            state.main,
+        head = book.append(
             entries,
-            still=lambda head: state.same(world, decision, at, head),
+            still=None if take is None else lambda main: state.same(world, take, at, main),
             void=lambda head: state.stands(world, take, head),
         )
         if intent is not None:
@@ -186,7 +186,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
                 note=lambda index, facts: journal.note(index, facts, world.clock()),
             )
             result = append.result(intent.tip, world.writer, world.clock(), intent=intent.digest, outcomes=outcomes)
-            book.append(main, [result])
+            book.append([result], on=head)
             entries.append(result)
         return Outcome(
             state,

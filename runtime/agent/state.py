@@ -12,20 +12,23 @@ from datetime import datetime
 from functools import cached_property
 
 from runtime.agent.causes import Memory
-from runtime.agent.decide import Decision, Nothing, Take, decide
+from runtime.agent.decide import Decision, Nothing, StoppedError, Take, decide
 from runtime.agent.desired import Desired, released
 from runtime.agent.withdrawals import with_seen
 from runtime.agent.world import World
 from runtime.contract.canonical import sha256
 from runtime.contract.change import Change
 from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
+from runtime.contract.genesis import Genesis
 from runtime.contract.predicates import Verdict
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals
 from runtime.governance.config import Agent, Governance
 from runtime.ledger.append import Tip
-from runtime.ledger.history import History, NoGenesisError, replay
+from runtime.ledger.beside import Heads
+from runtime.ledger.history import History, replay
 from runtime.ledger.pin import OtherGenesisError, pinned
+from runtime.ledger.starting import NoGenesisError
 from runtime.release import VERSION
 from runtime.targets.interface import TerminalError
 from runtime.targets.needs import require
@@ -78,10 +81,11 @@ class State:
     @property
     def tip(self) -> Tip:
         """Where the chain ends."""
-        return self.history.tip
+        return self.history.end
 
     def decide(self, world: World, at: datetime, *, head: str | None = None) -> Decision:
         """Ask rule 4, for main's head or a later one. The genesis is made real before anything is taken."""
+        self.require_main()
         if not self.memory.started or (head is None and not self.history.pending):
             return Nothing()
         return decide(
@@ -95,20 +99,26 @@ class State:
             release=VERSION,
         )
 
+    def require_main(self) -> None:
+        """Raise StoppedError if main has lost what the ledger saw of it: everything stops."""
+        if (rewound := self.history.rewound) is not None:
+            raise StoppedError(rewound.message, help=rewound.help)
+
     def stands(self, world: World, take: Take | None, head: str) -> str | None:
         """Read `head` as everybody will: why the verdict that it brings takes nothing, or None where it does."""
         if take is None:
             return None
-        history = replay(world.git, head, after=self.history, policies=world.policies)
+        main = self.main if self.history.apart else head
+        history = replay(
+            world.git, main, after=self.history, policies=world.policies, heads=lambda _: (self.main, head)
+        )
         if history.commit == take.commit:
             return None
         found = history.findings[len(self.history.findings) :]
         return found[0].message if found else f"it leaves {history.commit[:12]} the last verified commit"
 
-    def same(self, world: World, decision: Decision, at: datetime, head: str) -> bool:
-        """Whether rule 4 says the same at a later head; what is no verdict does not depend on it."""
-        if not isinstance(decision, Take):
-            return True
+    def same(self, world: World, decision: Take, at: datetime, head: str) -> bool:
+        """Whether rule 4 says the same at a later head."""
         again = self.decide(world, at, head=head)
         return isinstance(again, Take) and (again.commit, again.change, again.approvals, again.landed) == (
             decision.commit,
@@ -170,16 +180,29 @@ class State:
 
 def read(world: World, known: State | None = None) -> State:
     """Fetch and replay; `known` is what the last look found."""
-    heads = world.upstream.fetch(world.branch, APPROVALS)
+    apart = () if known is None or known.history.genesis.ledger is None else (known.history.genesis.ledger,)
+    heads = world.upstream.fetch(world.branch, APPROVALS, *apart)
     main, approvals = heads[world.branch], heads[APPROVALS]
     if main is None:
         raise UsageError(f"there is no branch `{world.branch}`", help="push it, or name another one: --branch")
-    if known is not None and (known.main, known.fetched) == (main, approvals):
+    ledger = heads[apart[0]] if apart else None
+    as_known = known is not None and (known.main, known.history.ledger) == (main, ledger)
+    if known is not None and as_known and known.fetched == approvals:
         return known
     seen = with_seen(world.git, approvals, world.clock())
-    if known is not None and known.main == main:
+    if known is not None and as_known:
         return replace(known, fetched=approvals, approvals=seen)
-    history = _replayed(world, main, None if known is None else known.history)
+
+    def both(genesis: Genesis) -> tuple[str | None, str | None]:
+        name = genesis.ledger or world.branch
+        if name not in heads:  # the genesis is read, and names it: main is looked at again, so that it is no older
+            heads.update(world.upstream.fetch(name, world.branch))
+        return heads[world.branch], heads[name]
+
+    history = _replayed(world, main, both, None if known is None else known.history)
+    if history.rewound is not None:  # a remote may show one branch before, and another after somebody's push
+        heads.clear()
+        history = _replayed(world, main, both, None)
     memory, start = Memory(), 0
     if known is not None and history.entries[: len(known.history.entries)] == known.history.entries:
         memory, start = known.memory.copy(), len(known.history.entries)
@@ -187,10 +210,10 @@ def read(world: World, known: State | None = None) -> State:
     for entry in history.entries[start:]:
         if entry.digest in taken or not isinstance(entry.predicate, Verdict):
             memory.read(entry, lambda digest: _change(history, digest))
-    return State(main, approvals, seen, history, memory)
+    return State(history.head, approvals, seen, history, memory)
 
 
-def _replayed(world: World, main: str, after: History | None) -> History:
+def _replayed(world: World, main: str, heads: Heads, after: History | None) -> History:
     """Read main's history: from the genesis that was named or pinned, through what the agent has pushed itself."""
     git, ours = world.git, pinned(world.git)
     mine = git.resolve(PUSHED)
@@ -202,6 +225,7 @@ def _replayed(world: World, main: str, after: History | None) -> History:
             after=after,
             through=() if mine is None else (mine,),
             policies=world.policies,
+            heads=heads,
         )
     except NoGenesisError:
         if world.trust_root is not None or ours is None:

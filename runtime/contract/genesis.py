@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,13 +15,17 @@ from runtime.contract.errors import FormatError
 from runtime.contract.manifest import Manifest, carried, check_sha256
 
 FORMAT = 1
+BRANCH_NAME = re.compile(r"(?!-)(?!.*(?:\.\.|//|\.lock(?:/|$)|/\.|[./]$))[A-Za-z0-9][A-Za-z0-9._/-]*")
+"""What a branch may be called here."""
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
 class Genesis:
     """Repository id (32 hex digits, random), branch, the commit it starts from, and that commit's snapshot.
 
-    `previous` is the SHA-256 of the genesis that this one replaces, or None.
+    `previous` is the SHA-256 of the genesis that this one replaces, or None. `ledger` is the branch that holds what the
+    agent writes; None: `branch` itself.
     """
 
     repository: str
@@ -28,6 +33,7 @@ class Genesis:
     commit: str
     snapshot: Snapshot
     previous: str | None = None
+    ledger: str | None = None
 
     @cached_property
     def data(self) -> bytes:
@@ -41,6 +47,7 @@ class Genesis:
                 "manifest": self.snapshot.manifest.to_json(),
                 "contents": dict(self.snapshot.contents),
                 "previous": self.previous,
+                "ledger": self.ledger,
             }
         )
 
@@ -61,11 +68,13 @@ class Genesis:
                 "manifest": manifest_json,
                 "contents": dict(contents),
                 "previous": str() | None as previous,
-            } as value if len(value) == 7:
+                "ledger": str() | None as ledger,
+            } as value if len(value) == 8:
                 manifest = Manifest.from_json(manifest_json)
             case _:
                 raise FormatError(
-                    f"a genesis of format {FORMAT} has exactly repository, branch, commit, manifest, contents, previous"
+                    f"a genesis of format {FORMAT} has exactly repository, branch, commit, manifest, contents, "
+                    "previous, ledger"
                 )
         if contents.keys() != {path for path in manifest.bundle if carried(path)}:
             raise FormatError("a genesis carries exactly the contents under config/, objects/ and data.json")
@@ -74,6 +83,8 @@ class Genesis:
                 raise FormatError(f"the content of {path} has not the digest that the manifest names")
         if previous is not None:
             check_sha256(previous)
-        genesis = cls(repository, branch, commit, Snapshot(manifest, contents), previous)
+        if ledger is not None and (ledger == branch or len(ledger) > _LONGEST or not BRANCH_NAME.fullmatch(ledger)):
+            raise FormatError(f"{ledger[:_LONGEST]!r} is no branch beside {branch}")
+        genesis = cls(repository, branch, commit, Snapshot(manifest, contents), previous, ledger)
         genesis.__dict__["data"] = data  # canonical, as `decode` has seen: it is long, and encoding it again takes time
         return genesis

@@ -46,7 +46,8 @@ class Release(Wire):
 class LedgerPosition(Wire):
     """Where an entry stands: every ledger predicate has it as `ledger`.
 
-    `previous` is the SHA-256 of the whole previous file; of the genesis for the first entry (sequence 1).
+    `previous` is the SHA-256 of the whole previous file; of the genesis for the first entry (sequence 1). `main` is
+    main's head as the agent saw it, where the ledger is on a branch of its own; on main itself git says it (None).
     """
 
     sequence: int = Field(ge=1)
@@ -54,6 +55,7 @@ class LedgerPosition(Wire):
     time: Instant
     agent: str
     release: Release
+    main: CommitId | None
 
 
 class Seen(Wire):

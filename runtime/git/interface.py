@@ -6,7 +6,7 @@ moves except by `set_ref` (local, compare and swap) and `push` (remote, without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -157,6 +157,20 @@ class Git(Protocol):
     ) -> str:
         """Write a commit on top of `parent` (None: a root) that adds or replaces `add` and removes `remove`; returns
         its id. No ref moves. `sign` maps the commit's bytes to an armoured SSHSIG."""
+        ...
+
+    def write_merge(
+        self,
+        parents: Sequence[str],
+        add: Mapping[str, bytes],
+        *,
+        message: str,
+        author: Author,
+        at: datetime,
+        sign: Callable[[bytes], str] | None = None,
+        remove: Iterable[str] = (),
+    ) -> str:
+        """Write a commit with any number of parents; its tree is the first one's, edited. No ref moves."""
         ...
 
     def set_ref(self, ref: str, new: str, *, old: str | None) -> bool:

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Self
 
 from runtime.contract.errors import EnvironmentFailedError, UsageError
+from runtime.contract.genesis import BRANCH_NAME
 from runtime.git.batch import Batch
 from runtime.git.graph import ObjectGraph
 from runtime.git.interface import NoRemoteError, PushOutcome, RemoteAwayError
 from runtime.git.pack import encode_pack
 from runtime.git.process import LOCAL_SECONDS, REMOTE_SECONDS, Output, end, failed, run, start, without_credentials
 
-_BRANCH = re.compile(r"(?!-)(?!.*(?:\.\.|//|\.lock(?:/|$)|/\.|[./]$))[A-Za-z0-9][A-Za-z0-9._/-]*")
 _REMOTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _STEPS_BY_READING = 64
 """A process that lists the line takes as long to start as so many questions."""
@@ -103,7 +103,7 @@ class Repository(ObjectGraph):
 
     def set_ref(self, ref: str, new: str, *, old: str | None) -> bool:
         """Compare and swap a local ref; False if it was not `old` (None: absent)."""
-        if not ref.startswith("refs/") or not _BRANCH.fullmatch(ref):
+        if not ref.startswith("refs/") or not BRANCH_NAME.fullmatch(ref):
             raise UsageError(f"{ref!r} is no full name of a ref")
         expected = "0" * len(new) if old is None else old
         output = run(self.path, "update-ref", "--no-deref", "-m", "conductor", ref, new, expected)
@@ -242,7 +242,7 @@ def tracking(remote: str, branch: str) -> str:
 def _check(remote: str, branch: str) -> None:
     if not remote or remote.startswith("-") or not remote.isprintable():
         raise UsageError(f"{remote!r} is no name or URL of a remote")
-    if _BRANCH.fullmatch(branch) is None:
+    if BRANCH_NAME.fullmatch(branch) is None:
         raise UsageError(f"{branch!r} is no name of a branch")
 
 

@@ -59,11 +59,15 @@ def levels(*, emergency: bool) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Tip:
-    """Where the chain ends: the last entry's sequence number, file digest and time; 0 and the genesis at its start."""
+    """Where the chain ends: the last entry's sequence number, file digest and time; 0 and the genesis at its start.
+
+    `main` is what the last entry named as main's head, and what the next one will; None for a ledger on main itself.
+    """
 
     sequence: int
     digest: str
     time: datetime
+    main: str | None = None
 
     def moment(self, now: datetime) -> datetime:
         """Return the time of an entry written `now`: never before the last one's, in whole seconds.
@@ -213,7 +217,9 @@ def record(git: Git, parent: str, entries: Sequence[Written], writer: Writer, *,
     """Write one signed commit that adds the entries and what they bring; returns its id. No ref moves.
 
     What lies there already is left alone if it is that very file, and replaced if somebody else has put another there.
+    Where the entries name main's head, a merge that changes no file brings it first, unless it is behind `parent`.
     """
+    parent = _carrying(git, parent, entries, writer, at)
     files: dict[str, bytes] = {}
     for entry in entries:
         files.update(entry.files)
@@ -226,6 +232,15 @@ def record(git: Git, parent: str, entries: Sequence[Written], writer: Writer, *,
         at=at,
         sign=sign_commit(writer.key),
     )
+
+
+def _carrying(git: Git, parent: str, entries: Sequence[Written], writer: Writer, at: datetime) -> str:
+    """The commit to put them on: one that reaches main as they name it, so that the ledger's branch holds all of it."""
+    main = entries[-1].tip.main
+    if main is None or git.is_ancestor(main, parent):
+        return parent
+    told = f"See main at {main[:12]}\n"
+    return git.write_merge([parent, main], {}, message=told, author=writer.author, at=at, sign=sign_commit(writer.key))
 
 
 def _is(there: TreeFile | None, data: bytes) -> bool:
@@ -259,6 +274,11 @@ def attestations_of(change: str, approvals: Iterable[str]) -> tuple[ResourceDesc
     )
 
 
+def tip_after(position: LedgerPosition, digest: str) -> Tip:
+    """Return where the chain ends with an entry, given its file's SHA-256."""
+    return Tip(position.sequence, digest, position.time, position.main)
+
+
 def _position(tip: Tip, writer: Writer, at: datetime) -> LedgerPosition:
     return LedgerPosition(
         sequence=tip.sequence + 1,
@@ -266,6 +286,7 @@ def _position(tip: Tip, writer: Writer, at: datetime) -> LedgerPosition:
         time=tip.moment(at),
         agent=writer.agent,
         release=writer.release,
+        main=tip.main,
     )
 
 
@@ -279,4 +300,4 @@ def _written(
     envelope = sign(statement, writer.key)
     position = predicate.ledger
     path = path_of(position, kind_of(predicate), envelope.digest)
-    return Written(path, envelope, statement, brings or {}, Tip(position.sequence, envelope.digest, position.time))
+    return Written(path, envelope, statement, brings or {}, tip_after(position, envelope.digest))

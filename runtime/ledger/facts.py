@@ -88,12 +88,19 @@ class LinkFacts:
 @dataclass(frozen=True)
 class EntryFacts:
     """An entry in its place: the time of the one before it, the name of the agent whose key signed it, and the intent
-    that has no result yet."""
+    that has no result yet.
+
+    `apart` is whether the ledger is on a branch of its own; then `carried` is whether that branch holds the commit that
+    the entry names as main's head, and `leads` whether that leads on from the one that the entry before it names.
+    """
 
     entry: Entry
     last: datetime
     by: str | None
     open_intent: Entry | None
+    apart: bool
+    carried: bool
+    leads: bool
 
 
 @dataclass(frozen=True)
@@ -102,8 +109,8 @@ class VerdictFacts:
 
     `base` and `before` are P and its manifest's digest. `change` is None where no file of main has its SHA-256;
     `starts` is whether it starts at P's snapshot; `after` the digest of the manifest that it leads to. `inputs` are the
-    rows in which the candidate's blobs differ from P's. `candidate` is whether the head descends from P on the
-    first-parent line of the parent of the commit that brought the verdict. `approvals` are the SHA-256 that were found
+    rows in which the candidate's blobs differ from P's. `candidate` is whether the head descends from P on main's
+    first-parent line, as it was when the verdict was made. `approvals` are the SHA-256 that were found
     on main; `idle` says, of a change that those allow, which of them does not count, and why. `landed` are the verdicts
     since the earliest approval's `after`. `governance` is what the change leaves. `allowed` is whether anything
     lets the change through, `emergency` the approval that alone does.

@@ -37,6 +37,7 @@ CODES: dict[str, str] = {
     "genesis-commit": "MC0702",
     "trust-root": "MC0703",
     "unproven": "MC0704",
+    "ledger-branch": "MC0705",
     # every entry
     "signed": "MC0710",
     "chain": "MC0711",
@@ -46,6 +47,7 @@ CODES: dict[str, str] = {
     "foreign": "MC0717",
     "intent": "MC0715",
     "result": "MC0716",
+    "main-seen": "MC0718",
     # the commit that brings entries
     "commit-signed": "MC0720",
     "commit-evidence-only": "MC0721",
@@ -70,6 +72,7 @@ CODES: dict[str, str] = {
     "acted": "MC0751",
     "overdue": "MC0753",
     "ancestor": "MC0752",
+    "rewound": "MC0754",
     # freshness
     "extends": "MC0760",
     "heartbeat": "MC0761",

@@ -16,10 +16,11 @@ from datetime import datetime
 from runtime.contract.compiling import Compile
 from runtime.contract.envelope import Envelope, decode_envelope
 from runtime.contract.errors import ConductorError, FormatError, UsageError
-from runtime.contract.genesis import Genesis
+from runtime.contract.genesis import BRANCH_NAME, Genesis
 from runtime.contract.predicates import GenesisApproval
 from runtime.contract.statement import Statement, subject
 from runtime.git.interface import Author, Git
+from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.config import Governance
 from runtime.ledger.entry import GENESIS, GENESIS_APPROVALS
 from runtime.ledger.start import genesis_path, read_genesis, signed, statement_path
@@ -65,6 +66,33 @@ def existing(git: Git, head: str) -> tuple[str, ...]:
     return tuple(sorted(genesis.digest for genesis in read if genesis is not None))
 
 
+def ledgers(git: Git, head: str) -> dict[str, str]:
+    """Return the branch that holds a ledger, by the genesis that names it, for those that a commit's tree holds."""
+    files = git.files(head, GENESIS.rstrip("/"))
+    read = (read_genesis(path, git.blob(file.oid)) for path, file in files.items())
+    return {genesis.digest: genesis.ledger for genesis in read if genesis is not None and genesis.ledger is not None}
+
+
+def check_ledger(there: Mapping[str, str], ledger: str | None, branch: str, pending: Pending | None) -> None:
+    """Make sure that both people mean the same branch, that it may be one, and that no other genesis has it.
+
+    `there` are the branches that the geneses of main name, `ledger` is the one that this person means.
+    """
+    if ledger is not None and (ledger in {branch, APPROVALS} or not BRANCH_NAME.fullmatch(ledger)):
+        raise UsageError(f"{ledger!r} is no name for the ledger's own branch", help="--ledger ledger, for example")
+    if pending is not None and pending.genesis.ledger != ledger:
+        named = pending.genesis.ledger
+        raise GenesisError(
+            f"the pending genesis puts the ledger on {named or branch}, and you said {ledger or branch}",
+            help=f"--ledger {named or branch}, if that is what you both mean; else {START_ANEW}",
+        )
+    for digest, other in there.items():
+        if other == ledger:
+            raise UsageError(
+                f"the branch {ledger} holds the ledger of genesis sha256:{digest}", help="name another one"
+            )
+
+
 def check_previous(there: Collection[str], previous: str | None, pending: Pending | None) -> None:
     """Make sure that nobody starts anew unless both people say so, and both say instead of what.
 
@@ -96,15 +124,17 @@ def create(
     repository: str,
     release: str,
     previous: str | None = None,
+    ledger: str | None = None,
 ) -> Genesis:
     """Write down where the history starts: `head`, with all that it compiles to. `repository` is a new random id, also
-    where it replaces the genesis `previous`: nothing that was approved under that one counts here."""
+    where it replaces the genesis `previous`: nothing that was approved under that one counts here. `ledger` is the
+    branch that the agent writes to, if that is not `branch`."""
     compiled = compile(head)
     if compiled.snapshot is None:
         raise GenesisError(
             f"commit {head[:12]} does not compile: {compiled.errors[0]}", help="`conductor check` shows every mistake"
         )
-    genesis = Genesis(repository, branch, head, compiled.snapshot, previous)
+    genesis = Genesis(repository, branch, head, compiled.snapshot, previous, ledger)
     governance = Governance.of(genesis.snapshot.contents)
     if governance.compiler.release != release:
         raise GenesisError(

@@ -4,21 +4,23 @@ Nothing is believed but the genesis' SHA-256: people, keys, rules and policy of 
 changes taken. Rules kept: a verdict that what it names does not justify is a finding and takes nothing; a later change
 or removal of evidence is a finding and changes no verdict; a file that no key in force signed is foreign, and stops
 nobody. The same history is read from any later head of main, whatever else has been merged.
+
+The ledger is on main, or on the branch of its own that the genesis names: then its entries name main's heads one after
+the other, and main's commits come in between, as they would on main (ADR 0089).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from runtime.contract.change import Change, Snapshot
 from runtime.contract.envelope import SUFFIX
-from runtime.contract.errors import ConductorError
 from runtime.contract.genesis import Genesis
-from runtime.git.inputs import digests
+from runtime.git.inputs import is_input
 from runtime.git.interface import Git
 from runtime.governance.case import Transition, Verified
 from runtime.governance.config import Governance
@@ -27,34 +29,17 @@ from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger.ahead import ENOUGH, Ahead, keys_in
 from runtime.ledger.append import Tip
+from runtime.ledger.beside import Ends, Heads, apart, as_known, following, of_the_ledger
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.early import loading
-from runtime.ledger.entry import EVIDENCE, GENESIS, GENESIS_APPROVALS, Entry
-from runtime.ledger.facts import GenesisFacts, Stage
+from runtime.ledger.entry import EVIDENCE, Entry
 from runtime.ledger.findings import Finding, finding
-from runtime.ledger.genesis import PEOPLE
-from runtime.ledger.line import Place, walk
+from runtime.ledger.line import Place
 from runtime.ledger.replaying import Foreign, Policies, Replaying, Rules
 from runtime.ledger.rules import CHAIN, Rule
-from runtime.ledger.start import Start, read_starts
+from runtime.ledger.starting import check_alone, choose, line_through
 from runtime.ledger.verdicts import transition_of
 from runtime.policy.engine import Policy
-
-
-class NoGenesisError(ConductorError):
-    """No two people have started a history here yet, or not the one that was asked for."""
-
-
-class SeveralGenesesError(ConductorError):
-    """More than one genesis that two people signed is there, none comes after the other, and nobody said which."""
-
-    def __init__(self, found: Iterable[str]) -> None:
-        named = " and ".join(f"sha256:{digest}" for digest in sorted(found))
-        super().__init__(
-            f"this history descends from several geneses, and none comes after the other: {named}",
-            help="somebody has merged a history of another start; ask, by another way than this repository, which one "
-            "holds, and say so: --trust-root sha256:…",
-        )
 
 
 @dataclass(frozen=True)
@@ -70,6 +55,7 @@ class History:
     """What main's evidence says up to `head`."""
 
     head: str
+    """Main's head; of a ledger on a branch of its own, in a clone that has no main, the last one that it names."""
     trust_root: TrustRoot
     genesis: Genesis
     genesis_commit: str
@@ -85,6 +71,12 @@ class History:
     foreign: tuple[Foreign, ...]
     """Files under evidence/ of `head` that are nobody's."""
     state: Replaying = field(repr=False, compare=False)
+    trunk: str
+    """Main's commit that brought the genesis: where a ledger on a branch of its own leads on from."""
+    ledger: str | None
+    """The head of that branch; None where the ledger is on main, or the clone has not that branch."""
+    evidence: str
+    """The commit that the next entry's leads on from."""
 
     @property
     def commit(self) -> str:
@@ -115,6 +107,23 @@ class History:
     def policy(self) -> Policy | None:
         """P's policy with its data; None where there is none to ask."""
         return self.state.policy()
+
+    @property
+    def apart(self) -> bool:
+        """Whether the ledger is on a branch of its own."""
+        return self.genesis.ledger is not None
+
+    @property
+    def rewound(self) -> Finding | None:
+        """What is wrong where main does not hold any more what the ledger saw of it."""
+        return next((item for item in self.findings if item.rule == "rewound"), None)
+
+    @property
+    def end(self) -> Tip:
+        """Where the chain ends, with main's head as the next entry may name it."""
+        if not self.apart:
+            return self.tip
+        return replace(self.tip, main=self.state.line[-1][0] if self.rewound else self.head)
 
     def transition(self, change: Change, at: datetime) -> Transition:
         """P's policy as a judge asks it about a change."""
@@ -152,28 +161,37 @@ def replay(
     rules: tuple[Rule, ...] = CHAIN,
     consent: tuple[ConsentRule, ...] = CONSENT,
     policies: Policies = Policy.of,
+    heads: Heads | None = None,
 ) -> History:
     """Read main's history up to `head`; raises NoGenesisError where none starts here.
 
+    Where the genesis names a branch for the ledger, `heads` says where that is and where main is: as this clone knows
+    them, unless told. `head` need only lead to the genesis then.
+
     `trust_root` is the genesis' SHA-256 as 64 hex digits; without it the first genesis that two people signed is
     assumed, and SeveralGenesesError raised where another one does not come after it. The genesis asked for counts
-    wherever `head` reaches it, and so do the commits of `through` that it reaches: main as it is known to have been.
+    wherever `head` reaches it, and so do the commits of `through` that the evidence's branch reaches: as it is known to
+    have been.
     `after` is the history of an earlier head, read with the same rules: only what is new is read then.
     """
-    chosen = Rules(rules, consent, policies)
-    if after is not None and (going_on := _continued(git, head, after)) is not None:
+    chosen, heads = Rules(rules, consent, policies), heads or as_known(git)
+    if after is not None and (going_on := _continued(git, head, after, heads)) is not None:
         return going_on
     if after is not None:
-        trust_root, through = trust_root or after.genesis.digest, (*through, after.head)
+        trust_root, through = trust_root or after.genesis.digest, (*through, after.ledger or after.head)
     # who gives no trust root has not said which policy may be loaded before anything is looked at
     early = loading(git, head, trust_root) if trust_root is not None and policies == Policy.of else nullcontext()
     blobs = Blobs(git)
     with early:
-        places, starts = _places(git, blobs, head, trust_root, through)
-    start, findings = _chosen(git, starts, places, trust_root, rules)
+        places, starts = line_through(git, blobs, head, trust_root, through)
+    start, findings = choose(git, starts, places, trust_root, rules)
     if trust_root is None:
-        _alone(git, blobs, places, starts, start)
-    state = Replaying(git, start.genesis, chosen, blobs, start.at)
+        check_alone(git, blobs, places, starts, start)
+    trunk = next(number for number in range(start.number, len(places)) if places[number].main)
+    ends, line, beside = Ends(head, None, start.commit, places[trunk].commit.oid), places[trunk + 1 :], None
+    if start.genesis.ledger is not None:
+        ends, line, beside = apart(git, ends, start.genesis, places, through, heads)
+    state = Replaying(git, start.genesis, chosen, blobs, started=start.at, beside=beside)
     state.findings.extend(findings)
     begun = next((number for number, place in enumerate(places) if place.commit.oid == start.genesis.commit), None)
     if begun is None:
@@ -182,95 +200,35 @@ def replay(
         state.move(place)
     for path in start.paths:
         state.name(path)
-    _read(state, places[start.number :])
-    return _history(git, head, state, start.commit, TrustRoot(start.genesis.digest, trust_root is not None))
+    _read(state, [*places[start.number : trunk + 1], *line])
+    return _history(git, state, ends, TrustRoot(start.genesis.digest, trust_root is not None))
 
 
-def _continued(git: Git, head: str, after: History) -> History | None:
+def _continued(git: Git, head: str, after: History, heads: Heads) -> History | None:
     """Go on from an earlier head; None if `head` does not continue its first-parent line."""
+    if after.apart:
+        return _continued_apart(git, after, *heads(after.genesis))
     if head == after.head:
         return after
-    if not git.is_ancestor(after.head, head):
-        return None
-    places = walk(git, head, since=after.head)
-    mains = [place for place in places if place.main]
-    if not mains or mains[0].parent != after.head:
+    places = following(git, after.head, head)
+    if places is None:
         return None
     state = after.state.copy()
     _read(state, places)
-    return _history(git, head, state, after.genesis_commit, after.trust_root)
+    return _history(git, state, Ends(head, None, after.genesis_commit, after.trunk), after.trust_root)
 
 
-def _places(
-    git: Git, blobs: Blobs, head: str, trust_root: str | None, through: Collection[str]
-) -> tuple[list[Place], list[Start]]:
-    """Main's line, through the genesis that was asked for and all that it is known to have held."""
-    places = walk(git, head)
-    starts = read_starts(blobs, places)
-    on = {place.commit.oid for place in places}
-    missing = [commit for commit in through if commit not in on and git.is_ancestor(commit, head)]
-    if trust_root is not None and all(start.genesis.digest != trust_root for start in starts):
-        missing += _bringing(git, blobs, places, trust_root)
-    if missing:
-        places = walk(git, head, through=missing)
-        starts = read_starts(blobs, places)
-    return places, starts
-
-
-def _hidden(git: Git, places: list[Place]) -> list[Place]:
-    """The commits that are not on the line, as far as they bring geneses."""
-    folders = GENESIS.rstrip("/"), GENESIS_APPROVALS.rstrip("/")
-    steps = git.beside([place.commit.oid for place in places], *folders)
-    return [Place(step.commit, step.changes, main=False) for step in reversed(steps) if step.changes]
-
-
-def _bringing(git: Git, blobs: Blobs, places: list[Place], digest: str) -> list[str]:
-    """A commit beside the line that brings a genesis: the one that two people made, rather than a copy."""
-    found = [start for start in read_starts(blobs, _hidden(git, places)) if start.genesis.digest == digest]
-    made = [start for start in found if git.commit(start.commit).parents == (start.genesis.commit,)]
-    return [start.commit for start in (made or found)[:1]]
-
-
-def _alone(git: Git, blobs: Blobs, places: list[Place], starts: list[Start], chosen: Start) -> None:
-    """Make sure that whatever else is a genesis came after the one that was assumed."""
-    others = {
-        start.genesis.digest
-        for start in (*starts, *read_starts(blobs, _hidden(git, places)))
-        if start.genesis.digest != chosen.genesis.digest
-        and len(start.signers) >= PEOPLE
-        and not git.is_ancestor(chosen.commit, start.commit)
-    }
-    if others:
-        raise SeveralGenesesError({chosen.genesis.digest, *others})
-
-
-def _chosen(
-    git: Git, starts: list[Start], places: list[Place], trust_root: str | None, rules: tuple[Rule, ...]
-) -> tuple[Start, list[Finding]]:
-    if not starts:
-        raise NoGenesisError(
-            "no genesis yet", help="two people start the history: `conductor genesis --person NAME --key FILE`"
-        )
-    known = [start for start in starts if trust_root in {None, start.genesis.digest}]
-    if not known:
-        raise NoGenesisError(
-            f"no genesis here has the SHA-256 {trust_root}",
-            help=f"this history starts from sha256:{starts[0].genesis.digest}; ask whoever gave you the trust root",
-        )
-    judged = [(start, _genesis_findings(git, start, places, rules)) for start in known]
-    return next((item for item in judged if not item[1]), judged[0])
-
-
-def _genesis_findings(git: Git, start: Start, places: list[Place], rules: tuple[Rule, ...]) -> list[Finding]:
-    before = {place.commit.oid for place in places[: start.number] if place.main}
-    commit = start.genesis.commit
-    facts = GenesisFacts(start.genesis, start.signers, digests(git, commit) if commit in before else None)
-    return [
-        finding(rule.name, message, path=f"{GENESIS}{start.genesis.digest}.json", commit=start.commit)
-        for rule in rules
-        if rule.stage is Stage.GENESIS
-        for message in rule.check(facts)
-    ]
+def _continued_apart(git: Git, after: History, main: str | None, ledger: str | None) -> History | None:
+    if main is None or ledger is None or after.ledger is None:
+        return None
+    places = following(git, after.evidence, ledger)
+    if places is None:
+        return None
+    if (main, ledger) == (after.head, after.ledger):
+        return after
+    state = after.state.copy()
+    _read(state, of_the_ledger(places))
+    return _history(git, state, Ends(main, ledger, after.genesis_commit, after.trunk, ledger), after.trust_root)
 
 
 def _read(state: Replaying, places: list[Place]) -> None:
@@ -295,8 +253,9 @@ def _read(state: Replaying, places: list[Place]) -> None:
             state.place(place)
 
 
-def _history(git: Git, head: str, state: Replaying, genesis_commit: str, root: TrustRoot) -> History:
-    findings = list(state.findings)
+def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History:
+    head = ends.head or state.line[-1][0]
+    findings = [*([] if ends.problem is None else [ends.problem]), *state.findings]
     for entry, _ in sorted(state.waiting, key=lambda item: item[0].sequence)[:1]:
         findings.append(
             finding(
@@ -307,18 +266,22 @@ def _history(git: Git, head: str, state: Replaying, genesis_commit: str, root: T
                 commit=entry.commit,
             )
         )
+    later = [] if state.beside is None else state.beside.towards(state.line[-1][0], head)
+    if later is None:
+        findings.append(_rewound(state, head))
     start = state.index.get(state.commit)
     if start is None and not git.is_ancestor(state.commit, head):
         findings.append(
             finding("ancestor", f"the last verified commit {state.commit[:12]} is not on main any more", commit=head)
         )
-    pending = tuple(oid for oid, inputs in state.line[0 if start is None else start + 1 :] if inputs)
+    pending = [oid for oid, inputs in state.line[0 if start is None else start + 1 :] if inputs]
+    pending += [item.commit.oid for item in later or () if any(is_input(change.path) for change in item.changes)]
     verified = state.verified
     return History(
         head=head,
         trust_root=root,
         genesis=state.genesis,
-        genesis_commit=genesis_commit,
+        genesis_commit=ends.genesis,
         verified=Verified(
             verified.repository,
             verified.branch,
@@ -331,8 +294,33 @@ def _history(git: Git, head: str, state: Replaying, genesis_commit: str, root: T
         entries=tuple(state.entries),
         tip=state.tip,
         open_intent=state.open_intent,
-        pending=pending,
+        pending=tuple(pending),
         findings=tuple(findings),
         foreign=tuple(state.foreign.values()),
         state=state,
+        trunk=ends.trunk,
+        ledger=ends.ledger,
+        evidence=ends.evidence or head,
+    )
+
+
+def without_ledger(history: History) -> str | None:
+    """Say that this clone has not the branch that holds the ledger, and how it gets it; None where it has it."""
+    if not history.apart or history.ledger is not None:
+        return None
+    name = history.genesis.ledger
+    return (
+        f"this clone has not the branch {name}, which holds the ledger: git fetch origin "
+        f"{name}:refs/remotes/origin/{name} (before an agent's first run there is none)"
+    )
+
+
+def _rewound(state: Replaying, head: str) -> Finding:
+    seen, branch = state.line[-1][0], state.genesis.branch
+    return finding(
+        "rewound",
+        f"{branch} stands at {head[:12]}, which does not lead on from {seen[:12]}, where the ledger has seen it",
+        commit=head,
+        help=f"git fetch, if this clone is old; else somebody has moved {branch}: docs/runbooks/agent.md says how it "
+        f"comes to lead on from {seen[:12]} again, which the branch {state.genesis.ledger} still holds",
     )

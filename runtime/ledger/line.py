@@ -17,11 +17,13 @@ from runtime.ledger.entry import EVIDENCE
 
 @dataclass(frozen=True)
 class Place:
-    """A commit of the line. `main` is False for one that a merge brought in."""
+    """A commit of the line. `main` is False for one that a merge brought in, and for those of a ledger on a branch of
+    its own; `counts` is False for one of main then: evidence that it brings is nobody's."""
 
     commit: Commit
     changes: tuple[FileChange, ...]
     main: bool
+    counts: bool = True
 
     @property
     def parent(self) -> str | None:

@@ -27,7 +27,8 @@ from runtime.governance.debts import Debt
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger import debts, verdicts
 from runtime.ledger.ahead import Ahead
-from runtime.ledger.append import Tip
+from runtime.ledger.append import Tip, tip_after
+from runtime.ledger.beside import Beside
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import (
     ARTIFACTS,
@@ -81,8 +82,19 @@ class Rules:
 class Replaying:
     """See the module. `place` takes the next commit; the rest is what has been found so far."""
 
-    def __init__(self, git: Git, genesis: Genesis, rules: Rules, blobs: Blobs, started: datetime) -> None:
+    def __init__(
+        self,
+        git: Git,
+        genesis: Genesis,
+        rules: Rules,
+        blobs: Blobs,
+        *,
+        started: datetime,
+        beside: Beside | None,
+    ) -> None:
         self.git = git
+        self.beside = beside
+        """Main's line, where the ledger is on a branch of its own."""
         self.genesis = genesis
         self.rules = rules
         self.blobs = blobs
@@ -143,12 +155,14 @@ class Replaying:
             path = change.path
             if not path.startswith(EVIDENCE) or path in BY_PEOPLE:
                 continue
-            if change.before is not None and path in self.named:
+            if change.before is not None and path in self.named and self._meant(path, place):
                 self._ask(Stage.TOUCHED, TouchedFacts(change), path=path, commit=place.commit.oid)
             elif change.before is not None:
                 self.foreign.pop(path, None)
-            if change.after is not None:
+            if change.after is not None and place.counts:
                 entries.extend(self._bring(path, change.after, place))
+            elif change.after is not None:
+                self._aside(path, change.after, place)
         if entries:
             self._entries(place, sorted(entries, key=lambda entry: (entry.sequence, entry.path)))
         self.move(place)
@@ -162,6 +176,10 @@ class Replaying:
             put(self.main, change)
         self.index[place.commit.oid] = len(self.line)
         self.line.append((place.commit.oid, inputs))
+
+    def main_then(self, entry: Entry, place: Place) -> str | None:
+        """Main's head when an entry was made: the parent of the commit that brought it, or what it names."""
+        return place.parent if self.beside is None else entry.position.main
 
     def policy(self) -> Policy | None:
         """P's policy with the data that the genesis and the changes give; None where there is none to ask. Raises
@@ -244,6 +262,18 @@ class Replaying:
             reason = "it belongs to another genesis" if of_another else "nothing in the ledger names it"
             self._list(path, place, reason)
 
+    def _aside(self, path: str, file: TreeFile, place: Place) -> None:
+        """A file on main, where the ledger is on a branch of its own: it may be a copy of what lies there."""
+        data, named = self.blobs.evidence(file), self.named.get(path)
+        if path not in self.named or data is None or named not in {None, sha256(data)}:
+            reason = f"it lies on {self.genesis.branch}, and the ledger is on the branch {self.genesis.ledger}"
+            self.foreign[path] = Foreign(path, place.commit.oid, reason)
+
+    def _meant(self, path: str, place: Place) -> bool:
+        """Whether a commit that changes a file of the evidence changes what counts: on main, beside the ledger, only
+        the genesis does."""
+        return place.counts or path.startswith((GENESIS, GENESIS_APPROVALS))
+
     def _list(self, path: str, place: Place, reason: str) -> None:
         if path not in self.named:
             self.foreign[path] = Foreign(path, place.commit.oid, reason)
@@ -292,7 +322,9 @@ class Replaying:
             self._accept(entry, place, self._author(entry, place))
 
     def _accept(self, entry: Entry, place: Place, by: str | None) -> None:
-        facts = EntryFacts(entry, self.tip.time, by, self.open_intent)
+        carried, leads = self._see(entry, place)
+        apart = self.beside is not None
+        facts = EntryFacts(entry, self.tip.time, by, self.open_intent, apart=apart, carried=carried, leads=leads)
         broken = self._ask(Stage.ENTRY, facts, path=entry.path, commit=entry.commit)
         match entry.predicate:
             case Verdict() as verdict:
@@ -312,7 +344,22 @@ class Replaying:
             case Refusal() as refusal:
                 self.name(change_path(refusal.change))
         self.entries.append(entry)
-        self.tip = Tip(entry.sequence, entry.digest, entry.position.time)
+        self.tip = tip_after(entry.position, entry.digest)
+
+    def _see(self, entry: Entry, place: Place) -> tuple[bool, bool]:
+        """Go along main to the head that an entry names; whether its branch holds that, and whether it leads on."""
+        named, git = entry.position.main, self.git
+        if self.beside is None or named is None:
+            return False, False
+        if named == self.tip.main:
+            return True, named == self.line[-1][0]
+        parents = () if place.parent is None else (*place.commit.parents, *git.commit(place.parent).parents)
+        if named not in parents and (git.resolve(named) != named or not git.is_ancestor(named, place.commit.oid)):
+            return False, False
+        places = self.beside.towards(self.line[-1][0], named)
+        for item in places or ():
+            self.place(item)
+        return True, places is not None
 
     def _author(self, entry: Entry, place: Place) -> str | None:
         """Whose key made an entry's signature: an agent's in force, or one that the change of a sound verdict adds."""

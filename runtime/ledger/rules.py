@@ -125,6 +125,20 @@ def author(facts: EntryFacts) -> tuple[str, ...]:
     return (f"the entry says it is by {named}, and its key is {facts.by}'s",)
 
 
+def main_seen(facts: EntryFacts) -> tuple[str, ...]:
+    """An entry of a ledger on a branch of its own names main's head: one that the branch holds, and that leads on."""
+    named = facts.entry.position.main
+    if named is None:
+        return ("the entry names no head of main, and its ledger is on a branch of its own",) if facts.apart else ()
+    if not facts.apart:
+        return (f"the entry names {named[:12]} as main's head, and its ledger is on main itself",)
+    if not facts.carried:
+        return (f"the entry names {named[:12]} as main's head, and its branch does not hold that commit",)
+    if not facts.leads:
+        return (f"the entry names {named[:12]} as main's head, which does not lead on from what was named before",)
+    return ()
+
+
 def intent(facts: EntryFacts) -> tuple[str, ...]:
     """An intent comes only after the one before it has its result."""
     if facts.open_intent is None or not isinstance(facts.entry.predicate, Intent | Verdict):
@@ -263,6 +277,7 @@ CHAIN: tuple[Rule, ...] = (
     Rule("name", Stage.ENTRY, name),
     Rule("time", Stage.ENTRY, time, voids=True),
     Rule("author", Stage.ENTRY, author, voids=True),
+    Rule("main-seen", Stage.ENTRY, main_seen, voids=True),
     Rule("intent", Stage.ENTRY, intent, answer=Answer.COMPLETENESS),
     Rule("result", Stage.ENTRY, result, answer=Answer.COMPLETENESS),
     Rule("change", Stage.VERDICT, change, voids=True),

@@ -130,7 +130,7 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     detail = verdict.conductor
     change = state.change(detail.change)
     snapshot = _after(state.snapshot, change)
-    candidate, main, tree, touched = _main(state, detail.head, place)
+    candidate, main, tree, touched = _main(state, detail.head, state.main_then(entry, place))
     signed = state.statements(detail.change, detail.approvals)
     unanswered: list[EnvironmentFailedError] = []
     case = None if change is None else _case(state, entry, change, signed, main, unanswered=unanswered)
@@ -197,31 +197,24 @@ def _case(
     )
 
 
-def _main(state: Replaying, candidate: str, place: Place) -> tuple[bool, Tree, Tree | None, Touched]:
-    """Whether the candidate follows P on the line of the commit's parent; the inputs of that parent, and of the
+def _main(state: Replaying, candidate: str, head: str | None) -> tuple[bool, Tree, Tree | None, Touched]:
+    """Whether the candidate follows P on main's line as it was then; the inputs of main's head then, and of the
     candidate (None: there is no such commit); the paths in which the candidate may differ from P."""
     index, start = state.index, state.index.get(state.commit)
     here = index.get(candidate)
-    if (
-        place.main
-        and state.line
-        and place.parent == state.line[-1][0]
-        and start is not None
-        and here is not None
-        and here >= start
-    ):
+    if state.line and head == state.line[-1][0] and start is not None and here is not None and here >= start:
         tree, touched = dict(state.tree), set[str]()
         for _, changes in state.line[start + 1 : here + 1]:
             for change in changes:
                 put(tree, change)
                 touched.add(change.path)
         return here > start, state.main, tree, touched
-    if place.parent is None:
+    git = state.git
+    if head is None or git.resolve(head) != head:
         return False, {}, None, set()
-    git, parent = state.git, place.parent
-    follows = git.is_ancestor(state.commit, parent) and candidate in git.descendants(state.commit, parent)
+    follows = git.is_ancestor(state.commit, head) and candidate in git.descendants(state.commit, head)
     tree = state.inputs_at(candidate) if git.resolve(candidate) == candidate else {}
-    return follows, state.inputs_at(parent), tree or None, state.tree.keys() | tree.keys()
+    return follows, state.inputs_at(head), tree or None, state.tree.keys() | tree.keys()
 
 
 def _rows(state: Replaying, tree: Tree, touched: Touched) -> tuple[Row, ...]:

@@ -23,13 +23,15 @@ from runtime.git.interface import Git
 from runtime.governance.config import Governance
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
+from runtime.ledger.beside import Heads
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import BY_PEOPLE, EVIDENCE
 from runtime.ledger.findings import Answer, Finding, finding
-from runtime.ledger.history import History, NoGenesisError, SeveralGenesesError, TrustRoot, replay
+from runtime.ledger.history import History, TrustRoot, replay, without_ledger
 from runtime.ledger.replaying import Policies
 from runtime.ledger.rules import CHAIN, Rule
 from runtime.ledger.start import genesis_path
+from runtime.ledger.starting import NoGenesisError, SeveralGenesesError
 from runtime.policy.engine import Policy
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -100,6 +102,7 @@ class Report:
             "trust_root": {"sha256": root.sha256 if root else None, "proven": bool(root and root.proven)},
             "head": self.head,
             "commit": self.commit,
+            "ledger": {"branch": history.genesis.ledger, "commit": history.ledger} if history else None,
             "verified": history.commit if history else None,
             "pending": list(history.pending) if history else [],
             "entries": len(history.entries) if history else 0,
@@ -129,8 +132,9 @@ def verify(
     rules: tuple[Rule, ...] = CHAIN,
     consent: tuple[ConsentRule, ...] = CONSENT,
     policies: Policies = Policy.of,
+    heads: Heads | None = None,
 ) -> Report:
-    """Verify all of main's history up to `head`.
+    """Verify all of main's history up to `head`; where the ledger is on a branch of its own, up to `heads`.
 
     `trust_root` and `since` are SHA-256 as 64 hex digits; `since` may be a commit's id too. With `require_proven` a
     trust root that had to be assumed is a finding. `worktree` are the files under evidence/ of a work tree that has
@@ -138,7 +142,7 @@ def verify(
     are rendered again.
     """
     try:
-        history = replay(git, head, trust_root=trust_root, rules=rules, consent=consent, policies=policies)
+        history = replay(git, head, trust_root=trust_root, rules=rules, consent=consent, policies=policies, heads=heads)
     except SeveralGenesesError as error:
         return _nothing(error, head, "trust-root")
     except NoGenesisError as error:
@@ -157,25 +161,28 @@ def verify(
     problems.extend(_owed(history, now))
     problems.extend(_fresh(git, history, since, now))
     return Report(
-        answers=_answers(problems, since),
+        answers=_answers(problems, since, without_ledger(history)),
         problems=tuple(problems),
         trust_root=history.trust_root,
         head=history.tip.digest,
-        commit=head,
+        commit=history.head,
         history=history,
         rendered=rendered,
         at=now,
     )
 
 
-def _answers(problems: list[Finding], since: str | None) -> dict[Answer, Assessed]:
+def _answers(problems: list[Finding], since: str | None, lacking: str | None) -> dict[Answer, Assessed]:
     failed = {item.answer for item in problems}
     answers = {answer: Assessed(Status.FAILED if answer in failed else Status.OK) for answer in Answer}
     broken = any(item.answer is Answer.INTEGRITY and item.rule not in _HARMLESS for item in problems)
     if broken and Answer.COMPLETENESS not in failed:
         why = "while the ledger itself is broken nobody can tell what else belongs to it"
         answers[Answer.COMPLETENESS] = Assessed(Status.NOT_ASSESSED, why)
-    if since is None and Answer.FRESHNESS not in failed:
+    if lacking is not None:
+        for answer in {Answer.COMPLETENESS, Answer.FRESHNESS} - failed:
+            answers[answer] = Assessed(Status.NOT_ASSESSED, lacking)
+    elif since is None and Answer.FRESHNESS not in failed:
         why = "without an earlier head nobody can tell whether the ledger's end was cut off (give --since DIGEST)"
         answers[Answer.FRESHNESS] = Assessed(Status.NOT_ASSESSED, why)
     return answers
@@ -368,7 +375,8 @@ def _extends(git: Git, history: History, since: str) -> bool:
         since == history.genesis.digest or any(entry.digest == since for entry in history.entries)
     ):
         return True
-    return git.resolve(since) == since and git.is_ancestor(since, history.head)
+    ends = [history.head] if history.ledger is None else [history.head, history.ledger]
+    return git.resolve(since) == since and any(git.is_ancestor(since, end) for end in ends)
 
 
 def _problem(item: Finding) -> JSON:

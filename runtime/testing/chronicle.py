@@ -54,6 +54,8 @@ class Chronicle:
     base: str
     snapshot: Snapshot
     verdicts: list[str] = field(default_factory=list)
+    ledger: str | None = None
+    """The branch that holds the ledger; None: main."""
 
     @classmethod
     def start(
@@ -61,20 +63,34 @@ class Chronicle:
         files: Mapping[str, bytes] | None = None,
         signers: Iterable[PrivateKey] = (key_of("mara"), key_of("tomas")),
         compiler: Callable[[Git], Compile] = compile_commit,
+        ledger: str | None = None,
     ) -> Chronicle:
-        """Commit an installation, and a genesis that these keys sign."""
+        """Commit an installation, and a genesis that these keys sign; its ledger is on main, unless told."""
         git = MemoryGit()
         compiled = compiler(git)
         readme = {"README.md": b"A small installation\n"}
         head = git.commit_files(readme | dict(files or small_tree()), message="Lay out the installation")
-        made = genesis.create(compiled, head, branch=BRANCH, repository=REPOSITORY, release=VERSION)
-        git.commit_files(signed_genesis(made, signers, START).files, message="Start the history")
-        return cls(git, compiled, made.digest, START, Tip(0, made.digest, START), head, made.snapshot, [made.digest])
+        made = genesis.create(compiled, head, branch=BRANCH, repository=REPOSITORY, release=VERSION, ledger=ledger)
+        trunk = git.commit_files(signed_genesis(made, signers, START).files, message="Start the history")
+        if ledger is not None:
+            git.branch(ledger, trunk)
+        tip = Tip(0, made.digest, START)
+        return cls(git, compiled, made.digest, START, tip, head, made.snapshot, [made.digest], ledger)
 
     @property
     def head(self) -> str:
         """Main's head."""
         return self.git.refs["refs/heads/main"]
+
+    @property
+    def branch(self) -> str:
+        """The branch that holds the ledger."""
+        return self.ledger or BRANCH
+
+    def standing(self, tip: Tip | None = None) -> Tip:
+        """Where the next entry goes: after the last one, unless told; it names main's head as it is, unless told."""
+        here = None if self.ledger is None else self.head
+        return replace(self.tip, main=here) if tip is None else replace(tip, main=tip.main or here)
 
     def later(self, **passed: float) -> datetime:
         """Let time pass (a minute, unless told)."""
@@ -143,7 +159,7 @@ class Chronicle:
     ) -> Written:
         """Write a verdict; `other` are fields of its grounds to say otherwise."""
         grounds = replace(self.grounds(commit, approvals), **other)
-        return append.verdict(tip or self.tip, by or writer(), at or self.later(), grounds)
+        return append.verdict(self.standing(tip), by or writer(), at or self.later(), grounds)
 
     def push(
         self,
@@ -153,11 +169,16 @@ class Chronicle:
         remove: Iterable[str] = (),
         unsigned: bool = False,
     ) -> str:
-        """Commit entries to main, signed by the agent unless told."""
+        """Commit entries to the ledger's branch, signed by the agent unless told."""
         files = {path: data for entry in entries for path, data in entry.files.items()}
-        present = self.git.files(self.head, EVIDENCE.rstrip("/"))
-        commit = self.git.commit_files(
+        git, ref = self.git, f"refs/heads/{self.branch}"
+        if self.ledger is not None and not git.is_ancestor(main := self.standing().main or "", git.refs[ref]):
+            who = writer().author
+            git.refs[ref] = git.write_merge([git.refs[ref], main], {}, message="See main", author=who, at=git.tick())
+        present = git.files(git.refs[ref], EVIDENCE.rstrip("/"))
+        commit = git.commit_files(
             {path: data for path, data in files.items() if path not in present} | dict(more or {}),
+            branch=self.branch,
             remove=remove,
             message=append.message(entries) if entries else "Edit the evidence",
             author=writer().author,
@@ -197,17 +218,19 @@ class Chronicle:
             for number in range(actions)
         ]
         manifest = self.snapshot.manifest.digest
-        return append.intent(self.tip, writer(), self.later(), because=because, manifest=manifest, actions=todo)
+        return append.intent(self.standing(), writer(), self.later(), because=because, manifest=manifest, actions=todo)
 
     def result(self, intent: Written, *, actions: int = 1, tip: Tip | None = None) -> Written:
         """Write that all of an intent was done."""
         outcomes = [Outcome(index=number, outcome="done") for number in range(actions)]
-        return append.result(tip or self.tip, writer(), self.later(), intent=intent.digest, outcomes=outcomes)
+        return append.result(self.standing(tip), writer(), self.later(), intent=intent.digest, outcomes=outcomes)
 
     def heartbeat(self, *, by: Writer | None = None, tip: Tip | None = None, at: datetime | None = None) -> Written:
         """Write a heartbeat."""
         digest = self.snapshot.manifest.digest
-        return append.heartbeat(tip or self.tip, by or writer(), at or self.later(), commit=self.base, manifest=digest)
+        return append.heartbeat(
+            self.standing(tip), by or writer(), at or self.later(), commit=self.base, manifest=digest
+        )
 
     def apply(self, *, because: str = "genesis", actions: int = 1) -> tuple[Written, Written]:
         """Write an intent and its result."""
@@ -228,4 +251,4 @@ def resigned(honest: Written, predicate: Verdict) -> Written:
     envelope = sign(statement, key_of(AGENT))
     position = predicate.ledger
     path = path_of(position, "verdict", envelope.digest)
-    return Written(path, envelope, statement, honest.brings, Tip(position.sequence, envelope.digest, position.time))
+    return Written(path, envelope, statement, honest.brings, append.tip_after(position, envelope.digest))

@@ -68,16 +68,21 @@ class Fleet:
     missing: set[str] = field(default_factory=set)
     """References to secrets that lead to nothing."""
 
+    ledger: str | None = None
+    """The branch that holds the ledger, in a remote that lets no agent push to main; None: main."""
+
     @classmethod
-    def started(cls, **files: bytes) -> Fleet:
+    def started(cls, ledger: str | None = None, /, **files: bytes) -> Fleet:
         """Build one up to its genesis; `files` are more inputs, or other ones."""
-        fleet = cls()
+        fleet = cls(ledger=ledger)
         people = fleet.people = MemoryGit({"origin": fleet.remote})
         inputs = small_tree(**{"spec/targets/pg-eu.yaml": target("pg-eu", control=True), **files})
         commit = people.commit_files(inputs, at=START - DAY)
-        genesis = Genesis(REPOSITORY, BRANCH, commit, fleet.snapshot(commit))
+        genesis = Genesis(REPOSITORY, BRANCH, commit, fleet.snapshot(commit), ledger=ledger)
         people.commit_files(signed_genesis(genesis, map(key_of, ("mara", "tomas")), START - DAY).files, at=START - DAY)
         fleet.publish()
+        if ledger is not None:
+            fleet.remote.protected.add(BRANCH)
         for path in inputs:
             if path.startswith("spec/targets/"):
                 fleet.systems[path.rsplit("/", 1)[-1].removesuffix(".yaml")] = MemorySystem()
@@ -122,15 +127,22 @@ class Fleet:
         del repository, files
         return MemoryTarget(config.name, self.systems[config.name], expected=None if anyone else config.identity)
 
-    def publish(self) -> None:
-        """Push the people's main."""
-        self.remote.refs["refs/heads/main"] = self.people.refs["refs/heads/main"]
+    @property
+    def branch(self) -> str:
+        """The branch that holds the ledger."""
+        return self.ledger or BRANCH
+
+    def publish(self, branch: str = BRANCH) -> None:
+        """Push a branch of the people's, by force."""
+        self.remote.refs[f"refs/heads/{branch}"] = self.people.refs[f"refs/heads/{branch}"]
         self.remote.objects.update(self.people.objects)
 
     def pull(self) -> None:
-        """Bring the people's main to where the remote is."""
-        oid = self.people.fetch("origin", "main")["main"]
-        self.people.refs["refs/heads/main"] = str(oid)
+        """Bring the people's branches to where the remote is."""
+        for name, oid in self.people.fetch("origin", BRANCH, self.branch).items():
+            self.people.refs.pop(f"refs/heads/{name}", None)
+            if oid is not None:
+                self.people.refs[f"refs/heads/{name}"] = oid
 
     def edit(self, **spec: dict[str, Any] | None) -> Change:
         """Merge a change of tenants (None removes one), push it; returns the change from P."""

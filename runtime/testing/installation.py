@@ -65,16 +65,18 @@ class Installation:
         agent: str = AGENT,
         people: tuple[str, ...] = ("mara", "tomas"),
         kit: Kit = TINY,
+        ledger: str | None = None,
     ) -> Installation:
-        """Commit the files and a genesis that two people signed."""
+        """Commit the files and a genesis that two people signed; its ledger is on main, unless told."""
         git = MemoryGit()
         compiled = compile_once(kit.compiler(git), git)
         first = git.commit_files(small_tree() if files is None else files, message="Start")
         snapshot = compiled(first).snapshot
         if snapshot is None:
             raise ValueError(compiled(first).errors)
-        genesis = Genesis(REPOSITORY, BRANCH, first, snapshot)
-        git.commit_files(signed_genesis(genesis, map(key_of, people), START).files, message="Start the history")
+        genesis = Genesis(REPOSITORY, BRANCH, first, snapshot, ledger=ledger)
+        trunk = git.commit_files(signed_genesis(genesis, map(key_of, people), START).files, message="Start the history")
+        git.branch(ledger or BRANCH, trunk)
         return cls(git, compiled, genesis, writer(agent=agent), kit)
 
     def copy(self) -> Installation:
@@ -164,7 +166,7 @@ class Installation:
 
     def verdict(self, take: Take, grounds: Grounds | None = None) -> Written:
         """The verdict over a decision; `grounds` are others than its own (see `grounds`)."""
-        return append.verdict(self.history().tip, self.writer, self.now, grounds or self.grounds(take))
+        return append.verdict(self.history().end, self.writer, self.now, grounds or self.grounds(take))
 
     def grounds(self, take: Take) -> Grounds:
         """What a verdict over a decision rests on."""
@@ -181,10 +183,10 @@ class Installation:
         )
 
     def record(self, *entries: Written) -> str:
-        """Commit entries to main."""
-        commit = append.record(self.git, self.main, entries, self.writer, at=self.git.tick())
-        self.git.refs["refs/heads/main"] = commit
-        return commit
+        """Commit entries to main, or to the ledger's own branch."""
+        ref = f"refs/heads/{self.genesis.ledger or BRANCH}"
+        self.git.refs[ref] = append.record(self.git, self.git.refs[ref], entries, self.writer, at=self.git.tick())
+        return self.git.refs[ref]
 
     def step(self) -> Decision:
         """The agent decides, and takes what it decided to take."""

@@ -66,7 +66,7 @@ def court() -> Court:
     return Court.open()
 
 
-@pytest.fixture
-def house() -> Installation:
-    """The same with git, a signed genesis, an agent and its ledger."""
-    return Installation.start()
+@pytest.fixture(params=[None, "ledger"], ids=["on-main", "on-a-branch-of-its-own"])
+def house(request: pytest.FixtureRequest) -> Installation:
+    """The same with git, a signed genesis, an agent and its ledger: on main, and on a branch of its own."""
+    return Installation.start(ledger=request.param)

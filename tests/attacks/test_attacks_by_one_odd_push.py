@@ -17,10 +17,12 @@ from runtime.ledger.line import walk
 from runtime.testing.fleet import Fleet
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
 
+LEDGER = "the branch that holds the ledger"
 
-@pytest.fixture
-def fleet() -> Fleet:
-    fleet = Fleet.started()
+
+@pytest.fixture(params=[None, "ledger"], ids=["on-main", "on-a-branch-of-its-own"])
+def fleet(request: pytest.FixtureRequest) -> Fleet:
+    fleet = Fleet.started(request.param)
     once(fleet.world())
     return fleet
 
@@ -45,6 +47,7 @@ def put(git: MemoryGit, tree: str, path: str, mode: bytes, oid: str) -> str:
 
 def push(fleet: Fleet, path: str, mode: bytes, oid: str, *, branch: str = "main") -> str:
     git = fleet.people
+    branch = fleet.branch if branch == LEDGER else branch
     ref = f"refs/heads/{branch}"
     head = git.fetch("origin", branch)[branch]
     assert head is not None
@@ -68,7 +71,7 @@ def unsorted(git: MemoryGit) -> str:
     return store(git, "tree", b"100644 b\0" + blob + b"100644 a\0" + blob)
 
 
-@pytest.mark.parametrize("branch", ["main", APPROVALS])
+@pytest.mark.parametrize("branch", ["main", LEDGER, APPROVALS])
 def test_a_commit_of_the_year_33658(fleet: Fleet, branch: str) -> None:
     fleet.approved(hooli={})
     once(fleet.world())
@@ -76,11 +79,12 @@ def test_a_commit_of_the_year_33658(fleet: Fleet, branch: str) -> None:
     kind, data = fleet.people.objects[oid]
     late = store(fleet.people, kind, re.sub(rb"> \d+ \+", b"> 999999999999 +", data))
     fleet.remote.objects.update(fleet.people.objects)
+    branch = fleet.branch if branch == LEDGER else branch
     fleet.remote.refs[f"refs/heads/{branch}"] = late
     assert goes_on(fleet)
 
 
-@pytest.mark.parametrize("branch", ["main", APPROVALS])
+@pytest.mark.parametrize("branch", ["main", LEDGER, APPROVALS])
 @pytest.mark.parametrize("mode", [b"160000", b"120000"])
 def test_a_submodule_or_a_link_among_the_evidence(fleet: Fleet, mode: bytes, branch: str) -> None:
     fleet.approved(hooli={})
@@ -88,7 +92,7 @@ def test_a_submodule_or_a_link_among_the_evidence(fleet: Fleet, mode: bytes, bra
     oid = "11" * 20 if mode == b"160000" else store(fleet.people, "blob", b"/etc/passwd")
     push(fleet, "evidence/lib", mode, oid, branch=branch)
     assert goes_on(fleet)
-    if branch == "main":
+    if branch != APPROVALS:
         assert [item.path for item in fleet.history().foreign] == ["evidence/lib"]
 
 
@@ -98,9 +102,18 @@ def test_a_commit_where_a_file_of_the_evidence_belongs(fleet: Fleet) -> None:
     assert [item.path for item in fleet.history().foreign] == ["evidence/x.json"]
 
 
+def test_inputs_on_the_ledgers_own_branch_are_nobodys() -> None:
+    """Nothing reads them there, neither as what main has nor as the agent's."""
+    fleet = Fleet.started("ledger")
+    once(fleet.world())
+    push(fleet, "tenants/initech.yaml", b"100644", store(fleet.people, "blob", b"{}"), branch=LEDGER)
+    assert goes_on(fleet)
+    assert fleet.history().findings == ()
+
+
 def test_a_file_too_large_to_be_evidence_is_not_read(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blobs, "LARGEST", 100_000)
-    push(fleet, "evidence/z.bin", b"100644", store(fleet.people, "blob", bytes(100_001)))
+    push(fleet, "evidence/z.bin", b"100644", store(fleet.people, "blob", bytes(100_001)), branch=LEDGER)
     assert goes_on(fleet)
     (foreign,) = fleet.history().foreign
     assert (foreign.path, "too large" in foreign.reason) == ("evidence/z.bin", True)

@@ -12,9 +12,9 @@ from runtime.testing.fleet import Fleet
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
 
 
-@pytest.fixture
-def fleet() -> Fleet:
-    fleet = Fleet.started()
+@pytest.fixture(params=[None, "ledger"], ids=["on-main", "on-a-branch-of-its-own"])
+def fleet(request: pytest.FixtureRequest) -> Fleet:
+    fleet = Fleet.started(request.param)
     once(fleet.world())
     return fleet
 
@@ -54,8 +54,8 @@ def executable(git: MemoryGit, head: str, path: str) -> str:
 
 def place(fleet: Fleet, path: str, data: bytes = b"{}") -> None:
     fleet.pull()
-    fleet.people.commit_files({path: data}, at=fleet.now)
-    fleet.publish()
+    fleet.people.commit_files({path: data}, branch=fleet.branch, at=fleet.now)
+    fleet.publish(fleet.branch)
 
 
 @pytest.mark.parametrize("below", ["", "/x"])
@@ -95,13 +95,13 @@ def test_the_right_content_under_another_mode_is_replaced(fleet: Fleet) -> None:
     fleet.approve(change, "mara", "tomas")
     place(fleet, change_path(change.digest), change.data)
     git = fleet.people
-    head = executable(git, git.refs["refs/heads/main"], change_path(change.digest))
-    git.refs["refs/heads/main"] = head
-    fleet.publish()
+    ref = f"refs/heads/{fleet.branch}"
+    git.refs[ref] = head = executable(git, git.refs[ref], change_path(change.digest))
+    fleet.publish(fleet.branch)
     assert git.files(head, "evidence")[change_path(change.digest)].mode == "100755"
     assert taken(fleet, change.digest)
     fleet.pull()
-    files = git.files(git.refs["refs/heads/main"], "evidence")
+    files = git.files(git.refs[ref], "evidence")
     assert files[change_path(change.digest)].mode == "100644"
 
 
@@ -120,15 +120,15 @@ def test_what_an_agent_before_this_one_signed_over_such_a_file_stops_nobody(flee
         approvals={},
         landed=(),
     )
-    void = append.verdict(history.tip, writer, fleet.now, grounds)
-    fleet.people.refs["refs/heads/main"] = append.record(
+    void = append.verdict(history.end, writer, fleet.now, grounds)
+    fleet.people.refs[f"refs/heads/{fleet.branch}"] = append.record(
         fleet.people,
-        history.head,
+        history.evidence,
         [append.Written(void.path, void.envelope, void.statement, {}, void.tip)],
         writer,
         at=fleet.now,
     )
-    fleet.publish()
+    fleet.publish(fleet.branch)
     outcome = once(fleet.world())
     assert not outcome.failed
     assert fleet.history().commit == history.pending[0]

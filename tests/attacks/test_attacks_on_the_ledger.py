@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
 
 from runtime.contract.change import Snapshot
 from runtime.contract.genesis import Genesis
@@ -32,10 +34,22 @@ INITECH: Mapping[str, bytes] = {"tenants/initech.yaml": document(blueprint="basi
 Rules = tuple[Rule, ...]
 
 
-def begun(files: Mapping[str, bytes] | None = None) -> Chronicle:
-    chronicle = Chronicle.start(files)
-    chronicle.apply()
-    return chronicle
+class Begun(Protocol):
+    """See `begun`."""
+
+    def __call__(self, files: Mapping[str, bytes] | None = None) -> Chronicle: ...
+
+
+@pytest.fixture(params=[None, "ledger"], ids=["on-main", "on-a-branch-of-its-own"])
+def begun(request: pytest.FixtureRequest) -> Begun:
+    """Start a history whose ledger is on main, and one whose ledger is on a branch of its own."""
+
+    def start(files: Mapping[str, bytes] | None = None) -> Chronicle:
+        chronicle = Chronicle.start(files, ledger=request.param)
+        chronicle.apply()
+        return chronicle
+
+    return start
 
 
 def believed(chronicle: Chronicle, rules: Rules) -> bool:
@@ -49,7 +63,7 @@ def taken(chronicle: Chronicle, rules: Rules, commit: str) -> bool:
     return believed(chronicle, rules) and chronicle.replay(rules=rules).commit == commit
 
 
-def test_signing_commits_is_not_signing_evidence(kept_out_by: KeptOutBy) -> None:
+def test_signing_commits_is_not_signing_evidence(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """I hold the forwarded ssh-agent. I write "nothing to do" with a key of my own, and the commit is the agent's.
 
     Rule: `signed`.
@@ -59,7 +73,7 @@ def test_signing_commits_is_not_signing_evidence(kept_out_by: KeptOutBy) -> None
     kept_out_by("signed", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def test_a_beaten_entry_is_not_mine_to_commit(kept_out_by: KeptOutBy) -> None:
+def test_a_beaten_entry_is_not_mine_to_commit(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """The agent's push was beaten, and its objects lie in the forge that I run. I put its entry on main as myself.
 
     Rule: `commit-signed`.
@@ -69,7 +83,7 @@ def test_a_beaten_entry_is_not_mine_to_commit(kept_out_by: KeptOutBy) -> None:
     kept_out_by("commit-signed", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def test_evidence_carries_no_stowaway(kept_out_by: KeptOutBy) -> None:
+def test_evidence_carries_no_stowaway(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """I hold the forwarded ssh-agent, and let a commit of evidence bring my edit of a tenant. Nobody reads those.
 
     Rule: `commit-evidence-only`.
@@ -79,7 +93,7 @@ def test_evidence_carries_no_stowaway(kept_out_by: KeptOutBy) -> None:
     kept_out_by("commit-evidence-only", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def test_a_failure_is_not_painted_over(kept_out_by: KeptOutBy) -> None:
+def test_a_failure_is_not_painted_over(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """The result says that my migration failed. I may push to main, and replace the file by a friendlier one.
 
     Rule: `unchanged`.
@@ -95,11 +109,13 @@ def test_a_failure_is_not_painted_over(kept_out_by: KeptOutBy) -> None:
         outcomes=[Outcome(index=0, outcome="failed", message="no")],
     )
     chronicle.push(failed)
-    chronicle.git.commit_files({failed.path: b"all went well\n"}, message="Correct a typing error")
+    chronicle.git.commit_files(
+        {failed.path: b"all went well\n"}, branch=chronicle.branch, message="Correct a typing error"
+    )
     kept_out_by("unchanged", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def test_a_failure_is_not_cut_out(kept_out_by: KeptOutBy) -> None:
+def test_a_failure_is_not_cut_out(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """I rewrite main with the forwarded ssh-agent and leave out the entry that embarrasses me. Nobody counts, I hope.
 
     Rule: `chain`.
@@ -111,7 +127,7 @@ def test_a_failure_is_not_cut_out(kept_out_by: KeptOutBy) -> None:
     kept_out_by("chain", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def test_a_file_lies_where_it_says(kept_out_by: KeptOutBy) -> None:
+def test_a_file_lies_where_it_says(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """I make today's entry look like one of two years ago: the auditor lists this year's folder only.
 
     Rule: `name`.
@@ -122,7 +138,7 @@ def test_a_file_lies_where_it_says(kept_out_by: KeptOutBy) -> None:
     kept_out_by("name", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def test_a_verdict_is_not_dated_back(kept_out_by: KeptOutBy) -> None:
+def test_a_verdict_is_not_dated_back(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """I stole the agent's key, and the approvals that I need have expired. My clock says that it is last week.
 
     Rule: `time`.
@@ -139,7 +155,7 @@ def test_a_verdict_is_not_dated_back(kept_out_by: KeptOutBy) -> None:
     kept_out_by("time", CHAIN, lambda rules: taken(chronicle, rules, commit))
 
 
-def test_an_agent_signs_for_itself_only(kept_out_by: KeptOutBy) -> None:
+def test_an_agent_signs_for_itself_only(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """I run the other region's agent. What I do not want to answer for, I write in this one's name.
 
     Rule: `author`.
@@ -150,7 +166,21 @@ def test_an_agent_signs_for_itself_only(kept_out_by: KeptOutBy) -> None:
     kept_out_by("author", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def test_half_done_work_is_not_forgotten(kept_out_by: KeptOutBy) -> None:
+def test_a_merge_that_main_took_back_is_not_taken(kept_out_by: KeptOutBy) -> None:
+    """It was merged, and main went on without it; the ledger has seen that. My verdict says that main is still there.
+
+    Rule: `main-seen`.
+    """
+    chronicle = Chronicle.start(ledger="ledger")
+    chronicle.apply()
+    merged = chronicle.edit(INITECH)
+    chronicle.edit({"tenants/initech.yaml": None})
+    chronicle.push(chronicle.heartbeat())
+    chronicle.push(chronicle.verdict(merged, tip=replace(chronicle.tip, main=merged)))
+    kept_out_by("main-seen", CHAIN, lambda rules: taken(chronicle, rules, merged))
+
+
+def test_half_done_work_is_not_forgotten(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """I am an agent that died half way. Nobody shall know: I set out anew, and report the second time only.
 
     Rule: `intent`.
@@ -161,7 +191,7 @@ def test_half_done_work_is_not_forgotten(kept_out_by: KeptOutBy) -> None:
     kept_out_by("intent", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def test_a_result_answers_for_every_action(kept_out_by: KeptOutBy) -> None:
+def test_a_result_answers_for_every_action(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """I set out to do two things and one went wrong. My result speaks of the other.
 
     Rule: `result`.
@@ -173,7 +203,7 @@ def test_a_result_answers_for_every_action(kept_out_by: KeptOutBy) -> None:
     kept_out_by("result", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def test_a_verdict_starts_where_the_last_one_ended(kept_out_by: KeptOutBy) -> None:
+def test_a_verdict_starts_where_the_last_one_ended(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """My verdict names a later base than the last verified commit, so that whoever reads base to head sees less.
 
     Rule: `change`.
@@ -185,7 +215,7 @@ def test_a_verdict_starts_where_the_last_one_ended(kept_out_by: KeptOutBy) -> No
     kept_out_by("change", CHAIN, lambda rules: taken(chronicle, rules, commit))
 
 
-def test_a_verdict_leads_where_its_change_leads(kept_out_by: KeptOutBy) -> None:
+def test_a_verdict_leads_where_its_change_leads(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """My verdict takes the approved change, and names the manifest of a bundle that I rendered myself as what runs.
 
     Rule: `manifests`.
@@ -196,7 +226,7 @@ def test_a_verdict_leads_where_its_change_leads(kept_out_by: KeptOutBy) -> None:
     kept_out_by("manifests", CHAIN, lambda rules: taken(chronicle, rules, commit))
 
 
-def test_a_commit_holds_what_was_approved_and_no_more(kept_out_by: KeptOutBy) -> None:
+def test_a_commit_holds_what_was_approved_and_no_more(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """One tenant was approved. My verdict takes it at a commit that also turns a flag on.
 
     Rule: `compiled-inputs`.
@@ -208,7 +238,7 @@ def test_a_commit_holds_what_was_approved_and_no_more(kept_out_by: KeptOutBy) ->
     kept_out_by("compiled-inputs", CHAIN, lambda rules: taken(chronicle, rules, more))
 
 
-def test_what_was_never_merged_is_not_taken(kept_out_by: KeptOutBy) -> None:
+def test_what_was_never_merged_is_not_taken(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """My branch was approved, and merged without what it says: main kept its own. My verdict takes the branch.
 
     Rule: `candidate`.
@@ -225,7 +255,7 @@ def test_what_was_never_merged_is_not_taken(kept_out_by: KeptOutBy) -> None:
     kept_out_by("candidate", CHAIN, lambda rules: taken(chronicle, rules, mine))
 
 
-def test_an_approval_that_nobody_can_read_was_not_given(kept_out_by: KeptOutBy) -> None:
+def test_an_approval_that_nobody_can_read_was_not_given(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """Two approved. My verdict also names a third, by the one person whose word would end all questions.
 
     Rule: `approvals`.
@@ -249,7 +279,7 @@ def test_an_approval_that_nobody_can_read_was_not_given(kept_out_by: KeptOutBy) 
     kept_out_by("approvals", CHAIN, lambda rules: taken(chronicle, rules, commit))
 
 
-def test_nobody_is_named_as_an_approver_who_is_none(kept_out_by: KeptOutBy) -> None:
+def test_nobody_is_named_as_an_approver_who_is_none(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """Two approved. Ines did too, for a day, and let it lapse. My verdict names her, so that she shares the blame.
 
     Rule: `counted`.
@@ -263,7 +293,7 @@ def test_nobody_is_named_as_an_approver_who_is_none(kept_out_by: KeptOutBy) -> N
     kept_out_by("counted", CHAIN, lambda rules: taken(chronicle, rules, commit))
 
 
-def test_a_verdict_says_the_same_to_every_reader(kept_out_by: KeptOutBy) -> None:
+def test_a_verdict_says_the_same_to_every_reader(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """Who reads SLSA summaries only, sees in my verdict another commit than the one that it takes.
 
     Rule: `summary`.
@@ -278,7 +308,7 @@ def test_a_verdict_says_the_same_to_every_reader(kept_out_by: KeptOutBy) -> None
     kept_out_by("summary", CHAIN, lambda rules: taken(chronicle, rules, commit))
 
 
-def test_what_landed_in_between_is_said(kept_out_by: KeptOutBy) -> None:
+def test_what_landed_in_between_is_said(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """The approvers did not know what else was taken meanwhile. My verdict does not mention it.
 
     Rule: `landed`.
@@ -293,7 +323,7 @@ def test_what_landed_in_between_is_said(kept_out_by: KeptOutBy) -> None:
     kept_out_by("landed", CHAIN, lambda rules: taken(chronicle, rules, second))
 
 
-def test_a_dismissed_key_does_not_take_its_own_dismissal(kept_out_by: KeptOutBy) -> None:
+def test_a_dismissed_key_does_not_take_its_own_dismissal(kept_out_by: KeptOutBy, begun: Begun) -> None:
     """My key is to be replaced. I take the change that does it, so that the last word of the old keys is mine.
 
     Rule: `surviving-key`.

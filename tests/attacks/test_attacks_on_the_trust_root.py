@@ -11,8 +11,9 @@ from runtime.agent.loop import once
 from runtime.agent.state import PUSHED, read
 from runtime.contract.genesis import Genesis
 from runtime.ledger.findings import Answer
-from runtime.ledger.history import SeveralGenesesError, replay
+from runtime.ledger.history import replay
 from runtime.ledger.pin import PIN, OtherGenesisError, pinned
+from runtime.ledger.starting import SeveralGenesesError
 from runtime.ledger.verify import Status, verify
 from runtime.targets.interface import TerminalError
 from runtime.testing.fleet import Fleet, target

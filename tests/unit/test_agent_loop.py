@@ -10,7 +10,7 @@ from runtime.agent.loop import once
 from runtime.contract.change import between
 from runtime.contract.objects import ObjectId
 from runtime.contract.predicates import Drift, Intent, Refusal
-from runtime.ledger.history import NoGenesisError
+from runtime.ledger.starting import NoGenesisError
 from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_target import MemoryObject
 from runtime.testing.small_tree import document

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runtime.agent.decide import Nothing, Take
-from runtime.ledger.history import NoGenesisError, replay
+from runtime.ledger.history import replay
+from runtime.ledger.starting import NoGenesisError
 from runtime.testing.installation import Installation
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.small_tree import document, person, small_tree

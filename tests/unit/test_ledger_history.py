@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.ledger.history import NoGenesisError, replay
+from runtime.ledger.history import replay
+from runtime.ledger.starting import NoGenesisError
 from runtime.testing.chronicle import Chronicle
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.small_tree import document

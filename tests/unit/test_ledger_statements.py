@@ -18,6 +18,7 @@ POSITION = LedgerPosition(
     time=datetime(2026, 11, 24, 8, tzinfo=UTC),
     agent="one",
     release=Release(version="1", sha256="f" * 64),
+    main=None,
 )
 RESULT = Statement(
     subject=subject(intent="a" * 64),

@@ -13,7 +13,7 @@ from runtime.contract.manifest import Manifest
 from runtime.git.interface import Author
 from runtime.governance.case import Signed
 from runtime.governance.config import Key
-from runtime.ledger.history import NoGenesisError
+from runtime.ledger.starting import NoGenesisError
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.chronicle import Chronicle, writer
 from runtime.testing.proofs import proof

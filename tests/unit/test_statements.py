@@ -33,7 +33,12 @@ INTENT = Statement(
     subject=subject(manifest="d" * 64),
     predicate=Intent(
         ledger=LedgerPosition(
-            sequence=1, previous="e" * 64, time=AT, agent="one", release=Release(version="1", sha256="f" * 64)
+            sequence=1,
+            previous="e" * 64,
+            time=AT,
+            agent="one",
+            release=Release(version="1", sha256="f" * 64),
+            main=None,
         ),
         because="drift",
         manifest="d" * 64,

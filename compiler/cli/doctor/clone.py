@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compiler.cli.doctor.line import Line, fail, ok, warn
-from compiler.cli.standpoint import MAIN, REMOTE, head_of, heads_of
+from compiler.cli.standpoint import MAIN
 from runtime.contract.errors import ConductorError
 from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.git.branches import REMOTE, head_of, heads_of
 from runtime.git.process import run, without_credentials
 from runtime.git.repository import Repository
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.ledger.entry import EVIDENCE
-from runtime.ledger.history import History, NoGenesisError, replay
+from runtime.ledger.history import History, replay
 from runtime.ledger.pin import pinned
+from runtime.ledger.starting import NoGenesisError
 
 _FEW = 3
 
@@ -46,6 +48,10 @@ def history_of(git: Repository) -> tuple[History | None, list[Line]]:
         first = history.findings[0].message
         return history, [fail("ledger", f"{len(history.findings)} findings, the first: {first}", "conductor verify")]
     lines = [ok("genesis", f"{digest}" + (", pinned in this clone" if pin else ""))]
+    if history.apart and history.ledger is None:
+        name = history.genesis.ledger
+        told = f"the branch `{name}`, which holds it, is not here: no agent has run yet, or everything looks untaken"
+        lines.append(warn("ledger", told, f"git fetch {REMOTE} {name}:refs/remotes/{REMOTE}/{name}"))
     waiting = len(history.pending)
     if waiting:
         lines.append(warn("pending", f"{waiting} commits of main wait for approval", f"conductor plan --head {MAIN}"))
