@@ -13,7 +13,6 @@ import typer
 
 from compiler.cli.debts_text import debts_json, debts_text, open_of
 from compiler.cli.options import HERE, Repo, colourful
-
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.cli.verify import ReportFormat, head_of
 from compiler.diagnostics.printable import shown, shown_json

@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
     app.command("genesis")(genesis)
 
 
-def genesis(  # noqa: PLR0913, PLR0917 -- options
+def genesis(  # noqa: PLR0917 -- options
     person: Person,
     key: KeyFile,
     previous: Previous = None,
