@@ -120,7 +120,8 @@ def once(
         with progress("at work"):
             outcome = turn(world, known=known)
         now = pinned(world.git)
-    sys.stdout.write(shown_lines(_pinned_text(before, now) + _once_text(outcome)))
+        below = _below_text(world) if outcome.entries else ""
+    sys.stdout.write(shown_lines(_pinned_text(before, now) + _once_text(outcome) + below))
     raise typer.Exit(1 if outcome.failed or outcome.problems else 3 if outcome.away or outcome.releases else 0)
 
 
@@ -148,6 +149,19 @@ def _once_text(outcome: Outcome) -> str:
 
 def _debt(debt: Debt | None) -> list[str]:
     return [] if debt is None else [f"open debt: {debt.sentence(datetime.now(tz=UTC))}"]
+
+
+def _below_text(world: World) -> str:
+    """Where the agent moved the branch that is checked out: what it wrote looks removed there, and one `git add` of
+    everything would remove it for good."""
+    git = world.git
+    if not isinstance(world.upstream, Local) or not isinstance(git, Repository) or git.bare:
+        return ""
+    shown_branch = git_command(git.path, "symbolic-ref", "--quiet", "--short", "HEAD").out.decode().strip()
+    if shown_branch != world.branch:
+        return ""
+    mend = "git restore --source HEAD --staged --worktree evidence"
+    return f"this work tree does not show it yet (a clone with a remote has no such trouble): {mend}\n"
 
 
 def run(

@@ -17,6 +17,10 @@ from runtime.governance.judge import judge
 from runtime.governance.rules import CONSENT
 from runtime.testing.court import Court
 from runtime.testing.installation import Installation
+from tests.services.fixtures_platform import copy, original
+from tests.services.fixtures_postgres import dsn18, postgres_servers
+
+__all__ = ["copy", "dsn18", "original", "postgres_servers"]
 
 
 class Named(Protocol):

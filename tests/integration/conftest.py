@@ -1,6 +1,17 @@
 """Fixtures of real servers and of a repository with a history."""
 
+from tests.services.fixtures_platform import copy, original
 from tests.services.fixtures_postgres import dsn, dsn18, postgres, postgres_servers
 from tests.services.own_history import finished_history, own_copy, own_repository
 
-__all__ = ["dsn", "dsn18", "finished_history", "own_copy", "own_repository", "postgres", "postgres_servers"]
+__all__ = [
+    "copy",
+    "dsn",
+    "dsn18",
+    "finished_history",
+    "original",
+    "own_copy",
+    "own_repository",
+    "postgres",
+    "postgres_servers",
+]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.commands import git
-from tests.services.platform import DSN, Platform
+from tests.services.platform import DSN, PEOPLE, Platform
 
 pytestmark = pytest.mark.service
 
@@ -183,3 +183,23 @@ def test_a_target_that_means_no_system_yet_is_a_failure(platform: Platform) -> N
 def test_a_clone_without_a_remote_is_warned_of(platform: Platform) -> None:
     git(platform.repo, "remote", "remove", "origin")
     assert lines(platform)["remote"][0].endswith(" => git remote add origin URL")
+
+
+def test_an_agent_without_a_remote_says_how_the_work_tree_gets_to_show_what_it_wrote(platform: Platform) -> None:
+    git(platform.repo, "remote", "remove", "origin")
+    for name in PEOPLE:
+        platform.done("genesis", "--person", name, "--key", str(platform.key(name)))
+    told = platform.done("agent", "once", "--key", str(platform.key("agent")))
+    assert "evidence/ledger" in lines(platform)["work tree"][0]
+    mend = told.splitlines()[-1].rpartition(": ")[2]
+    subprocess.run(mend.split(), cwd=platform.repo, check=True, timeout=30)
+    assert lines(platform)["work tree"] == ["ok: clean"]
+    platform.done("verify", "--trust-root", platform.root)
+
+
+def test_in_the_agents_bare_clone_it_looks_at_what_was_last_verified(running: Platform) -> None:
+    git(running.folder, "clone", "--quiet", "--bare", "remote.git", "agent.git")
+    seen = lines(running, "--targets", cwd=running.folder / "agent.git")
+    assert seen["work tree"] == ["ok: none: the clone is bare"]
+    assert seen["genesis"] == [f"ok: {running.root}"]
+    assert seen["target"][0].endswith(", as declared")

@@ -19,22 +19,6 @@ AGENT = "policies/agents/conductor.yaml"
 TARGET = "spec/targets/pg-eu-central.yaml"
 
 
-@pytest.fixture
-def original(tmp_path: Path, dsn18: str) -> Platform:
-    return Platform.started(tmp_path / "original", dsn18)
-
-
-@pytest.fixture
-def copy(original: Platform, tmp_path: Path) -> Platform:
-    """A clone of it, with a remote that is its own."""
-    folder = tmp_path / "copy"
-    folder.mkdir()
-    git(folder, "clone", "--quiet", original.folder / "remote.git", "repo")
-    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "remote.git")
-    git(folder / "repo", "remote", "set-url", "origin", str(folder / "remote.git"))
-    return Platform(folder, original.dsn)
-
-
 def fork(copy: Platform, *more: str) -> Ran:
     return copy.conductor("init", "--fork", "--origin", str(copy.folder / "remote.git"), *more)
 
@@ -127,22 +111,3 @@ def test_where_there_is_no_history_there_is_nothing_to_part_from(tmp_path: Path,
     assert (refused.code, "has no history to part from" in refused.err) == (2, True)
     odd = made.conductor("init", "--origin", "x", "--yes")
     assert (odd.code, "speak of a copy" in odd.err) == (2, True)
-
-
-def test_a_copy_that_was_signed_with_everything_of_the_originals_can_do_nothing_to_its_objects(
-    original: Platform, copy: Platform
-) -> None:
-    """Whoever passes by `init --fork`: the ownership marks carry the repository's id, and that is another one now."""
-    copy.tenant("  overrides:\n    database: {connection_limit: 1}\n")
-    git(copy.repo, "commit", "--quiet", "--all", "--message=Starve them")
-    for name in PEOPLE:
-        copy.done("genesis", "--previous", original.root, "--person", name, "--key", str(original.key(name)))
-    git(copy.repo, "push", "--quiet", "origin", "main")
-    (new,) = {file.stem for file in (copy.repo / "evidence" / "genesis").glob("*.json")} - {original.root[7:]}
-    acted = copy.conductor("agent", "once", "--trust-root", new, "--key", str(original.key("agent")))
-    assert acted.code == 1
-    assert "Conductor did not make it" in acted.out
-    with psycopg.connect(original.dsn) as connection:
-        limits = connection.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = 't_acme_retail_app'").fetchall()
-    assert limits == [(20,)]
-    assert original.done("agent", "once", "--key", str(original.key("agent"))) == "nothing to do\n"

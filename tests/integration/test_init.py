@@ -112,6 +112,13 @@ def test_nothing_that_lies_there_is_overwritten(tmp_path: Path, people: tuple[st
     }
 
 
+def test_in_a_repository_whose_branch_is_not_main_it_says_so(tmp_path: Path, people: tuple[str, ...]) -> None:
+    git(tmp_path, "init", "--quiet", "--initial-branch=trunk", "acme")
+    made = init(tmp_path / "acme", *people)
+    assert (made.code, "a new git repository" in made.out) == (0, False)
+    assert "`trunk` is checked out, and history starts on main: git switch main.\n" in made.out
+
+
 @pytest.mark.parametrize("name", ["tenants", "tenants/blueprints", "docs", "evidence"])
 def test_nothing_is_written_through_a_link(tmp_path: Path, people: tuple[str, ...], name: str) -> None:
     elsewhere = tmp_path / "elsewhere"

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from compiler.cli.genesis import BRANCH
 from compiler.cli.init.asking import Given, answer, pairs
 from compiler.cli.init.disk import begin, require_room, write
 from compiler.cli.init.fork import look_at
@@ -107,7 +108,12 @@ def init(
         require_room(folder, files)
         folder.mkdir(parents=True, exist_ok=True)
         left = write(folder, files)
-        made = begin(folder)
+        made, branch = begin(folder)
+    if branch != BRANCH:
+        todo = (
+            *todo,
+            f"`{branch or 'no branch'}` is checked out, and history starts on {BRANCH}: git switch {BRANCH}.",
+        )
     sys.stdout.write(shown_lines(laid_out_text(answers, folder, len(files) - len(left), left, todo, made=made)))
 
 

@@ -71,12 +71,12 @@ def write(folder: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
     return tuple(left)
 
 
-def begin(folder: Path) -> bool:
-    """Make it a git repository if it is none; whether it was made one."""
-    if (folder / ".git").exists():
-        return False
-    Repository.init(folder).close()
-    return True
+def begin(folder: Path) -> tuple[bool, str]:
+    """Make it a git repository if it is none; whether it was made one, and the branch that is checked out."""
+    made = not (folder / ".git").exists()
+    if made:
+        Repository.init(folder).close()
+    return made, run(folder, "symbolic-ref", "--quiet", "--short", "HEAD").out.decode(errors="replace").strip()
 
 
 def _parents(path: str) -> list[str]:
