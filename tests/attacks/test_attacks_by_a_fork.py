@@ -40,7 +40,7 @@ def test_a_fork_that_kept_everything_of_the_originals_alters_nothing_of_it(origi
     """I pass by `init --fork`: the same agent's key, the same database, and two of its people sign a genesis of my
     copy, in which their tenant has one connection. My agent is told of that genesis, and let loose.
 
-    Rule: the repository's id in an object's ownership mark. Once that is handed over, I succeed.
+    What keeps me out is the repository's id in the objects' ownership marks. Once that is handed over, I succeed.
     """
     copy.tenant("  overrides:\n    database: {connection_limit: 1}\n")
     git(copy.repo, "-c", "user.name=M", "commit", "--quiet", "--all", "--message=Starve them")
