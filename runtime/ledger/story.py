@@ -13,15 +13,23 @@ from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
 from runtime.contract.predicates import ActionRecord, Clearing, Drift, Heartbeat, Intent, Refusal, Result, Verdict
+from runtime.contract.printable import line
 from runtime.contract.statement import Statement
 from runtime.ledger.entry import change_path
 
 _SHOWN = 3
 _LONGEST = 80
+_LINE = 400
+"""Characters of a sentence: it is a commit's subject, too."""
 
 
 def headline(statement: Statement, files: Mapping[str, bytes] | None = None) -> str:
-    """Return the sentence of an entry. `files` may hold the change it names, so that it can say what was changed."""
+    """Return the sentence of an entry, one printable line. `files` may hold the change it names, so that it can say
+    what was changed."""
+    return line(_sentence(statement, files), _LINE)
+
+
+def _sentence(statement: Statement, files: Mapping[str, bytes] | None) -> str:
     predicate = statement.predicate
     match predicate:
         case Verdict():

@@ -38,7 +38,7 @@ def test_a_database_is_handed_over_and_what_is_others_stays_theirs(postgres_serv
         with target(secret, repository=OTHER) as opened:
             apply(opened, (GLOBEX,), intent=7)
         with psycopg.connect(dsn, autocommit=True) as admin:
-            admin.execute(page("sql", "COMMENT ON").encode())
+            admin.execute(page("sql", "conductor_locks").encode())
         with target(secret, repository=NEW) as opened:
             assert lines(opened, (ACME,)) == ()
             apply(opened, (ACME.suspended,), intent=1)

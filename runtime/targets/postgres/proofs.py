@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runtime.contract.canonical import JSON
+from runtime.contract.errors import ConductorError
+from runtime.contract.printable import line
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.targets.postgres.login import NOT_PERMITTED, SUCCESS, WRONG_PASSWORD, Door, Nonce
 from runtime.targets.postgres.session import Connection
 
 TOO_MANY_CONNECTIONS = "53300"
+_LONGEST = 200
 _ROUNDS = 10
 _ROUND_MILLISECONDS = 1000
 
@@ -47,10 +50,21 @@ class Prover:
             )
         return Measured(self.door.login(role, password, self.nonce), wrong)
 
+    def before(self, role: str, password: str) -> JSON:
+        """What an action starts from, told and not required: a role may have made itself one that cannot be measured,
+        and that must not be what keeps it as it is."""
+        try:
+            return self.measure(role, password).facts()
+        except ConductorError as error:
+            return {"not_measured": line(error.message, _LONGEST)}
+
     def holds(self, role: str, password: str) -> bool:
         """Whether the password is the role's, by a login, whatever comes after the password: for agents that may not
-        read verifiers."""
-        return self.door.login(role, password, self.nonce) != WRONG_PASSWORD
+        read verifiers. A verifier that nobody can log in with is none of ours."""
+        try:
+            return self.door.login(role, password, self.nonce) != WRONG_PASSWORD
+        except TerminalError:
+            return False
 
 
 def require(role: str, measured: Measured, *, login: bool) -> None:
@@ -70,15 +84,20 @@ def sessions(connection: Connection, role: str) -> int:
     return int(row[0]) if row is not None else 0
 
 
+def end_present(connection: Connection, role: str) -> int:
+    """End the sessions that the role has now, whatever comes after; gives their number."""
+    rows = connection.execute(
+        "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE usename = %s",
+        [_ROUND_MILLISECONDS, role],
+    ).fetchall()
+    return sum(1 for (gone,) in rows if gone)
+
+
 def end_sessions(connection: Connection, role: str) -> int:
     """End every session of the role and wait until they are gone; gives their number, raises RetryableError."""
     ended = 0
     for _ in range(_ROUNDS):
-        rows = connection.execute(
-            "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE usename = %s",
-            [_ROUND_MILLISECONDS, role],
-        ).fetchall()
-        ended += sum(1 for (gone,) in rows if gone)
+        ended += end_present(connection, role)
         if sessions(connection, role) == 0:
             return ended
     raise RetryableError(f"sessions of {role} do not end", after=10)

@@ -6,7 +6,8 @@ everything that is not as it would be of a fresh role (`superuser`, `member_of`,
 whatever was altered by hand, or left half done, differs from what is wanted and is undone.
 
 Rules kept: passwords travel as SCRAM verifiers made by libpq, in a statement that the server does not log; an unchanged
-password keeps its verifier; a role keeps nothing that its attributes do not say.
+password keeps its verifier; a role keeps nothing that its attributes do not say. A role can write its own settings, so
+a value that we did not write is never shown: its SHA-256 stands for it, and names and numbers have a limit.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -22,9 +23,10 @@ from psycopg import sql
 
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import EnvironmentFailedError
+from runtime.contract.printable import line
 from runtime.targets.interface import TerminalError
-from runtime.targets.postgres import scram
-from runtime.targets.postgres.marks import PREFIX, Mark, Owner, read
+from runtime.targets.postgres import locks, scram
+from runtime.targets.postgres.marks import Mark, Owner, believed
 from runtime.targets.postgres.session import Connection, Session
 from runtime.targets.secrets import Resolve
 
@@ -50,21 +52,33 @@ _LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local
 _QUIET = ("log_statement", "log_min_duration_statement", "log_min_duration_sample", "log_min_error_statement")
 _QUIET_VALUES = ("none", "-1", "-1", "panic")
 
+MAX_SETTINGS = 20
+"""So many settings that are not ours are named, and so many roles in a list; the others are counted."""
+_NAME = 63
+_VALUE = 512
+"""Bytes of a longer setting never leave the server."""
+_READ = 200
+
 _OBSERVE = """
-SELECT r.rolname, c.description, {password},
+SELECT r.rolname, o.mark, o.id = r.oid, c.description, {password},
        r.rolcanlogin, r.rolconnlimit, r.rolinherit,
        CASE WHEN isfinite(r.rolvaliduntil) THEN r.rolvaliduntil::text END,
        ARRAY[r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls],
-       (SELECT json_agg(json_build_array(d.datname, s.setconfig) ORDER BY d.datname)
+       (SELECT json_agg(json_build_array(d.datname, cardinality(s.setconfig),
+            (SELECT json_agg(json_build_array(left(split_part(entry, '=', 1), 64),
+                    CASE WHEN octet_length(entry) <= {value} THEN substr(entry, strpos(entry, '=') + 1) END,
+                    encode(sha256(convert_to(substr(entry, strpos(entry, '=') + 1), 'UTF8')), 'hex')))
+               FROM unnest(s.setconfig[:{read}]) entry)) ORDER BY d.datname)
           FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase WHERE s.setrole = r.oid),
        ARRAY(SELECT DISTINCT pg_get_userbyid(m.roleid)::text FROM pg_auth_members m WHERE m.member = r.oid),
        ARRAY(SELECT DISTINCT pg_get_userbyid(m.member)::text FROM pg_auth_members m
               WHERE m.roleid = r.oid AND m.member <> current_user::regrole),
        CASE WHEN r.rolcanlogin THEN 0 ELSE coalesce(s.count, 0) END
   FROM {roles} r
+  LEFT JOIN {marks} o ON o.kind = 'role' AND o.name = r.rolname
   LEFT JOIN (SELECT usesysid, count(*) FROM pg_stat_activity GROUP BY usesysid) s ON s.usesysid = r.oid
   LEFT JOIN pg_shdescription c ON c.objoid = r.oid AND c.classoid = 'pg_authid'::regclass
- WHERE r.rolname = ANY({names}) OR ({marked} AND starts_with(c.description, {prefix}))
+ WHERE r.rolname = ANY({names}) OR ({marked} AND o.mark IS NOT NULL)
  ORDER BY r.rolname
 """
 
@@ -100,6 +114,22 @@ class Role:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """A role's own settings: the values (of a long one its digest), the digests, and how many there are."""
+
+    values: Mapping[str, str]
+    digests: Mapping[str, str]
+    count: int
+
+    def shown(self, ours: Mapping[str, str]) -> dict[str, JSON]:
+        """Those of `ours` that are as we wrote them; of the others a digest, for as many as are named."""
+        same = {name: value for name, value in ours.items() if self.values.get(name) == value}
+        others = [name for name in self.digests if name not in same][:MAX_SETTINGS]
+        found: dict[str, JSON] = {**same, **{line(name, _NAME): self.digests[name] for name in others}}
+        return found | ({"…": f"and {left} more"} if (left := self.count - len(found)) > 0 else {})
+
+
+@dataclass(frozen=True)
 class Found:
     """A role as it is."""
 
@@ -108,8 +138,8 @@ class Found:
     verifier: str | None
     login: bool
     connection_limit: int
-    settings: Mapping[str, str]
-    elsewhere: Mapping[str, Mapping[str, str]]
+    settings: Settings
+    elsewhere: Mapping[str, Settings]
     """Settings for one database only, by database: they override the others."""
     powers: tuple[str, ...]
     valid_until: str | None
@@ -124,23 +154,24 @@ class Found:
         if self.mark is None:
             return FOREIGN
         found: dict[str, JSON] = {"login": self.login}
+        settings = self.settings.shown(self.mark.settings or {})
         if self.mark.password is not None:
-            found |= {"connection_limit": self.connection_limit, "password": reference, "settings": dict(self.settings)}
+            found |= {"connection_limit": self.connection_limit, "password": reference, "settings": settings}
         else:
             extra: dict[str, tuple[JSON, bool]] = {
                 "connection_limit": (self.connection_limit, self.connection_limit != -1),
                 "password": (None, self.verifier is not None),
-                "settings": (dict(self.settings), bool(self.settings)),
+                "settings": (settings, bool(settings)),
             }
             found |= {name: value for name, (value, differs) in extra.items() if differs}
         found |= dict.fromkeys(self.powers, True)
         more: dict[str, JSON] = {
             "valid_until": self.valid_until,
-            "member_of": list(self.member_of),
-            "members": list(self.members),
+            "member_of": _few(self.member_of),
+            "members": _few(self.members),
             "sessions": self.sessions,
             "unproved": self.mark.unproved,
-            "database_settings": {name: dict(values) for name, values in self.elsewhere.items()},
+            "database_settings": {line(name, _NAME): values.shown({}) for name, values in self.elsewhere.items()},
         }
         found |= {name: value for name, value in more.items() if value}
         return found if self.inherits else found | {"inherit": False}
@@ -152,8 +183,10 @@ def find(connection: Connection, owner: Owner, names: Collection[str], *, alone:
     query = sql.SQL(_OBSERVE).format(
         password=sql.SQL("r.rolpassword" if readable else "NULL"),
         roles=sql.SQL("pg_authid" if readable else "pg_roles"),
+        marks=locks.marks_of(connection),
         marked=sql.Literal(not alone),
-        prefix=sql.Literal(PREFIX),
+        value=sql.Literal(_VALUE),
+        read=sql.Literal(_READ),
         names=sql.Literal(list(names)),
     )
     wanted = set(names)
@@ -197,7 +230,10 @@ def write(session: Session, name: str, role: Role, password: str | None, intent:
         _plain(session, found, role)
         _settings(session, found, role.settings or {})
         _memberships(session, found)
-        session.write_mark("role", name, Mark(session.owner, intent, role.password, unproved=role.password is not None))
+        unproved = role.password is not None
+        session.write_mark(
+            "role", name, Mark(session.owner, intent, role.password, unproved=unproved, settings=role.settings)
+        )
         if role.password is None:
             if found.verifier is not None:
                 session.execute("ALTER ROLE {} PASSWORD NULL", sql.Identifier(name))
@@ -208,24 +244,7 @@ def write(session: Session, name: str, role: Role, password: str | None, intent:
 def proved(session: Session, name: str, role: Role, intent: int) -> None:
     """Say on the role that logins have shown it to be as it should be."""
     with session.guarded("role", name, intent):
-        session.write_mark("role", name, Mark(session.owner, intent, role.password))
-
-
-def drop(session: Session, name: str, intent: int) -> None:
-    """Drop the role if it is there; it must own nothing any more, but for defaults that outlived their schema."""
-    with session.guarded("role", name, intent) as mark:
-        if mark is None:
-            return
-        defaults = session.connection.execute(
-            "SELECT FROM pg_default_acl WHERE defaclnamespace = 0 AND defaclobjtype = 'f'"
-            "   AND pg_get_userbyid(defaclrole) = %s",
-            [name],
-        ).fetchone()
-        if defaults is not None:
-            session.execute(
-                "ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT EXECUTE ON FUNCTIONS TO PUBLIC", sql.Identifier(name)
-            )
-        session.execute("DROP ROLE {}", sql.Identifier(name))
+        session.write_mark("role", name, Mark(session.owner, intent, role.password, settings=role.settings))
 
 
 def forbid_login(session: Session, name: str, intent: int) -> None:
@@ -233,6 +252,7 @@ def forbid_login(session: Session, name: str, intent: int) -> None:
     with session.guarded("role", name, intent) as mark:
         if mark is not None:
             session.execute("ALTER ROLE {} NOLOGIN", sql.Identifier(name))
+            session.write_mark("role", name, replace(mark, intent=intent, unproved=True))
 
 
 def _plain(session: Session, found: Found, role: Role) -> None:
@@ -253,10 +273,12 @@ def _settings(session: Session, found: Found, wanted: Mapping[str, str]) -> None
     role = sql.Identifier(found.name)
     for database in found.elsewhere:
         session.execute("ALTER ROLE {} IN DATABASE {} RESET ALL", role, sql.Identifier(database))
-    for setting in sorted(found.settings.keys() - wanted.keys()):
-        session.execute("ALTER ROLE {} RESET {}", role, _setting(setting))
+    kept = found.settings.values
+    if found.settings.count != len(kept.keys() & wanted.keys()):
+        session.execute("ALTER ROLE {} RESET ALL", role)
+        kept = {}
     for setting, value in sorted(wanted.items()):
-        if found.settings.get(setting) == value:
+        if kept.get(setting) == value:
             continue
         if setting in _LISTS:
             session.connection.execute("SELECT set_config(%s, %s, true)", [setting, value])
@@ -295,15 +317,30 @@ def _password(session: Session, name: str, password: str) -> None:
 
 
 def _found(row: tuple[Any, ...], owner: Owner) -> Found:
-    name, comment, verifier, login, limit, inherits, until, powers, settings, member_of, members, sessions = row
-    by_database = {database or "": _parsed(values) for database, values in settings or ()}
+    (
+        name,
+        text,
+        same,
+        comment,
+        verifier,
+        login,
+        limit,
+        inherits,
+        until,
+        powers,
+        settings,
+        member_of,
+        members,
+        sessions,
+    ) = row
+    by_database = {database or "": _settings_of(count, entries) for database, count, entries in settings or ()}
     return Found(
         name=name,
-        mark=read(comment, owner),
+        mark=believed(text, owner, same=same, comment=comment),
         verifier=verifier,
         login=login,
         connection_limit=limit,
-        settings=by_database.pop("", {}),
+        settings=by_database.pop("", Settings({}, {}, 0)),
         elsewhere=by_database,
         powers=tuple(named for (named, _), has in zip(_POWERS.values(), powers, strict=True) if has),
         valid_until=until,
@@ -314,7 +351,16 @@ def _found(row: tuple[Any, ...], owner: Owner) -> Found:
     )
 
 
-def _parsed(values: Iterable[str]) -> dict[str, str]:
-    """`name=value`, as pg_db_role_setting has them; PostgreSQL writes some names in its own case (`TimeZone`)."""
-    pairs = (value.partition("=") for value in values)
-    return {name.lower(): value for name, _, value in pairs}
+def _settings_of(count: int, entries: Iterable[tuple[str, str | None, str]]) -> Settings:
+    """As pg_db_role_setting has them; PostgreSQL writes some names in its own case (`TimeZone`)."""
+    read = [(name.lower(), value, f"sha256:{digest}") for name, value, digest in entries or ()]
+    return Settings(
+        {name: digest if value is None else value for name, value, digest in read},
+        {name: digest for name, _, digest in read},
+        count,
+    )
+
+
+def _few(names: tuple[str, ...]) -> list[JSON]:
+    told: list[JSON] = [line(name, _NAME) for name in names[:MAX_SETTINGS]]
+    return told if len(told) == len(names) else [*told, f"and {len(names) - len(told)} more"]

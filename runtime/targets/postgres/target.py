@@ -18,7 +18,7 @@ from typing import Self
 from runtime.contract.canonical import JSON
 from runtime.contract.objects import Action, ObjectId
 from runtime.targets.interface import RetryableError, TerminalError
-from runtime.targets.postgres import grants, proofs, roles, scram
+from runtime.targets.postgres import dropping, grants, proofs, roles, scram
 from runtime.targets.postgres.failures import translated
 from runtime.targets.postgres.login import Door, Nonce
 from runtime.targets.postgres.marks import Owner
@@ -27,6 +27,12 @@ from runtime.targets.secrets import Resolve, known
 
 OLDEST_VERSION = 150_000
 SELF_GRANT_VERSION = 160_000
+NEEDED_CONNECTIONS = 4
+"""Of an agent at work: control database, lock, target, and the one that ends a session that is in its way."""
+_RESERVED = f"""
+SELECT current_setting('reserved_connections')::int >= {NEEDED_CONNECTIONS}
+   AND pg_has_role(current_user, 'pg_use_reserved_connections', 'USAGE')
+"""
 PROBE = "conductor_login_probe"
 """A role that nobody has: how would the server authenticate it?"""
 
@@ -60,8 +66,7 @@ class PostgresTarget:
 
     def __enter__(self) -> Self:
         """Connect, and refuse what must not be acted upon."""
-        dsn = self._resolve(self._dsn)
-        connection = connect(dsn, where=f"target {self.name}", application_name=self._application_name)
+        connection = self._connected(self._application_name)
         try:
             with translated(f"target {self.name}"):
                 identity = identity_of(connection)
@@ -74,9 +79,17 @@ class PostgresTarget:
             connection.close()
             raise
         self._reads_verifiers = connection.info.parameter_status("is_superuser") == "on"
-        self._session = Session(connection, Owner(self._repository, connection.info.dbname), self._application_name)
+        self._session = Session(
+            connection,
+            Owner(self._repository, connection.info.dbname),
+            self._application_name,
+            lambda: self._connected(f"{self._application_name} watch"),
+        )
         self._prover = proofs.Prover(door, self._nonce)
         return self
+
+    def _connected(self, application_name: str) -> Connection:
+        return connect(self._resolve(self._dsn), where=f"target {self.name}", application_name=application_name)
 
     def __exit__(self, *exc: object) -> None:
         """Let go of the connection."""
@@ -149,17 +162,16 @@ class PostgresTarget:
         password = scram.require_plain(self._resolve(role.password), role.password)
         facts: dict[str, JSON] = {"method": "scram-sha-256"}
         if session.mark("role", name, intent) is not None:
-            facts["before"] = self._proves().measure(name, password).facts()
+            facts["before"] = self._proves().before(name, password)
+        ended = 0 if role.login else self._shut(session, name, intent)
         roles.write(session, name, role, password, intent)
-        if not role.login:
-            facts["sessions_ended"] = proofs.end_sessions(session.connection, name)
         measured = self._proves().measure(name, password)
         proofs.require(name, measured, login=role.login)
         facts["after"] = measured.facts()
         facts["can_login"] = role.login
         if not role.login:
             # again: a login that was half-way when it was forbidden has shown up by now
-            facts["sessions_ended"] += proofs.end_sessions(session.connection, name)
+            facts["sessions_ended"] = ended + proofs.end_sessions(session.connection, name)
             facts["sessions"] = self._none_left(session.connection, name)
         roles.proved(session, name, role, intent)
         return {"login": facts}
@@ -172,11 +184,20 @@ class PostgresTarget:
             raise RetryableError(f"{name} still has {left} sessions, or may log in again", after=1)
         return left
 
-    def _drop_role(self, session: Session, name: str, intent: int) -> Mapping[str, JSON]:
+    def _shut(self, session: Session, name: str, intent: int) -> int:
+        """Let the role do nothing any more, before anything about it is written: no session of its own is in the way
+        of that, and none begins afterwards. Gives how many were ended."""
+        if session.mark("role", name, intent) is None:
+            return 0
+        ended = proofs.end_present(session.connection, name)
         roles.forbid_login(session, name, intent)
-        ended = proofs.end_sessions(session.connection, name)
-        roles.drop(session, name, intent)
-        return {"login": {"sessions_ended": ended}}
+        return ended + proofs.end_sessions(session.connection, name)
+
+    def _drop_role(self, session: Session, name: str, intent: int) -> Mapping[str, JSON]:
+        ended = self._shut(session, name, intent)
+        kept = dropping.drop(session, name, intent)
+        facts: dict[str, JSON] = {"login": {"sessions_ended": ended}}
+        return facts | ({"large_objects_kept": kept} if kept else {})
 
     def _holds(self, role: str, verifier: str | None, password: str) -> bool:
         """Compare with the verifier; where it may not be read, log in."""
@@ -234,6 +255,11 @@ def _refuse_unfit(name: str, connection: Connection) -> None:
         raise TerminalError(f"target {name} is PostgreSQL {connection.info.server_version // 10_000}, 15 is the oldest")
     if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
         raise RetryableError(f"target {name} is a standby and takes no changes", after=30)
+    if connection.execute("SELECT current_setting('max_prepared_transactions')").fetchone() != ("0",):
+        raise TerminalError(
+            f"target {name} lets transactions be prepared, whose locks outlive their sessions",
+            help="ALTER SYSTEM SET max_prepared_transactions = 0; and restart the server",
+        )
     row = connection.execute(
         "SELECT 'SCHEMA ' || quote_ident(n.nspname) FROM pg_namespace n, aclexplode(n.nspacl) a"
         " WHERE a.grantee = 0 AND a.privilege_type = 'CREATE'"
@@ -257,6 +283,12 @@ def _become_able(name: str, connection: Connection) -> None:
         raise TerminalError(
             f"the agent's role in target {name} is no superuser, which before PostgreSQL 16 it has to be",
             help="let the DSN name a superuser, or use PostgreSQL 16 or later, where CREATEROLE is enough",
+        )
+    if connection.execute(_RESERVED).fetchone() != (True,):
+        raise TerminalError(
+            f"target {name} keeps no connection free for the agent: tenants could use up all of them",
+            help=f"ALTER SYSTEM SET reserved_connections = {NEEDED_CONNECTIONS};"
+            " GRANT pg_use_reserved_connections TO the agent's role; and restart the server",
         )
     connection.execute("SET createrole_self_grant = 'set, inherit'")
 
