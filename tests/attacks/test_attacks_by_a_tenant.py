@@ -196,7 +196,7 @@ def test_what_a_role_owns_or_has_in_another_database_is_named_and_nothing_is_don
 ) -> None:
     admin.execute("CREATE SCHEMA shared")
     admin.execute(f"CREATE TABLE shared.mine (id int); ALTER TABLE shared.mine OWNER TO {ACME.app}")
-    with pytest.raises(TerminalError, match="table shared[.]mine") as raised:
+    with pytest.raises(TerminalError, match=r"table shared\.mine") as raised:
         running.perform(delete(ACME.object("app")), intent=2)
     assert raised.value.help is not None
     admin.execute("DROP SCHEMA shared CASCADE")
