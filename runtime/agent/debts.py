@@ -13,6 +13,7 @@ from runtime.agent.attest import Book
 from runtime.agent.state import State
 from runtime.agent.world import World
 from runtime.governance.approvals import Approvals
+from runtime.governance.case import Signed, Verified
 from runtime.governance.debts import Debt
 from runtime.governance.emergency import debt_case
 from runtime.governance.judge import judge
@@ -24,7 +25,7 @@ def clear(world: World, state: State, book: Book) -> Written | None:
     """Write that the debt is cleared and push it; None where there is none, or approvals are missing."""
     at = state.tip.moment(world.clock())
     debt = state.history.debt
-    approvals = None if debt is None else payment(world, state, debt, at)
+    approvals = None if debt is None else payment(state.history.verified, debt, filed(world, state, debt), at)
     if debt is None or approvals is None:
         return None
     state.authorise(world, None)
@@ -34,14 +35,18 @@ def clear(world: World, state: State, book: Book) -> Written | None:
     return entry
 
 
-def payment(world: World, state: State, debt: Debt, at: datetime) -> Mapping[str, bytes] | None:
+def filed(world: World, state: State, debt: Debt) -> tuple[Signed, ...]:
+    """Everything that is filed under a debt's change."""
+    return Approvals(world.git, state.approvals).of(debt.change.digest)
+
+
+def payment(verified: Verified, debt: Debt, statements: tuple[Signed, ...], at: datetime) -> Mapping[str, bytes] | None:
     """The approvals that clear a debt (SHA-256 -> file); None while the rules of its time are not met."""
-    filed = Approvals(world.git, state.approvals).of(debt.change.digest)
-    judgement = judge(debt_case(state.history.verified, debt, filed, at=at))
+    judgement = judge(debt_case(verified, debt, statements, at=at))
     if not judgement.allowed:
         return None
     new = frozenset(judgement.counted) - {one.sha256 for one in debt.signed}
-    return {one.sha256: one.envelope.data for one in filed if one.sha256 in new}
+    return {one.sha256: one.envelope.data for one in statements if one.sha256 in new}
 
 
 def overdue(state: State, at: datetime) -> tuple[str, ...]:

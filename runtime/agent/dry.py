@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from runtime.agent.causes import Memory
-from runtime.agent.debts import payment
+from runtime.agent.debts import filed, payment
 from runtime.agent.decide import Decision, Nothing, Take
 from runtime.agent.desired import Desired, released
 from runtime.agent.observe import Opened
@@ -66,7 +66,9 @@ def look(world: World) -> Look:
     try:
         state = read(world)
         debt = state.history.debt
-        paid = debt is not None and payment(world, state, debt, world.clock()) is not None
+        if debt is not None:
+            known = filed(world, state, debt)
+            paid = payment(state.history.verified, debt, known, world.clock()) is not None
         decision = state.decide(world, world.clock())
         take = decision if isinstance(decision, Take) else None
         goal = state.goal(world, take)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from runtime.agent.debts import payment
 from runtime.agent.decide import Decision, Take, compile_once, decide
 from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.compiling import Compile
@@ -188,9 +189,30 @@ class Installation:
         self.git.refs[ref] = append.record(self.git, self.git.refs[ref], entries, self.writer, at=self.git.tick())
         return self.git.refs[ref]
 
+    def clear(self) -> Written | None:
+        """Write that the open debt is cleared, if it is."""
+        history = self.history()
+        at, debt = history.tip.moment(self.now), history.debt
+        if debt is None:
+            return None
+        statements = Approvals(self.git, self.git.resolve(APPROVALS)).of(debt.change.digest)
+        approvals = payment(history.verified, debt, statements, at)
+        if approvals is None:
+            return None
+        written = append.clearing(
+            history.tip, self.writer, at, verdict=debt.verdict, change=debt.change, approvals=approvals
+        )
+        self.record(written)
+        return written
+
     def step(self) -> Decision:
-        """The agent decides, and takes what it decided to take."""
+        """The agent clears a debt that is paid, decides, and takes what it decided to take."""
         self.tick()
+        self.clear()
+        return self.look()
+
+    def look(self) -> Decision:
+        """The agent decides, and takes what it decided to take, now."""
         decision = self.decide()
         if isinstance(decision, Take):
             self.record(self.verdict(decision))

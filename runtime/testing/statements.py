@@ -16,7 +16,7 @@ from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
 
 Kind: TypeAlias = Literal["approval", "emergency", "withdrawal"]
-KINDS: tuple[Kind, ...] = ("approval", "withdrawal")
+KINDS: tuple[Kind, ...] = ("approval", "emergency", "withdrawal")
 NOTHING_SEEN = Seen(base=None, head="c0" * 20)
 
 

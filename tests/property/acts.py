@@ -94,8 +94,25 @@ def _withdraw(story: Story, act: Act) -> None:
         return
     change = story.house.change(story.pulls[act.index % len(story.pulls)].branch)
     if change is not None and not change.empty:
-        story.say(change, EVERYBODY[act.number % 3], withdraws=True)
+        story.say(change, EVERYBODY[act.number % 3], kind="withdrawal")
         story.seen["withdrawn"] += 1
+
+
+def _break_the_glass(story: Story, act: Act) -> None:
+    """Somebody, mostly the incident commander, lets through what is pending, or a pull request."""
+    history = story.house.history()
+    if history.pending and act.index % 3:
+        change = story.house.change(history.pending[act.index % len(history.pending)], base=history.commit)
+    elif story.pulls:
+        change = story.house.change(story.pulls[act.index % len(story.pulls)].branch)
+    else:
+        return
+    if change is not None and not change.empty:
+        story.say(change, "tomas" if act.number == 3 else "mara", kind="emergency", days=1 + act.index)
+
+
+def _pay(story: Story, act: Act) -> None:
+    story.pay(act.names)
 
 
 def _wait(story: Story, act: Act) -> None:
@@ -119,6 +136,8 @@ ACTS: dict[str, Callable[[Story, Act], None]] = {
     "approve late": _approve_late,
     "approve with less": _approve_with_less,
     "withdraw": _withdraw,
+    "break the glass": _break_the_glass,
+    "pay": _pay,
     "wait": _wait,
     "look": _look,
     "look again": _look,

@@ -22,7 +22,7 @@ from runtime.governance.config import KeyProof
 from runtime.policy.engine import Policy
 from runtime.testing.installation import Installation, Kit
 from runtime.testing.proofs import proved
-from runtime.testing.small_tree import REPOSITORY, START, document, key_of, person, policy, small_tree
+from runtime.testing.small_tree import REPOSITORY, RULES, START, document, key_of, person, policy, small_tree
 from tests.cases.inputs import own_tree
 
 ROOT = Path(__file__).parents[2]
@@ -40,19 +40,24 @@ KINDS = (
     "use-extra",
     "days",
     "people",
+    "exact",
     *FORBIDDEN,
 )
 Edits = Mapping[str, bytes | None]
+EXACT = "sec-tl"
+"""The role that the rule asks for which carries nothing over."""
+EXACT_FLAG = "flags/audit-log-verbosity.yaml"
 
 
 @dataclass(frozen=True)
 class Material:
-    """`people`: short name -> name; `held`: the input that the policy lets nobody remove; `removable`: whether a new
-    tenant can be taken back."""
+    """`people`: short name -> name; `held`: the input that the policy lets nobody remove; `exact`: how the inputs begin
+    over whose changes no approval is carried; `removable`: whether a new tenant can be taken back."""
 
     files: Callable[[], Mapping[str, bytes]]
     edits: Callable[[str, int], Edits]
     held: str
+    exact: str
     people: Mapping[str, str] = field(default_factory=dict)
     kit: Kit = field(default_factory=Kit)
     removable: bool = True
@@ -84,7 +89,9 @@ def _tiny(kind: str, number: int) -> Edits:
         case "use-extra":
             return {"tenants/globex.yaml": document(blueprint="extra", seats=number)}
         case "days":
-            return {"policies/approvals.yaml": policy(approval_days=10 + number).data()}
+            return {"policies/approvals.yaml": _rules(10 + number)}
+        case "exact":
+            return {f"spec/exact-{number % 3}.yaml": document(text=f"text {number}")}
         case "people":
             guest = person(f"guest-{number % 2}", "mc", "sec-tl", keys=number + 1)
             return proved({f"policies/people/{guest.name}.yaml": guest.data()})
@@ -94,10 +101,22 @@ def _tiny(kind: str, number: int) -> Edits:
             return {"tenants/globex.yaml": None, "flags/checkout.yaml": document(tenants=[])}
 
 
+def _rules(days: int) -> bytes:
+    """The small tree's rules, and one that carries nothing over."""
+    exact = {"exact": (("spec/exact-*.yaml",), (EXACT,))}
+    return policy({**RULES, **exact}, approval_days=days, exact=("exact",)).data()
+
+
+def _small() -> Mapping[str, bytes]:
+    more = {"tenants/blueprints/extra.yaml": document(size="l"), "policies/approvals.yaml": _rules(14)}
+    return small_tree(**more)
+
+
 TINY = Material(
-    files=lambda: small_tree(**{"tenants/blueprints/extra.yaml": document(size="l")}),
+    files=_small,
     edits=_tiny,
     held="tenants/globex.yaml",
+    exact="spec/exact-",
 )
 
 EXTRA = "tenants/blueprints/extra.yaml"
@@ -114,6 +133,8 @@ def own_files() -> dict[str, bytes]:
         if path.startswith(("policies/people/", "policies/agents/")):
             name, numbers = path.rsplit("/", 1)[-1].removesuffix(".yaml"), count(1)
             found[path] = _KEY.sub(lambda _: key_of(name, next(numbers)).public_line, data.decode()).encode()  # noqa: B023 -- used at once
+    rule = f"    - name: exact\n      paths: [{EXACT_FLAG}]\n      people: {{{EXACT}: 1}}\n      carry: exact\n"
+    found["policies/approvals.yaml"] += rule.encode()
     return {**found, EXTRA: found["tenants/blueprints/standard.yaml"].replace(b"name: standard", b"name: extra")}
 
 
@@ -157,6 +178,8 @@ def real(files: Mapping[str, bytes]) -> Material:
                 return edited("policies/approvals.yaml", r"approval_days: \d+", f"approval_days: {10 + number}")
             case "people":
                 return _guest(f"guest-{number % 2}", number + 1)
+            case "exact":
+                return edited(EXACT_FLAG, r"reason: .*", f"reason: Reconsidered for the time number {number}")
             case "mixed":
                 return {**edits("days", number), **edits("notes", number)}
             case _:
@@ -167,6 +190,7 @@ def real(files: Mapping[str, bytes]) -> Material:
         files=lambda: files,
         edits=edits,
         held="tenants/prairie-telecom.yaml",
+        exact=EXACT_FLAG,
         people=NAMES,
         kit=Kit(driver.compile_commit, Policy.of),
         removable=False,

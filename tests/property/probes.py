@@ -20,7 +20,7 @@ def pair(story: Story, act: Act) -> None:
     """Two pull requests, both approved before either is merged, are merged in either order."""
     story = story.fork()
     kinds = MEETING[act.index % 3] if act.number % 2 else (act.kind, act.other)
-    if not all(map(story.material.lasting, kinds)) or not story.settle():
+    if "exact" in kinds or not all(map(story.material.lasting, kinds)) or not story.settle():
         return
     one, other = (story.open(kind, act.number + more) for more, kind in enumerate(kinds))
     if None in [story.approve(pull.branch, EVERYBODY) for pull in (one, other)]:
@@ -38,7 +38,9 @@ def _landed(story: Story, act: Act, first: Pull, second: Pull) -> str | None:
 def stack(story: Story, act: Act) -> None:
     """A pull request on top of another one, approved against it before either is merged."""
     story = story.fork()
-    if not story.material.lasting(act.kind) or not story.material.lasting(act.other) or not story.settle():
+    if "exact" in {act.kind, act.other} or not all(map(story.material.lasting, (act.kind, act.other))):
+        return
+    if not story.settle():
         return
     below = story.open(act.kind, act.number)
     above = story.open(act.other, act.number + 1, on=below.branch)
@@ -204,6 +206,59 @@ def rights(story: Story, act: Act) -> None:
     story.seen["rights that the change gives"] += 1
 
 
+def exact(story: Story, act: Act) -> None:
+    """Everybody approves what nothing is carried over to; something else is taken first."""
+    story = story.fork()
+    if not story.settle():
+        return
+    pull = story.open("exact", act.number)
+    change = story.approve(pull.branch, EVERYBODY)
+    if change is None or (story.in_hand(change) and act.index % 2):
+        return
+    start, made = story.house.main, story.edit("main", "notes", act.number)
+    if story.approve(made, EVERYBODY, base=start) is not None:
+        assert isinstance(story.step(), Take)
+        landed = story.land(pull, ("merge", "squash", "rebase")[act.index % 3])
+        assert landed is not None
+        assert story.house.change(landed, base=made) == change, "the change is the same"
+        assert isinstance(story.step(), Refuse), "an approval was carried over another change"
+        story.approve(landed, EVERYBODY, base=made)
+        assert isinstance(story.step(), Take)
+        story.seen["carried over nothing"] += 1
+
+
+def emergency(story: Story, act: Act) -> None:
+    """The incident commander lets a change through; the others pay, or do not, or it is taken back."""
+    story = story.fork()
+    if not story.material.lasting(act.kind) or act.kind in {"days", "people"} or not story.settle():
+        return
+    start, made = story.house.main, story.edit("main", act.kind, act.number)
+    change = story.house.change(made, base=start)
+    if change is None or change.empty or story.in_hand(change):
+        return
+    story.say(change, "mara", kind="emergency")
+    assert isinstance(story.step(), Take)
+    more = story.edit("main", "exact" if act.kind == "notes" else "notes", act.number)
+    another = story.house.change(more, base=made)
+    if another is None or another.empty or another.paths & change.paths or story.in_hand(another):
+        return
+    story.say(another, "mara", kind="emergency")
+    assert isinstance(story.step(), Refuse), "a second emergency while a debt is open"
+    story.seen["one debt at a time"] += 1
+    story.house.tick(days=1)
+    story.approve(more, EVERYBODY, base=made)
+    assert isinstance(story.step(), Refuse), "a debt is overdue, and something else is taken"
+    story.seen["held up by an overdue debt"] += 1
+    if act.index % 2:
+        story.pay(EVERYBODY)
+        assert isinstance(story.step(), Take)
+    else:
+        back = story.house.git.revert(made)
+        story.approve(back, EVERYBODY, base=made)
+        assert isinstance(story.step(), Take)
+    assert story.model.owed is None
+
+
 PROBES: dict[str, Callable[[Story, Act], None]] = {
     "pair": pair,
     "another pair": pair,
@@ -215,4 +270,6 @@ PROBES: dict[str, Callable[[Story, Act], None]] = {
     "verified later": verified_later,
     "expired": expired,
     "rights": rights,
+    "exact": exact,
+    "emergency": emergency,
 }

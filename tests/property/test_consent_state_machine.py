@@ -3,7 +3,8 @@
 Random stories are told: pull requests stacked and overlapping, merged, squashed and rebased, approved early, late, in
 part or by those who knew less, withdrawn, reverted and made again, with policy changes in between. At any moment
 somebody also asks, on a fork of the history, what would become of a pair of pull requests, of a change made again, of
-one that main takes back, of whoever verifies later. Every verdict is checked against a plain model (`histories.Model`).
+one that main takes back, of an emergency and its debt, of whoever verifies later. Every verdict and every clearing is
+checked against a plain model (`histories.Model`).
 """
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ CASES = (
     "superseded version made again",
     "taken back while pending",
     "verified later with more approvals",
+    "carried over nothing",
+    "emergency",
+    "one debt at a time",
+    "held up by an overdue debt",
+    "debt cleared",
+    "debt taken back",
 )
 
 acts = st.builds(
@@ -103,7 +110,7 @@ def told(material: Material, seed: int) -> Counter[str]:
     story, chance = Story(material), Random(seed)  # noqa: S311 -- a test's choice
     for _ in range(chance.randint(10, 18)):
         play(story, drawn(chance))
-    for _ in range(5):
+    for _ in range(7):
         PROBES[chance.choice(tuple(PROBES))](story, drawn(chance))
     story.end()
     return story.seen
