@@ -46,7 +46,7 @@ def _approved(source: Approvals, digest: str, person: str, reading: Reading) -> 
     times = [
         one.approval.signed_at
         for one in source.of(digest)
-        if one.approval.kind == "approval"
+        if one.approval.kind != "withdrawal"
         and one.change == digest
         and reading.owner(one.fingerprint) == person
         and reading.authentic(one)

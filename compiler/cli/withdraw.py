@@ -1,6 +1,6 @@
 """`conductor withdraw`: a person takes their approval of a change back.
 
-Rules kept: nothing is withdrawn that does not count, nor what a verdict has taken; the withdrawal is never older than
+Rules kept: nothing is withdrawn that does not count, nor what a verdict has counted; the withdrawal is never older than
 what it takes back, though a clock be behind; it is filed like an approval, and nothing is removed from the branch.
 """
 
@@ -39,6 +39,7 @@ from runtime.contract.instant import text
 from runtime.contract.predicates import Seen
 from runtime.git.repository import Repository
 from runtime.governance.case import Case, Signed
+from runtime.governance.emergency import debt_case
 from runtime.governance.judge import judge
 from runtime.governance.rules import CONSENT, ApprovalRule
 from runtime.ledger.history import History
@@ -129,20 +130,25 @@ def _named(clone: Clone, history: History, written: str) -> Change:
 
 def _given(clone: Clone, history: History, change: Change, signer: Signer) -> Signed:
     """Their approval that counts; raises NotSignedError where there is none to take back."""
-    if change.digest in set(taken_digests(history)):
+    statements = clone.statements(change.digest)
+    debt = history.debt
+    owed = debt is not None and debt.change.digest == change.digest
+    if debt is not None and owed and all(one.name != signer.person for one in debt.approvers):
+        case = debt_case(history.verified, debt, statements, at=signer.at)
+    elif change.digest not in set(taken_digests(history)):
+        case = Case(history.verified, change, statements, signer.at, {}, VERSION)
+    else:
         raise NotSignedError(
             f"a verdict has taken change {change.digest[:_SHOWN]} already, so it is too late to withdraw from it",
             help="bring back the earlier inputs in a change of its own; it is approved like any other",
         )
-    statements = clone.statements(change.digest)
-    case = Case(history.verified, change, statements, signer.at, {}, VERSION)
     counted = dict(zip((judged := judge(case, _COUNTING)).people, judged.counted, strict=True))
     found = next((one for one in statements if one.sha256 == counted.get(signer.person)), None)
     if found is None:
         theirs = {
             one.sha256
             for one in statements
-            if one.approval.kind == "approval" and history.owners.get(one.fingerprint) == signer.person
+            if one.approval.kind != "withdrawal" and history.owners.get(one.fingerprint) == signer.person
         }
         why = next((problem.message for problem in judged.rejected if problem.sha256 in theirs), None)
         raise NotSignedError(f"there is no approval of yours that counts for change {change.digest[:_SHOWN]}", help=why)

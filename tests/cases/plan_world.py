@@ -56,16 +56,16 @@ class PlanWorld:
     now: datetime = START
 
     @classmethod
-    def bare(cls) -> PlanWorld:
-        """Before there is a genesis."""
+    def bare(cls, more: Mapping[str, bytes] | None = None) -> PlanWorld:
+        """Before there is a genesis; `more` are other inputs than the base tree's."""
         git = MemoryGit({"origin": MemoryRemote()})
-        git.commit_files(base_files(), message="Lay out the installation")
+        git.commit_files({**base_files(), **(more or {})}, message="Lay out the installation")
         return cls(git)
 
     @classmethod
-    def begun(cls) -> PlanWorld:
+    def begun(cls, more: Mapping[str, bytes] | None = None) -> PlanWorld:
         """With a genesis that Ada and Ben have signed."""
-        world = cls.bare()
+        world = cls.bare(more)
         compiled = compile_commit(world.git)
         made = genesis.create(compiled, world.main, branch=BRANCH, repository=REPOSITORY, release=VERSION)
         signed = signed_genesis(made, map(key_of, (ADA, BEN)), START)
@@ -103,10 +103,18 @@ class PlanWorld:
         self.now += timedelta(minutes=1)
         return Signer(person, key_of(person), self.now)
 
-    def approve(self, person: str, head: str = "topic", *, withdraw: bool = False) -> Signed:
-        """Approve on the branch `approvals` of this clone."""
-        signer, standpoint = self.signer(person), self.stand(head)
-        signed = approval_of(signer, self.history, standpoint)
+    def approve(
+        self,
+        person: str,
+        head: str = "topic",
+        *,
+        base: str | None = None,
+        withdraw: bool = False,
+        why: str | None = None,
+    ) -> Signed:
+        """Approve on the branch `approvals` of this clone; by emergency, where it says why."""
+        signer, standpoint = self.signer(person), self.stand(head, base)
+        signed = approval_of(signer, self.history, standpoint, why)
         if withdraw:
             signed = signer.statement("withdrawal", standpoint.change.digest, self.history, signed.approval.seen)
         append(self.git, filed(standpoint.change, signed), message="Approve", author=signer.author, at=self.now)
