@@ -17,6 +17,7 @@ from datetime import timedelta
 
 from runtime.agent.apply import LockLostError, perform
 from runtime.agent.attest import BeatenError, Book
+from runtime.agent.causes import DRIFT, aims
 from runtime.agent.closing import close
 from runtime.agent.debts import clear, overdue
 from runtime.agent.decide import Refuse, Take, for_another_release
@@ -26,7 +27,7 @@ from runtime.agent.state import State, read
 from runtime.agent.steps import Draft, compare
 from runtime.agent.world import Control, World
 from runtime.contract.errors import EnvironmentFailedError
-from runtime.contract.predicates import Result
+from runtime.contract.predicates import Intent, Result
 from runtime.governance.debts import Debt
 from runtime.ledger import append
 from runtime.ledger.append import Written
@@ -76,6 +77,13 @@ class Outcome:
         return () if last is None else tuple(item.message or "" for item in last.outcomes if item.outcome == "failed")
 
     @property
+    def healed(self) -> frozenset[bytes]:
+        """What its intents set out to make so because of drift."""
+        intents = [entry.statement.predicate for entry in self.entries]
+        records = [item for intent in intents if isinstance(intent, Intent) for item in intent.actions]
+        return aims(record.action() for record in records if record.because == DRIFT)
+
+    @property
     def failed(self) -> bool:
         """Whether an action failed that has not been done since."""
         return self.waiting or bool(self.failures)
@@ -101,7 +109,7 @@ def once(
             control, state.repository, genesis.digest, state.history.genesis_commit, told=world.trust_root is not None
         )
         pin(world.git, genesis.digest, world.clock())
-        beaten = 0
+        beaten, healed = 0, frozenset[bytes]()
         for _ in range(ROUNDS):
             if not control.held():
                 raise LockLostError("the lock in the control database was lost", help="whoever holds it goes on")
@@ -118,7 +126,9 @@ def once(
                     raise
                 continue
             entries = (*entries, *outcome.entries)
-            if not outcome.entries or outcome.failed or world.stopping():
+            again = outcome.healed & healed  # somebody undoes it as fast as it is done: no round more for that
+            healed |= outcome.healed
+            if not outcome.entries or outcome.failed or again or world.stopping():
                 return replace(outcome, entries=entries)
     if state.desired.control != config:
         world.at("the control database is another one now: the lock is there")

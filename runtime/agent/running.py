@@ -1,13 +1,16 @@
 """The loop, again and again, until it is asked to stop: `conductor agent run`.
 
-Rules kept: whatever is typed as an error is waited out, the longer the more often it comes; what failed is tried again
-only after its time; asked to stop, the agent finishes the action in hand and writes the result.
+Rules kept: an error is waited out, the longer the more often it comes, and so is one that nobody foresaw: all is read
+anew then, and only its type and place are told, as its words may be anybody's; what failed is tried again only after
+its time; asked to stop, the agent finishes the action in hand and writes the result.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+import traceback
+from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
@@ -16,7 +19,7 @@ from runtime.agent.loop import Outcome, once
 from runtime.agent.state import State
 from runtime.agent.telling import entry_line
 from runtime.agent.world import World
-from runtime.contract.errors import ConductorError
+from runtime.contract.errors import ConductorError, EnvironmentFailedError
 from runtime.contract.instant import text
 from runtime.targets.interface import RetryableError
 
@@ -50,7 +53,10 @@ def run(
             failures, patient = 0, True
             health.turned(outcome, time.monotonic() - begun)
             _tell(log, outcome)
-        except ConductorError as error:
+        except Exception as caught:  # noqa: BLE001 -- what one tenant's target says must not end the agent of all others
+            error = caught
+            if not isinstance(error, ConductorError):
+                error, known = _unforeseen(caught), None
             failures += 1
             health.failed(error, time.monotonic() - begun)
             log.warning("turn failed", problem=error.message, help=error.help, kind=type(error).__name__)
@@ -58,6 +64,14 @@ def run(
             wait = min(after * 2 ** min(failures - 1, 8), LONGEST)
         stop.wait(wait)
     log.info("stopped")
+
+
+def _unforeseen(error: Exception) -> EnvironmentFailedError:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return EnvironmentFailedError(
+        f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}",
+        help="this is a mistake in Conductor: report it with this line",
+    )
 
 
 def _tell(log: FilteringBoundLogger, outcome: Outcome) -> None:

@@ -7,9 +7,11 @@
 Rules kept:
 - a reader of `current` sees one release, never parts of two: files are written and forced to disk beside it, renamed
   into place, and then the symlink is replaced, which is atomic;
-- observe reads every byte: a file changed, missing or added by hand is drift;
+- observe reads every byte: a file changed, missing, added, or open to others by hand is drift;
+- folder and `releases` are refused where anybody else may write to them, and no link is followed but `current`;
 - a release that is damaged is written anew under a name of its own (`<manifest>.<intent>`), never repaired under a
   reader's feet; the releases before it are kept, a few;
+- what was written is read again once `current` leads to it;
 - one agent writes at a time (a lock on the folder), and a release that a newer intent wrote is left alone.
 """
 
@@ -18,15 +20,15 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Self
 
 from runtime.contract.canonical import JSON, decode, encode, sha256
 from runtime.contract.errors import EnvironmentFailedError, FormatError
 from runtime.contract.objects import Action, ObjectId
+from runtime.targets import owned
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.targets.secrets import Resolve
 
@@ -45,6 +47,9 @@ Files = Callable[[], Mapping[str, bytes]]
 ONE_BY_ONE = 64
 """Up to so many files are forced to disk one by one, more all at once."""
 
+_MAX_MARK = 65_536
+_MAX_IDENTITY = 256
+_IDENTITY = re.compile(rb"[\x21-\x7e]{1,200}\n?")
 _NAME = re.compile(r"[0-9a-f]{64}(\.\d+)*")
 
 
@@ -110,7 +115,7 @@ class ReleaseTarget:
             mark = self._mark(current)
             if mark is None:
                 return {self._id: {"foreign": True}}
-            return {self._id: {"manifest": mark[0], "files": _digest(_read(current))}}
+            return {self._id: {"manifest": mark[0], "files": _digest(_read(folder))}}
 
     def perform(self, action: Action, *, intent: int) -> Mapping[str, JSON]:
         """See `Target.perform`."""
@@ -129,8 +134,11 @@ class ReleaseTarget:
                 case _:
                     raise TerminalError(f"{action.id} has exactly manifest and files")
             _point(folder, written)
+            there = _read(folder)
+            if _digest(there) != digest:
+                raise RetryableError(f"release {written} was altered while it was published", after=5)
             self._forget(folder, written)
-            return {"release": {"before": before, "after": written, "files": len(_read(folder / CURRENT))}}
+            return {"release": {"before": before, "after": written, "files": len(there)}}
 
     def _write(self, folder: Path, manifest: str, digest: str, intent: int) -> str:
         """Write a release beside the others; its name."""
@@ -143,13 +151,15 @@ class ReleaseTarget:
                 help="the agent compiled another commit than the one it acts for; start it again",
             )
         releases = folder / RELEASES
-        releases.mkdir(exist_ok=True)
+        releases.mkdir(exist_ok=True, mode=owned.FOLDER_MODE)
+        owned.require_folder(releases)
         scratch = releases / f".{manifest}.{intent}"
-        shutil.rmtree(scratch, ignore_errors=True)
+        owned.remove(scratch)
+        scratch.mkdir(mode=owned.FOLDER_MODE)
         mark = {"repository": self._repository, "intent": intent, "manifest": manifest}
         _write_all({**{scratch / _safe(path): data for path, data in files.items()}, scratch / MARK: encode(mark)})
         name, attempt = manifest, 0
-        while (releases / name).exists():
+        while os.path.lexists(releases / name):
             name = f"{manifest}.{intent}" + (f".{attempt}" if attempt else "")
             attempt += 1
         scratch.rename(releases / name)
@@ -177,10 +187,13 @@ class ReleaseTarget:
         name = current.readlink()
         if len(name.parts) != 2 or name.parts[0] != RELEASES or _NAME.fullmatch(name.name) is None:
             return None
+        by_name = (name.name.split(".")[0], 0)  # damaged by hand: still a release of ours by its name
         try:
-            value = decode((current / MARK).read_bytes())
-        except FileNotFoundError:
-            return (name.name.split(".")[0], 0)  # removed by hand: still a release of ours by name, and damaged
+            if (current.parent / name).is_symlink():
+                return by_name
+            value = decode(owned.read(current / MARK, _MAX_MARK))
+        except (FileNotFoundError, owned.OddError):
+            return by_name
         except FormatError:
             return None
         match value:
@@ -192,24 +205,34 @@ class ReleaseTarget:
         """Remove all but the newest few releases beside the current one, and what a killed agent left."""
         places = [item for item in (folder / RELEASES).iterdir() if item.name != current]
         ended = [item for item in places if _NAME.fullmatch(item.name)]
-        ended.sort(key=lambda item: item.stat().st_mtime_ns, reverse=True)
+        ended.sort(key=lambda item: item.lstat().st_mtime_ns, reverse=True)
         for place in [*ended[self._kept :], *(item for item in places if item.name.startswith("."))]:
-            shutil.rmtree(place)
+            with suppress(OSError, RecursionError):  # the release is out; what cannot go now goes with the next
+                owned.remove(place)
 
     def _identity_of(self, folder: Path) -> str:
         path = folder / IDENTITY
+        if not path.is_symlink() and not path.exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=owned.FOLDER_MODE)
+            owned.require_folder(folder, follow=True)
+            if any(folder.iterdir()):
+                raise TerminalError(
+                    f"{folder} holds files and no {IDENTITY}: Conductor did not make it",
+                    help="name an empty folder, or one that does not exist yet",
+                )
+            _write_all({path: f"{self._new_id()}\n".encode()})
+        owned.require_folder(folder, follow=True)
+        if os.path.lexists(folder / RELEASES):
+            owned.require_folder(folder / RELEASES)
         try:
-            return path.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            pass
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+            text = owned.read(path, _MAX_IDENTITY)
+        except owned.OddError:
+            text = b""
+        if _IDENTITY.fullmatch(text) is None:
             raise TerminalError(
-                f"{folder} holds files and no {IDENTITY}: Conductor did not make it",
-                help="name an empty folder, or one that does not exist yet",
+                f"{path} holds no identity", help="bring it back from a copy: the Target names what it should hold"
             )
-        _write_all({path: f"{self._new_id()}\n".encode()})
-        return path.read_text(encoding="ascii").strip()
+        return text.decode("ascii").strip()
 
     @property
     def _id(self) -> ObjectId:
@@ -221,22 +244,11 @@ class ReleaseTarget:
         return self._folder
 
 
-def _read(current: Path) -> dict[str, str]:
-    """Path -> SHA-256 of every file of a release; anything that is no file or folder makes it another release."""
-    found: dict[str, str] = {}
-    folders = [(str(current.resolve()), "")]
-    while folders:
-        folder, prefix = folders.pop()
-        with os.scandir(folder) as entries:  # thousands of small files: three times faster than by Path
-            for entry in entries:
-                name = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append((entry.path, f"{name}/"))
-                elif not entry.is_file(follow_symlinks=False):
-                    found[name] = "not a file"
-                elif name != MARK:
-                    with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123 -- as above
-                        found[name] = sha256(file.read())
+def _read(folder: Path) -> dict[str, str]:
+    """Path -> SHA-256 of every file of the current release; anything else in it makes it another release."""
+    found = dict(owned.digests(folder / RELEASES / (_goal(folder) or "")))
+    if len(found.pop(MARK, "")) != len(sha256(b"")):
+        found[MARK] = "not as it was written"
     return found
 
 
@@ -254,7 +266,7 @@ def _goal(folder: Path) -> str | None:
 def _point(folder: Path, name: str) -> None:
     """Let `current` be this release, from one moment to the next."""
     fresh = folder / f".{CURRENT}"
-    fresh.unlink(missing_ok=True)
+    owned.remove(fresh)
     fresh.symlink_to(PurePosixPath(RELEASES) / name)
     fresh.replace(folder / CURRENT)
     _sync(folder)
@@ -273,9 +285,9 @@ def _write_all(files: Mapping[Path, bytes]) -> None:
     home = Path(os.path.commonpath([path.parent for path in files]))
     folders = {home, *(folder for path in files for folder in path.parents if folder.is_relative_to(home))}
     for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=owned.FOLDER_MODE)
     for path, data in files.items():
-        path.write_bytes(data)
+        owned.write_new(path, data)
     if len(files) > ONE_BY_ONE:
         os.sync()  # Linux waits until all is written: 0.3 s where 4,000 calls of fsync took 19
         return
@@ -295,11 +307,15 @@ def _sync(path: Path) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder; raises RetryableError if another agent does."""
-    with (folder / LOCK).open("ab") as file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stack.enter_context(owned.opened_lock(folder / LOCK)), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RetryableError(f"another agent is writing to {folder}", after=2) from None
+        except owned.OddError:
+            raise TerminalError(
+                f"{folder / LOCK} is no file of the agent's", help="remove it by hand; look who has put it there"
+            ) from None
         yield
 
 
