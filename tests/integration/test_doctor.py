@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.services.commands import git
+from tests.services.fixtures_postgres import Servers
 from tests.services.platform import DSN, PEOPLE, Platform
+from tests.services.postgres import database
 
 pytestmark = pytest.mark.service
 
 
-@pytest.fixture
-def platform(tmp_path: Path, dsn18: str) -> Platform:
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, postgres_servers: Servers) -> Iterator[Platform]:
     """Laid out, without a genesis."""
-    return Platform.laid_out(tmp_path / "acme", dsn18)
+    with database(postgres_servers(18), "fresh") as dsn:
+        yield Platform.laid_out(tmp_path_factory.mktemp("fresh"), dsn)
 
 
 @pytest.fixture
-def running(tmp_path: Path, dsn18: str) -> Platform:
-    """With a history."""
-    return Platform.started(tmp_path / "acme", dsn18)
+def platform(fresh: Platform, tmp_path: Path) -> Platform:
+    """A copy of that, to do with as one likes."""
+    shutil.copytree(fresh.folder, tmp_path / "acme")
+    return Platform(tmp_path / "acme", fresh.dsn)
 
 
 def lines(
@@ -43,18 +48,18 @@ def lines(
     return found
 
 
-def test_a_running_platform_lacks_nothing_and_each_key_is_somebodys(running: Platform) -> None:
-    agent = {"CONDUCTOR_AGENT_KEY": str(running.key("agent"))}
-    seen = lines(running, "--targets", f"--key={running.key('mara')}", env=agent)
+def test_a_running_platform_lacks_nothing_and_each_key_is_somebodys(original: Platform) -> None:
+    agent = {"CONDUCTOR_AGENT_KEY": str(original.key("agent"))}
+    seen = lines(original, "--targets", f"--key={original.key('mara')}", env=agent)
     assert not [line for found in seen.values() for line in found if line.startswith("fail")]
-    assert seen["genesis"] == [f"ok: {running.root}, pinned in this clone"]
+    assert seen["genesis"] == [f"ok: {original.root}, pinned in this clone"]
     assert [line.split(" ", 2)[2].split(" ", 1)[1] for line in seen["key"]] == ["is mara's", "is the agent conductor's"]
     assert seen["target"][0].endswith(", as declared")
     assert seen["secrets"] == ["ok: every reference leads somewhere (2)"]
     assert seen["work tree"] == ["ok: clean"]
-    text = running.conductor("doctor")
+    text = original.conductor("doctor")
     assert (text.code, text.out.splitlines()[-1].endswith(" 0 fail")) == (0, True)
-    assert running.dsn not in text.out + json.dumps(seen)
+    assert original.dsn not in text.out + json.dumps(seen)
 
 
 def test_before_the_genesis_it_says_who_has_to_sign(platform: Platform) -> None:
@@ -129,33 +134,33 @@ def test_what_is_not_committed_is_told(platform: Platform) -> None:
     ]
 
 
-def test_evidence_that_is_missing_in_the_work_tree_is_a_failure_and_its_command_mends_it(running: Platform) -> None:
-    shutil.rmtree(running.repo / "evidence" / "ledger")
-    (line,) = lines(running)["work tree"]
+def test_evidence_that_is_missing_in_the_work_tree_is_a_failure_and_its_command_mends_it(original: Platform) -> None:
+    shutil.rmtree(original.repo / "evidence" / "ledger")
+    (line,) = lines(original)["work tree"]
     assert line.startswith("fail: evidence differs from what is committed: evidence/ledger/")
-    subprocess.run(line.split(" => ")[1].split(), cwd=running.repo, check=True, timeout=30)
-    assert lines(running)["work tree"] == ["ok: clean"]
+    subprocess.run(line.split(" => ")[1].split(), cwd=original.repo, check=True, timeout=30)
+    assert lines(original)["work tree"] == ["ok: clean"]
 
 
-def test_a_shallow_clone_is_a_failure_and_its_command_mends_it(running: Platform) -> None:
-    remote = f"file://{running.folder / 'remote.git'}"
-    git(running.folder, "clone", "--quiet", "--depth=1", remote, "shallow")
-    there = running.folder / "shallow"
-    (line,) = lines(running, cwd=there)["clone"]
+def test_a_shallow_clone_is_a_failure_and_its_command_mends_it(original: Platform, tmp_path: Path) -> None:
+    remote = f"file://{original.folder / 'remote.git'}"
+    git(tmp_path, "clone", "--quiet", "--depth=1", remote, "shallow")
+    there = tmp_path / "shallow"
+    (line,) = lines(original, cwd=there)["clone"]
     subprocess.run(line.split(" => ")[1].split(), cwd=there, check=True, capture_output=True, timeout=60)
-    seen = lines(running, cwd=there)
+    seen = lines(original, cwd=there)
     assert "clone" not in seen
-    assert seen["genesis"] == [f"ok: {running.root}"]
+    assert seen["genesis"] == [f"ok: {original.root}"]
 
 
-def test_a_partial_clone_is_a_failure_and_its_command_mends_it(running: Platform) -> None:
-    git(running.folder / "remote.git", "config", "uploadpack.allowFilter", "true")
-    remote = f"file://{running.folder / 'remote.git'}"
-    git(running.folder, "clone", "--quiet", "--filter=blob:none", remote, "partial")
-    there = running.folder / "partial"
-    (line,) = lines(running, cwd=there)["clone"]
+def test_a_partial_clone_is_a_failure_and_its_command_mends_it(original: Platform, tmp_path: Path) -> None:
+    git(original.folder / "remote.git", "config", "uploadpack.allowFilter", "true")
+    remote = f"file://{original.folder / 'remote.git'}"
+    git(tmp_path, "clone", "--quiet", "--filter=blob:none", remote, "partial")
+    there = tmp_path / "partial"
+    (line,) = lines(original, cwd=there)["clone"]
     subprocess.run(["sh", "-c", line.split(" => ")[1]], cwd=there, check=True, capture_output=True, timeout=60)
-    assert "clone" not in lines(running, cwd=there)
+    assert "clone" not in lines(original, cwd=there)
 
 
 def test_secrets_and_targets_must_be_there_only_where_an_agent_is_to_run(platform: Platform) -> None:
@@ -197,9 +202,9 @@ def test_an_agent_without_a_remote_says_how_the_work_tree_gets_to_show_what_it_w
     platform.done("verify", "--trust-root", platform.root)
 
 
-def test_in_the_agents_bare_clone_it_looks_at_what_was_last_verified(running: Platform) -> None:
-    git(running.folder, "clone", "--quiet", "--bare", "remote.git", "agent.git")
-    seen = lines(running, "--targets", cwd=running.folder / "agent.git")
+def test_in_the_agents_bare_clone_it_looks_at_what_was_last_verified(original: Platform, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", original.folder / "remote.git", "agent.git")
+    seen = lines(original, "--targets", cwd=tmp_path / "agent.git")
     assert seen["work tree"] == ["ok: none: the clone is bare"]
-    assert seen["genesis"] == [f"ok: {running.root}"]
+    assert seen["genesis"] == [f"ok: {original.root}"]
     assert seen["target"][0].endswith(", as declared")

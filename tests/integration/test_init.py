@@ -187,7 +187,8 @@ def test_roles_that_one_person_alone_has_are_found_before_anything_is_written(
 
 def test_questions_are_asked_for_what_no_option_says(tmp_path: Path, people: tuple[str, ...]) -> None:
     keys = tmp_path / "keys"
-    said = ["Acme Graph", "mara", f"{keys}/mara.pub", "tomas", f"{keys}/tomas.pub", "us-east", "env:NOWHERE_AT_ALL", ""]
+    two = ["mara", f"{keys}/mara.pub", "tomas", f"{keys}/tomas.pub", "", "pm, security, sec-tl"]
+    said = ["Acme Graph", *two, "us-east", "env:NOWHERE_AT_ALL", ""]
     asked = subprocess.run(
         [Path(sys.executable).with_name("conductor"), "init", tmp_path / "acme", f"--agent-key={keys}/agent"],
         input="\n".join(said) + "\n",
@@ -198,6 +199,7 @@ def test_questions_are_asked_for_what_no_option_says(tmp_path: Path, people: tup
     )
     assert asked.returncode == 0, asked.stderr
     assert "Name of the platform [Acme]" in asked.stderr
+    assert "roles: [pm, security, sec-tl]" in (tmp_path / "acme" / "policies" / "people" / "tomas.yaml").read_text()
     assert (tmp_path / "acme" / "spec" / "targets" / "pg-us-east.yaml").is_file()
     assert conductor("check", "--repo", tmp_path / "acme").code == 0
     nobody = subprocess.run(

@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 
 from compiler.cli.init import answers
-from compiler.cli.init.answers import NO_SYSTEM, Answers
+from compiler.cli.init.answers import DEFAULT_ROLES, NO_SYSTEM, Answers
 from compiler.cli.terminal import ask_passphrase
 from runtime.contract.errors import ConductorError, UsageError
 from runtime.git.process import run
@@ -49,7 +49,8 @@ def answer(given: Given) -> tuple[Answers, tuple[str, ...]]:
     ask = _nothing if given.yes else _ask
     folder = given.folder.resolve()
     platform = answers.platform(given.platform or ask("Name of the platform", folder.name.replace("-", " ").title()))
-    members = answers.members(_people(given, ask), {who: roles.split(",") for who, roles in map(_pair, given.roles)})
+    people = _people(given, ask)
+    members = answers.members(people, _roles(given, tuple(people), ask))
     region = answers.region(given.region or ask("Region of its first database", _REGION))
     dsn = answers.reference(given.dsn or ask("Where the agent finds that PostgreSQL's DSN", _DSN))
     tenant = ask("First tenant (empty: none yet)", "") if given.tenant is None else given.tenant
@@ -106,6 +107,15 @@ def _people(given: Given, ask: Callable[[str, str], str]) -> Mapping[str, Path]:
         who = answers.name(ask("A second person's name", ""), "person")
         found[who] = _key_file(ask("Their public key", ""))
     return found
+
+
+def _roles(given: Given, people: tuple[str, ...], ask: Callable[[str, str], str]) -> Mapping[str, Sequence[str]]:
+    """Name -> roles, of those who were given any and of those who were asked about."""
+    found = dict(map(_pair, given.roles))
+    for who, usual in zip(people, DEFAULT_ROLES, strict=False):
+        if who not in found:
+            found[who] = ask(f"Roles of {who}", ",".join(usual))
+    return {who: [role.strip() for role in roles.split(",")] for who, roles in found.items()}
 
 
 def _key_file(text: str) -> Path:
