@@ -111,3 +111,21 @@ def test_where_there_is_no_history_there_is_nothing_to_part_from(tmp_path: Path,
     assert (refused.code, "has no history to part from" in refused.err) == (2, True)
     odd = made.conductor("init", "--origin", "x", "--yes")
     assert (odd.code, "speak of a copy" in odd.err) == (2, True)
+
+
+def test_where_the_originals_ledger_is_on_a_branch_of_its_own_a_copy_without_it_is_told(
+    tmp_path: Path, postgres_servers: Servers
+) -> None:
+    with database(postgres_servers(18), "apart") as dsn:
+        apart = Platform.laid_out(tmp_path / "apart", dsn)
+        for name in PEOPLE:
+            apart.done("genesis", "--ledger", "ledger", "--person", name, "--key", str(apart.key(name)))
+        git(apart.repo, "push", "--quiet", "origin", "main")
+        apart.done("agent", "once", "--key", str(apart.key("agent")))
+        git(tmp_path, "clone", "--quiet", "--single-branch", apart.folder / "remote.git", "copy")
+        without = apart.conductor("init", "--fork", cwd=tmp_path / "copy")
+        assert "the original's ledger is on the branch `ledger`" in without.out
+        assert "that branch is not here" in without.out
+        git(tmp_path / "copy", "fetch", "--quiet", "origin", "ledger:refs/remotes/origin/ledger")
+        having = apart.conductor("init", "--fork", cwd=tmp_path / "copy")
+        assert (having.code, "that branch is not here" in having.out, TARGET in having.out) == (1, False, True)

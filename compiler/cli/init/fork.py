@@ -62,7 +62,8 @@ def look_at(git: Repository, *, origin: str | None, trust_root: str | None) -> F
     text = {path: git.blob(file.oid).decode() for path, file in git.files(head, "policies", "spec").items()
             if path.endswith(".yaml")}  # fmt: skip
     musts = (*_remote(git, origin), *_agents(mine, theirs, text), *_targets(mine, theirs, text))
-    return Fork(history.genesis, history.commit, musts, tuple(_notes(mine, theirs)), tuple(sorted(mine.people)))
+    notes = (*_ledger_notes(history), *_notes(mine, theirs))
+    return Fork(history.genesis, history.commit, musts, notes, tuple(sorted(mine.people)))
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,15 @@ def _targets(mine: _Side, theirs: _Side, text: dict[str, str]) -> Iterator[Must]
                 "let `dsn` lead to a system of your own, and put its identity here: `conductor agent once --dry-run` "
                 "prints it; or remove the target",
             )
+
+
+def _ledger_notes(history: History) -> Iterator[str]:
+    branch = history.genesis.ledger
+    if branch is None:
+        return
+    yield f"the original's ledger is on the branch `{branch}`: if main takes no robot here, name another: --ledger"
+    if history.ledger is None:
+        yield f"that branch is not here, so what it took since its genesis was not compared: git fetch origin {branch}"
 
 
 def _notes(mine: _Side, theirs: _Side) -> Iterator[str]:

@@ -22,6 +22,8 @@ from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.release import VERSION
 
 AGENT = "conductor"
+LEDGER = "ledger"
+"""What the agent's own branch may be called, where main takes no robot."""
 CHECKS = ("check", "approved")
 """The jobs of the CI files."""
 
@@ -52,7 +54,7 @@ def lay_out(answers: Answers) -> dict[str, bytes]:
         files[f"tenants/{answers.tenant}.yaml"] = _rendered("tenant.yaml", answers)
     files |= dict(_shipped())
     files[".github/CODEOWNERS"] = code_owners(inputs_of(files)).encode()
-    files[".github/rulesets/history.json"] = _json(history_ruleset(("main", "approvals")))
+    files[".github/rulesets/history.json"] = _json(history_ruleset(("main", "approvals", LEDGER)))
     files[".github/rulesets/main.json"] = _json(changes_ruleset("main", CHECKS))
     return dict(sorted(files.items()))
 
@@ -100,6 +102,7 @@ def _rendered(template: str, answers: Answers, **more: object) -> bytes:
             agent_name=AGENT,
             agent_key=answers.agent_key,
             requirement=answers.requirement,
+            ledger=LEDGER,
             release=VERSION,
             start=start_commands(answers, files=False),
             **more,
