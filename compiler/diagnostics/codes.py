@@ -77,6 +77,7 @@ DUPLICATE_ALERT = Code("MC0306", "duplicate-alert", "a blueprint has two alerts 
 TENANT_NAME = Code("MC0307", "tenant-name", "a tenant's name is too short or too long for what is named after it")
 SHARED_PASSWORD = Code("MC0308", "shared-password", "two tenants have one password")
 UNBALANCED_EXPRESSION = Code("MC0309", "unbalanced-expression", "brackets or quotes of an expression do not match")
+NO_ARCHIVE = Code("MC0310", "no-archive", "a tenant is deprovisioned where nothing says how its data is archived")
 
 # --- 04xx: flags -------------------------------------------------------------------------------------------------
 
@@ -98,6 +99,10 @@ CONTROL_TARGET = Code("MC0501", "control-target", "not exactly one postgres targ
 REGION_TWICE = Code("MC0502", "region-twice", "two postgres targets stand for one region")
 SAME_SYSTEM = Code("MC0503", "same-system", "two targets are one running system")
 TARGET_IDENTITY = Code("MC0504", "target-identity", "an identity has not the form that its target's type has")
+ARCHIVE_RECIPIENT = Code("MC0505", "archive-recipient", "an archive is to be encrypted to what is no age recipient")
+ARCHIVE_OF_NOTHING = Code(
+    "MC0506", "archive-of-nothing", "a target that holds no tenant's data says how it is archived"
+)
 
 # --- 06xx: governance --------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from runtime.agent.diff import Attributes, Diff
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
-from runtime.contract.objects import Action, ObjectId, Operation
+from runtime.contract.objects import ABSENCE, Action, ObjectId, Operation
 from runtime.contract.predicates import Outcome
 from runtime.targets.interface import RetryableError, Target, TerminalError
 
@@ -102,8 +102,8 @@ def _looked_at(
 def found(
     todo: Sequence[Action], observed: Mapping[ObjectId, Attributes], noted: Mapping[int, Mapping[str, JSON]]
 ) -> tuple[Outcome, ...]:
-    """Tell what became of the actions of an intent whose agent never said: done is what is as it was meant to be;
-    `noted` is what that agent had measured."""
+    """Tell what became of the actions of an intent whose agent never said: done is what is as it was meant to be, but
+    for a proof of absence, which is only done if what was found is known; `noted` is what that agent had measured."""
     return tuple(
         Outcome(
             index=index,
@@ -111,7 +111,7 @@ def found(
             message="found done by looking again",
             facts={**noted.get(index, {}), "observed": True},
         )
-        if observed.get(action.id) == action.after
+        if observed.get(action.id) == action.after and (action.id.type != ABSENCE or index in noted)
         else Outcome(index=index, outcome="not-tried", message="the agent stopped, and it was not found done")
         for index, action in enumerate(todo)
     )

@@ -15,7 +15,7 @@ from runtime.agent.apply import retry_after
 from runtime.agent.desired import OBJECTS
 from runtime.contract.canonical import encode
 from runtime.contract.change import Change
-from runtime.contract.objects import Action, Object, ObjectId, decode_objects
+from runtime.contract.objects import ABSENCE, Action, Object, ObjectId, decode_objects
 from runtime.contract.predicates import Drift, Intent, Refusal, Result, Unmet, Verdict
 from runtime.contract.predicates import Entry as Predicate
 from runtime.ledger.entry import Entry
@@ -49,6 +49,8 @@ class Memory:
     reported: tuple[Action, ...] = ()
     refused: set[tuple[str, tuple[Unmet, ...]]] = field(default_factory=set)
     failing: Failing | None = None
+    proved: set[ObjectId] = field(default_factory=set)
+    """Absences that a result says were looked for and found, since a change asked for them."""
     _objects: dict[ObjectId, str] = field(default_factory=dict)
     _releases: str | None = None
     _intents: dict[str, Intent] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Memory:
             self,
             former=dict(self.former),
             refused=set(self.refused),
+            proved=set(self.proved),
             _objects=dict(self._objects),
             _intents=dict(self._intents),
         )
@@ -103,6 +106,7 @@ class Memory:
             if path.startswith(OBJECTS):
                 old, new = _objects(before), _objects(after)
                 self.former.update(old)
+                self.proved -= new.keys() - old.keys()
                 for found in old.keys() | new.keys():
                     if old.get(found) != new.get(found):
                         self._objects[found] = change.digest
@@ -113,6 +117,11 @@ class Memory:
             for record, outcome in zip(intent.actions, result.outcomes, strict=False)
             if outcome.outcome != "done"
         ]
+        self.proved.update(
+            action.id
+            for record, outcome in zip(intent.actions, result.outcomes, strict=False)
+            if outcome.outcome == "done" and record.type == ABSENCE and (action := record.action()).after is not None
+        )
         self._objects = held([*self.reported, *left])
         self._releases = None
         self.failing = self._failed(aims(left), result)

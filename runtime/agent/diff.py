@@ -4,9 +4,11 @@ Rules kept:
 - what is wanted and absent is created, what differs is updated, what is ours and wanted no more is deleted;
 - an object that exists without our mark is never touched: it is a problem, and so is everything of the same tenant and
   target that a later wave would build upon it;
-- makes come first, wave by wave upwards; deletes come last, wave by wave downwards, because nothing is taken away
-  before what used it has changed. Within a wave the order is tenant, target, type, name;
-- no more than `max_delete_percent` of a target's objects are deleted at once: beyond it, none are;
+- makes come first, wave by wave upwards; deletes come then, wave by wave downwards, because nothing is taken away
+  before what used it has changed; the proof that something is absent comes last of all. Within a wave the order is
+  tenant, target, type, name;
+- no more than `max_delete_percent` of a target's objects are deleted at once: beyond it, none are; nor is then made
+  what is only made because a tenant's objects go: its archive, and the proof of their absence;
 - performing the actions leaves nothing to do, and the same arguments give the same list.
 """
 
@@ -18,14 +20,15 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from runtime.contract.canonical import JSON
-from runtime.contract.objects import Action, Object, ObjectId, Operation
+from runtime.contract.objects import ABSENCE, ARCHIVE, Action, Object, ObjectId, Operation
 
 Attributes = Mapping[str, JSON]
 FOREIGN: Attributes = {"foreign": True}
 """What a target answers for an object that exists without our mark (`Target.observe`)."""
 
-Stage = tuple[bool, int]
-"""Deletes or not, and the wave: the actions of one stage need nothing of each other."""
+Stage = tuple[int, int]
+"""Makes, deletes or proofs (0, 1, 2), and the wave: the actions of one stage need nothing of each other."""
+MAKES, DELETES, PROOFS = range(3)
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,18 @@ def diff(
     ]
     allowed, foreign = _without_foreign(makes)
     kept, excess = _within_limits(deletes, observed, limits or Limits())
+    allowed, early = _without_early_ends(allowed, excess)
     return Diff(
         actions=tuple(sorted((*allowed, *kept), key=_order)),
-        blocked=tuple(sorted((*foreign, *excess), key=lambda item: _order(item.action))),
+        blocked=tuple(sorted((*foreign, *excess, *early), key=lambda item: _order(item.action))),
     )
 
 
 def stage_of(action: Action) -> Stage:
     """The stage an action belongs to."""
-    return action.operation is Operation.DELETE, action.wave
+    if action.operation is Operation.DELETE:
+        return DELETES, action.wave
+    return PROOFS if action.id.type == ABSENCE else MAKES, action.wave
 
 
 def _make(item: Object, found: Attributes | None, because: Callable[[ObjectId], str]) -> Action | None:
@@ -140,6 +146,19 @@ def _within_limits(
     return kept, [Blocked(action, reasons[action.id.target]) for action in deletes if action.id.target in reasons]
 
 
-def _order(action: Action) -> tuple[bool, int, str, ObjectId]:
-    deletes, wave = stage_of(action)
-    return deletes, -wave if deletes else wave, action.tenant or "", action.id
+def _without_early_ends(makes: list[Action], excess: list[Blocked]) -> tuple[list[Action], list[Blocked]]:
+    """Hold back the archives and proofs of tenants whose objects may not go yet."""
+    reasons = {(item.action.id.target, item.action.tenant): item.reason for item in excess}
+    ends = [action for action in makes if action.id.type in (ARCHIVE, ABSENCE)]
+    early = {
+        action.id: reasons[action.id.target, action.tenant]
+        for action in ends
+        if (action.id.target, action.tenant) in reasons
+    }
+    allowed = [action for action in makes if action.id not in early]
+    return allowed, [Blocked(action, early[action.id]) for action in ends if action.id in early]
+
+
+def _order(action: Action) -> tuple[int, int, str, ObjectId]:
+    phase, wave = stage_of(action)
+    return phase, -wave if phase == DELETES else wave, action.tenant or "", action.id

@@ -7,16 +7,17 @@ report stands for what cannot be looked at, and is taken back only when nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.agent.causes import DRIFT, GENESIS, aims, differences
 from runtime.agent.decide import Refuse, Take
-from runtime.agent.diff import Blocked, diff
+from runtime.agent.diff import FOREIGN, Attributes, Blocked, diff
 from runtime.agent.observe import Opened
 from runtime.agent.state import Goal
-from runtime.contract.objects import Action, ObjectId
+from runtime.contract.objects import ABSENCE, Action, ObjectId
 from runtime.contract.predicates import Unmet
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Tip, Writer, Written
@@ -48,7 +49,7 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
         targets.needs(memory.owed(desired.objects))
     found = diff(
         targets.within(desired.objects),
-        targets.observe(desired.objects),
+        unproved(targets.observe(desired.objects), memory.proved),
         because=memory.because,
         former=memory.former,
         limits=desired.limits,
@@ -67,6 +68,15 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
         waiting=waiting,
         differing=frozenset(action.id for action in found.actions),
     )
+
+
+def unproved(observed: Mapping[ObjectId, Attributes], proved: AbstractSet[ObjectId]) -> dict[ObjectId, Attributes]:
+    """What was observed, without the absences that no result speaks of: whoever looks first says what was found."""
+    return {
+        found: attributes
+        for found, attributes in observed.items()
+        if found.type != ABSENCE or found in proved or attributes == FOREIGN
+    }
 
 
 class Draft:

@@ -14,6 +14,15 @@ from runtime.contract.validation import reason
 FOLDER = "config/targets/target/"
 
 
+class ArchiveConfig(BaseModel):
+    """Where the data of deprovisioned tenants is kept: a folder on the agent's machine, and who can read it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    folder: str = Field(pattern=r"^file:/.+$")
+    recipients: tuple[str, ...] = Field(min_length=1)
+
+
 class TargetConfig(BaseModel):
     """A running system. `dsn` is a reference, `identity` what the system must say it is.
 
@@ -30,6 +39,7 @@ class TargetConfig(BaseModel):
     drift: Literal["heal", "report"]
     max_delete_percent: int = Field(ge=0, le=100)
     control: bool
+    archive: ArchiveConfig | None = None
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TargetConfig:

@@ -49,6 +49,7 @@ def open_target(
                 resolve=secret,
                 nonce=new_id,
                 application_name=application_name,
+                archive=config.archive,
             )
         case "release":
             return ReleaseTarget(

@@ -93,11 +93,12 @@ def digests(folder: Path) -> Mapping[str, str]:
                 elif stat.S_ISDIR(there.st_mode):
                     folders.append((entry.path, f"{name}/", depth + 1))
                 else:
-                    found[name] = _digest(Path(entry.path))
+                    found[name] = digest(Path(entry.path))
     return found
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file of ours, or a value that no file has; raises FileNotFoundError."""
     try:
         with _opened(path, _READ) as descriptor, os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

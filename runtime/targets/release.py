@@ -1,4 +1,5 @@
-"""A folder as a target: the one object `release/current`, `config/` and `policy/` of a manifest, swapped whole.
+"""A folder as a target: the one object `release/current`, `config/` and `policy/` of a manifest, swapped whole; and
+`absence/<tenant>`, which exists once nothing there speaks of a tenant any more but that it is deprovisioned.
 
     <folder>/.conductor-target          the folder's identity, random, made when it is first prepared
     <folder>/releases/<manifest>/       config/**, policy/**, and `.release.json`: repository, intent, manifest
@@ -27,8 +28,9 @@ from typing import Self
 
 from runtime.contract.canonical import JSON, decode, encode, sha256
 from runtime.contract.errors import EnvironmentFailedError, FormatError
-from runtime.contract.objects import Action, ObjectId
+from runtime.contract.objects import ABSENCE, Action, ObjectId
 from runtime.targets import owned
+from runtime.targets.disk import disk, sync
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.targets.secrets import Resolve
 
@@ -85,7 +87,7 @@ class ReleaseTarget:
             raise EnvironmentFailedError(
                 f"the folder of target {self.name} is not an absolute path", help=f"set {self._reference} to one"
             )
-        with _disk(f"target {self.name}"):
+        with disk(f"target {self.name}"):
             found = self._identity_of(folder)
         if self._expected is not None and self._expected != found:
             raise TerminalError(
@@ -105,24 +107,33 @@ class ReleaseTarget:
         return self._identity_of(self._opened())
 
     def observe(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, JSON]]:
-        """See `Target.observe`. There is one object, whoever asks."""
-        del ids
+        """See `Target.observe`. There is one object, whoever asks, and absences, which are named."""
         folder = self._opened()
-        with _disk(f"target {self.name}"):
-            current = folder / CURRENT
-            if not current.is_symlink():
-                return {self._id: {"foreign": True}} if current.exists() else {}
-            mark = self._mark(current)
-            if mark is None:
-                return {self._id: {"foreign": True}}
-            return {self._id: {"manifest": mark[0], "files": _digest(_read(folder))}}
+        with disk(f"target {self.name}"):
+            absent = [
+                item
+                for item in ids
+                if (item.target, item.type) == (self.name, ABSENCE) and not _of_tenant(folder / CURRENT, item.name)
+            ]
+            return {**{item: {} for item in absent}, **self._current(folder)}
+
+    def _current(self, folder: Path) -> Mapping[ObjectId, Mapping[str, JSON]]:
+        current = folder / CURRENT
+        if not current.is_symlink():
+            return {self._id: {"foreign": True}} if current.exists() else {}
+        mark = self._mark(current)
+        if mark is None:
+            return {self._id: {"foreign": True}}
+        return {self._id: {"manifest": mark[0], "files": _digest(_read(folder))}}
 
     def perform(self, action: Action, *, intent: int) -> Mapping[str, JSON]:
         """See `Target.perform`."""
         folder = self._opened()
+        if action.id.type == ABSENCE and action.after is not None:
+            return _proof(folder, action.id)
         if action.id != self._id:
             raise TerminalError(f"a release target has no object {action.id.type}/{action.id.name}")
-        with _disk(str(action.id)), _locked(folder):
+        with disk(str(action.id)), _locked(folder):
             self._refuse_newer(folder, intent)
             before = _goal(folder)
             if action.after is None:
@@ -163,7 +174,7 @@ class ReleaseTarget:
             name = f"{manifest}.{intent}" + (f".{attempt}" if attempt else "")
             attempt += 1
         scratch.rename(releases / name)
-        _sync(releases)
+        sync(releases)
         return name
 
     def _refuse_newer(self, folder: Path, intent: int) -> None:
@@ -244,6 +255,24 @@ class ReleaseTarget:
         return self._folder
 
 
+def _of_tenant(current: Path, tenant: str) -> list[str]:
+    """What is served about a tenant, but for the file that says what state it is in."""
+    files = [*current.glob(f"config/tenants/*/{tenant}.json"), *current.glob(f"policy/tenants/{tenant}/**/*.json")]
+    paths = sorted(str(path.relative_to(current)) for path in files)
+    return [path for path in paths if not path.startswith("config/tenants/tenant/")]
+
+
+def _proof(folder: Path, item: ObjectId) -> Mapping[str, JSON]:
+    """Look for what speaks of a tenant; raises TerminalError for what is found."""
+    with disk(str(item)):
+        found = _of_tenant(folder / CURRENT, item.name)
+        current = _goal(folder)
+    if found:
+        raise TerminalError(f"the current release still speaks of {item.name}: {', '.join(found)}")
+    looked = [f"config/tenants/*/{item.name}.json", f"policy/tenants/{item.name}/**"]
+    return {"absence": {"release": current, "looked_for": [*looked], "found": 0}}
+
+
 def _read(folder: Path) -> dict[str, str]:
     """Path -> SHA-256 of every file of the current release; anything else in it makes it another release."""
     found = dict(owned.digests(folder / RELEASES / (_goal(folder) or "")))
@@ -269,7 +298,7 @@ def _point(folder: Path, name: str) -> None:
     owned.remove(fresh)
     fresh.symlink_to(PurePosixPath(RELEASES) / name)
     fresh.replace(folder / CURRENT)
-    _sync(folder)
+    sync(folder)
 
 
 def _safe(path: str) -> PurePosixPath:
@@ -292,16 +321,7 @@ def _write_all(files: Mapping[Path, bytes]) -> None:
         os.sync()  # Linux waits until all is written: 0.3 s where 4,000 calls of fsync took 19
         return
     for path in (*files, *folders):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    """Force a file, or a folder's names, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)
 
 
 @contextmanager
@@ -317,12 +337,3 @@ def _locked(folder: Path) -> Iterator[None]:
                 f"{folder / LOCK} is no file of the agent's", help="remove it by hand; look who has put it there"
             ) from None
         yield
-
-
-@contextmanager
-def _disk(what: str) -> Iterator[None]:
-    """What the file system refuses: full or read-only may pass, the rest is for a person."""
-    try:
-        yield
-    except OSError as error:
-        raise RetryableError(f"{what}: {error.strerror or error}", after=30) from None

@@ -13,7 +13,7 @@ from typing import Self
 
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import ConductorError
-from runtime.contract.objects import Action, ObjectId
+from runtime.contract.objects import ABSENCE, ARCHIVE, Action, ObjectId
 from runtime.ledger.head import Head
 from runtime.targets.interface import RetryableError, TerminalError
 
@@ -71,7 +71,8 @@ class MemoryTarget:
         return {
             key: dict(item.attributes) if item.mark is not None else FOREIGN
             for key, item in self.system.world.items()
-            if key.target == self.name and (item.mark is not None or key in named)
+            if key.target == self.name
+            and (key in named or (item.mark is not None and key.type not in (ARCHIVE, ABSENCE)))
         }
 
     def perform(self, action: Action, *, intent: int) -> Mapping[str, JSON]:

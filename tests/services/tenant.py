@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from runtime.agent.diff import diff
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.objects import Action, Object, ObjectId, Operation
+from runtime.targets.config import ArchiveConfig
 from runtime.targets.interface import Target
+from runtime.targets.postgres.dump import PgDump, found_pg_dump
 from runtime.targets.postgres.target import PostgresTarget
 from runtime.targets.secrets import Resolve
 
@@ -100,7 +102,14 @@ class Secrets:
             raise EnvironmentFailedError(f"{reference} is not set") from None
 
 
-def target(secret: Resolve, *, expected: str | None = None, repository: str = REPOSITORY) -> PostgresTarget:
+def target(
+    secret: Resolve,
+    *,
+    expected: str | None = None,
+    repository: str = REPOSITORY,
+    archive: ArchiveConfig | None = None,
+    pg_dump: Callable[[], PgDump | None] = found_pg_dump,
+) -> PostgresTarget:
     """A target on the database of `env:DSN`, not yet entered."""
     return PostgresTarget(
         TARGET,
@@ -110,6 +119,8 @@ def target(secret: Resolve, *, expected: str | None = None, repository: str = RE
         resolve=secret,
         nonce=lambda: secrets.token_urlsafe(18),
         application_name="conductor test",
+        archive=archive,
+        pg_dump=pg_dump,
     )
 
 

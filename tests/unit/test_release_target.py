@@ -206,7 +206,7 @@ def test_two_agents_never_write_at_once(opened: Open, tmp_path: Path) -> None:
         target.perform(publish(ONE), intent=3)
 
 
-@pytest.mark.parametrize("step", ["_write_all", "_sync", "_point"])
+@pytest.mark.parametrize("step", ["_write_all", "sync", "_point"])
 def test_a_failure_in_the_middle_leaves_the_release_that_was_there(
     opened: Open, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

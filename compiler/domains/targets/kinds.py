@@ -20,6 +20,35 @@ Identity: TypeAlias = Annotated[
 ]
 
 
+Folder: TypeAlias = Annotated[
+    str,
+    *text(
+        r"^file:/[A-Za-z0-9_./-]+$",
+        "folder reference",
+        "a folder is `file:` and an absolute path on the agent's machine, like file:/var/lib/conductor/archives",
+        "file:/var/lib/conductor/archives",
+    ),
+]
+Recipient: TypeAlias = Annotated[
+    str,
+    *text(
+        r"^age1[02-9ac-hj-np-z]{58}$",
+        "age recipient",
+        "an age recipient is what `age-keygen -y` prints: `age1` and 58 more characters",
+        "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+    ),
+]
+
+
+class Archive(Spec):
+    """Where the data of deprovisioned tenants is kept."""
+
+    folder: Folder = Field(description="A folder of the agent's machine. An archive lies there as a file of mode 0600.")
+    recipients: tuple[Recipient, ...] = Field(
+        min_length=1, description="Who can read the archives: public keys as `age-keygen` makes them."
+    )
+
+
 class TargetSpec(Spec):
     """A running system, how to reach it, and what the agent may do to it."""
 
@@ -41,6 +70,9 @@ class TargetSpec(Spec):
     control: bool = Field(
         False,  # noqa: FBT003 -- a field's default
         description="Whether this is the one database that holds the agent's lock and outbox.",
+    )
+    archive: Archive | None = Field(
+        None, description="Where the data of its deprovisioned tenants is kept; without it none can be deprovisioned."
     )
 
 

@@ -8,7 +8,7 @@ from compiler.domains.domain import Model, Resource, Spec
 from compiler.domains.targets.kinds import TargetSpec
 from compiler.domains.written import as_input
 from runtime.contract.canonical import JSON
-from runtime.targets.config import TargetConfig
+from runtime.targets.config import ArchiveConfig, TargetConfig
 
 
 def render(resource: Resource[Spec], model: Model) -> Iterator[tuple[str, bytes]]:  # noqa: ARG001 -- a Domain's
@@ -24,6 +24,9 @@ def render(resource: Resource[Spec], model: Model) -> Iterator[tuple[str, bytes]
             drift=target.drift,
             max_delete_percent=target.max_delete_percent,
             control=target.control,
+            archive=None
+            if target.archive is None
+            else ArchiveConfig(folder=target.archive.folder, recipients=tuple(sorted(set(target.archive.recipients)))),
         )
         yield f"config/targets/target/{resource.name}.json", config.data()
 

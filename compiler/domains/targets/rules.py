@@ -22,6 +22,7 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     for target in targets:
         _identity(target, diagnostics)
         _is_database(target, diagnostics)
+        _archive(target, diagnostics)
     if model.whole("Target") and all(_said(target, "control") for target in targets):
         _control(postgres, diagnostics)
     _once(postgres, "region", codes.REGION_TWICE, lambda item: item.spec.region, diagnostics)
@@ -63,6 +64,39 @@ def _is_database(target: Resource[TargetSpec], diagnostics: Diagnostics) -> None
             Label(target.span("type"), "it is no database"),
             help="remove `control: true`",
         )
+
+
+def _archive(target: Resource[TargetSpec], diagnostics: Diagnostics) -> None:
+    archive = target.spec.archive
+    if archive is None:
+        return
+    if target.spec.type != "postgres":
+        diagnostics.add(
+            codes.ARCHIVE_OF_NOTHING,
+            f"a {target.spec.type} target holds no tenant's data, so it archives none",
+            target.key_span("archive"),
+            Label(target.span("type"), "it is no database"),
+            help="remove `archive`",
+        )
+    for index, recipient in enumerate(archive.recipients):
+        if not _readable(recipient):
+            diagnostics.add(
+                codes.ARCHIVE_RECIPIENT,
+                f"`{recipient}` is no age recipient: its checksum is wrong",
+                target.span("archive", "recipients", index),
+                help="copy it again from where `age-keygen` wrote it (`age-keygen -y FILE` prints it)",
+            )
+
+
+def _readable(recipient: str) -> bool:
+    """Whether somebody could have the key that belongs to it."""
+    from pyrage import RecipientError, x25519  # noqa: PLC0415 -- for the few targets that have one
+
+    try:
+        x25519.Recipient.from_str(recipient)
+    except RecipientError:
+        return False
+    return True
 
 
 def _identity(target: Resource[TargetSpec], diagnostics: Diagnostics) -> None:

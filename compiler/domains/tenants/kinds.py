@@ -25,7 +25,7 @@ from compiler.domains.fields import (
     text,
 )
 
-State: TypeAlias = Literal["active", "suspended"]
+State: TypeAlias = Literal["active", "suspended", "deprovisioned"]
 TablePrivilege: TypeAlias = Literal["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
 SequencePrivilege: TypeAlias = Literal["USAGE", "SELECT", "UPDATE"]
 FunctionPrivilege: TypeAlias = Literal["EXECUTE"]
@@ -232,7 +232,11 @@ class TenantSpec(Spec):
     region: Region | None = Field(
         None, json_schema_extra=OF_BLUEPRINT, description="Where the tenant's data lives.", examples=["us-east"]
     )
-    state: State = Field("active", description="`suspended` takes the login away and keeps the data.")
+    state: State = Field(
+        "active",
+        description="`suspended` takes the login away and keeps the data; `deprovisioned`, which follows it after "
+        "`retention_days`, archives the data, deletes everything and is final.",
+    )
     budgets: Budgets | None = Field(None, json_schema_extra=OF_BLUEPRINT, description="What the tenant may cost.")
     quotas: QuotasOfTenant | None = Field(
         None, json_schema_extra=OF_BLUEPRINT, description="The quotas that differ from the blueprint's."

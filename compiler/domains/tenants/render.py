@@ -2,7 +2,7 @@
 
 A blueprint is rendered in its tenants: a file that nobody reads would only be one more row in a change.
 Rules kept: one file depends on one tenant and its blueprint (and the target of its region); a suspended tenant has no
-alert rules and a role without login.
+alert rules and a role without login; of a deprovisioned one nothing is served but that it is.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class _Prepared:
 class _Shared:
     blueprints: Mapping[str, _Prepared]
     targets: Mapping[str, str]
+    releases: tuple[str, ...]
 
 
 def _prepare(model: Model) -> _Shared:
@@ -55,6 +56,7 @@ def _prepare(model: Model) -> _Shared:
         targets={
             target.spec.region: name for name, target in model.all(TargetSpec).items() if target.spec.type == "postgres"
         },
+        releases=tuple(name for name, target in model.all(TargetSpec).items() if target.spec.type == "release"),
     )
 
 
@@ -79,6 +81,9 @@ def render(resource: Resource[Spec], model: Model) -> Iterator[tuple[str, bytes]
         password=(tenant.database.password if tenant.database else None) or templates.password_of(name),
     )
     yield f"config/tenants/tenant/{name}.json", encode(_config(name, tenant, gets, blueprint))
+    if tenant.state == "deprovisioned":
+        yield f"objects/tenant/{name}.json", fill.into(templates.ended(shared.targets[gets.region], shared.releases))
+        return
     yield f"config/tenants/dashboard/{name}.json", fill.into(blueprint.dashboard)
     if tenant.state == "active" and blueprint.spec.alerts:
         own = tenant.overrides is not None and tenant.overrides.alerts

@@ -45,6 +45,24 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     _passwords(tenants, diagnostics)
     if model.whole("Target"):
         _regions(model, diagnostics)
+        _archives(model, diagnostics)
+
+
+def _archives(model: Model, diagnostics: Diagnostics) -> None:
+    """Whoever is deprovisioned is archived first."""
+    for tenant in model.all(TenantSpec).values():
+        if tenant.spec.state != "deprovisioned":
+            continue
+        region = tenant.spec.region or model.all(BlueprintSpec)[tenant.spec.blueprint].spec.region
+        for target in model.all(TargetSpec).values():
+            if target.spec.type == "postgres" and target.spec.region == region and target.spec.archive is None:
+                diagnostics.add(
+                    codes.NO_ARCHIVE,
+                    f"tenant `{tenant.name}` is deprovisioned, and its target `{target.name}` has no archive",
+                    tenant.span("state"),
+                    Label(target.key_span("type"), "nothing here says where its data is kept, and for whom"),
+                    help=f"add `archive: {{folder: file:/…, recipients: [age1…]}}` in {target.document.path}",
+                )
 
 
 def _name(tenant: Resource[TenantSpec], diagnostics: Diagnostics) -> None:

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 from compiler.domains.tenants.kinds import Alert, Database, Panel, Privileges
 from runtime.contract.canonical import JSON, encode
-from runtime.contract.objects import Object, ObjectId, encode_objects
+from runtime.contract.objects import ABSENCE, ARCHIVE, Object, ObjectId, encode_objects
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 PLACEHOLDERS = ("tenant", "schema", "region", "budget", "currency", "connection_limit")
 """What an expression of a panel or alert may name as `${…}`; an alert's also `threshold`."""
 
 _PANEL_WIDTH, _PANEL_HEIGHT, _PANELS_A_ROW = 12, 8, 2
+PROOF_WAVE = 10
+"""After the release, which no longer speaks of the tenant."""
 _SETTINGS = tuple(name for name in Database.model_fields if name != "connection_limit")
 
 
@@ -161,5 +163,17 @@ def objects(target: str, state: str, database: Database, privileges: Privileges)
                     "functions": sorted(set(privileges.functions)),
                 },
             ),
+        ]
+    )
+
+
+def ended(target: str, releases: Iterable[str]) -> bytes:
+    """Return the template of what is left of a deprovisioned tenant: its archive, and the proof that it is gone."""
+    names: Mapping[str, JSON] = {"owner": "${schema}_owner", "role": "${schema}_app"}
+    return encode_objects(
+        [
+            Object(ObjectId(target, ARCHIVE, "${schema}"), names, 1, "${tenant}"),
+            Object(ObjectId(target, ABSENCE, "${schema}"), names, PROOF_WAVE, "${tenant}"),
+            *(Object(ObjectId(name, ABSENCE, "${tenant}"), {}, PROOF_WAVE, "${tenant}") for name in releases),
         ]
     )

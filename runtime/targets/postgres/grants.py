@@ -232,14 +232,6 @@ def write_schema(session: Session, name: str, owner: str, intent: int) -> None:
         session.write_mark("schema", name, Mark(session.owner, intent, grants=mark.grants if mark else None))
 
 
-def drop_schema(session: Session, name: str, intent: int) -> None:
-    """Drop the schema if it is there; never with anything in it."""
-    with session.guarded("schema", name, intent) as mark:
-        if mark is not None:
-            session.execute("DROP SCHEMA {} RESTRICT", sql.Identifier(name))
-            session.forget_mark("schema", name)
-
-
 def write_grants(session: Session, name: str, wanted: Grants, intent: int) -> None:
     """Take away every privilege in the schema and give those that are wanted; nobody sees the state between."""
     with session.guarded("schema", name, intent) as mark:
@@ -268,7 +260,7 @@ def drop_grants(session: Session, name: str, intent: int) -> None:
             return
         found = find(session.connection, session.owner, [name], alone=True)[name]
         _revoke(session, found, found.grantees())
-        session.write_mark("schema", name, Mark(session.owner, intent))
+        session.write_mark("schema", name, Mark(session.owner, intent, archive=mark.archive))
 
 
 def _revoke(session: Session, found: Found, grantees: Iterable[str]) -> None:

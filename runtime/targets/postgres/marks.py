@@ -2,7 +2,7 @@
 
 `conductor:` and canonical JSON: which repository made the object, for which database, by which intent, and what an
 observer needs and no catalog tells: the *reference* of a role's password (never the password), the settings it was
-given, and for a schema the grants that go with it.
+given, and for a schema the grants that go with it, and the archive that holds all of it.
 
 Rules kept: a mark lies where nobody but the agent can write; the object's comment, which a schema's owner can write and
 everybody can read, only hints at it (repository, database, intent). A mark counts for the object it was written for:
@@ -33,7 +33,7 @@ class Owner:
 @dataclass(frozen=True)
 class Mark:
     """What we know of an object. `password` and `settings` are set on roles that have them, `grants` on schemas that
-    have been granted.
+    have been granted, `archive` on those that may be dropped with what is in them.
 
     `unproved`: the role was written, and no login has shown yet that it is as it should be.
     """
@@ -44,6 +44,7 @@ class Mark:
     grants: Mapping[str, JSON] | None = None
     unproved: bool = False
     settings: Mapping[str, str] | None = None
+    archive: Mapping[str, JSON] | None = None
 
     @property
     def text(self) -> str:
@@ -57,6 +58,8 @@ class Mark:
             value["grants"] = dict(self.grants)
         if self.unproved:
             value["unproved"] = True
+        if self.archive is not None:
+            value["archive"] = dict(self.archive)
         return PREFIX + encode(value).decode()
 
     @property
@@ -78,11 +81,13 @@ def read(text: str | None, owner: Owner) -> Mark | None:
         return None
     match value:
         case {"repository": owner.repository, "database": owner.database, "intent": int(intent), **rest}:
-            password, grants, unproved, settings = (
-                rest.pop(key, None) for key in ("password", "grants", "unproved", "settings")
+            password, grants, unproved, settings, archive = (
+                rest.pop(key, None) for key in ("password", "grants", "unproved", "settings", "archive")
             )
-            if not rest and isinstance(password, str | None) and _grants(grants) and _settings(settings):
-                return Mark(owner, intent, password, grants, unproved is True, settings)
+            if rest or not isinstance(archive, dict | None):
+                return None
+            if isinstance(password, str | None) and _grants(grants) and _settings(settings):
+                return Mark(owner, intent, password, grants, unproved is True, settings, archive)
     return None
 
 

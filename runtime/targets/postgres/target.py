@@ -1,4 +1,5 @@
-"""A PostgreSQL database as a target: objects of type `role`, `schema` and `grants` (plan, sections 5 and 8).
+"""A PostgreSQL database as a target: objects of type `role`, `schema`, `grants`, `archive` and
+`absence` (plan, sections 5 and 8).
 
 Rules kept:
 - a server is used only if it is the one the `Target` names, asks logins for scram-sha-256 over TCP, and lets nobody
@@ -11,14 +12,18 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from runtime.contract.canonical import JSON
-from runtime.contract.objects import Action, ObjectId
+from runtime.contract.objects import ABSENCE, ARCHIVE, Action, ObjectId
+from runtime.targets.archives import Archives
+from runtime.targets.config import ArchiveConfig
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.targets.postgres import dropping, grants, proofs, roles, scram
+from runtime.targets.postgres.dump import PgDump, found_pg_dump
+from runtime.targets.postgres.ending import Ending, Names
 from runtime.targets.postgres.failures import translated
 from runtime.targets.postgres.login import Door, Nonce
 from runtime.targets.postgres.marks import Owner
@@ -52,6 +57,8 @@ class PostgresTarget:
         resolve: Resolve,
         nonce: Nonce,
         application_name: str = "conductor",
+        archive: ArchiveConfig | None = None,
+        pg_dump: Callable[[], PgDump | None] = found_pg_dump,
     ) -> None:
         self.name = name
         self._dsn = dsn
@@ -60,6 +67,8 @@ class PostgresTarget:
         self._resolve = resolve
         self._nonce = nonce
         self._application_name = application_name
+        self._archives = None if archive is None else Archives(archive)
+        self._pg_dump = pg_dump
         self._session: Session | None = None
         self._prover: proofs.Prover | None = None
         self._reads_verifiers = False
@@ -112,13 +121,19 @@ class PostgresTarget:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             with translated(f"target {self.name}"), session.connection.transaction():
                 session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                found = roles.find(session.connection, session.owner, named["role"])
+                ends = named[ARCHIVE] | named[ABSENCE]
+                asked = named["role"] | {name for schema in ends for name in Names.of(schema)}
+                found = roles.find(session.connection, session.owner, asked)
                 # while the server answers
                 references = roles.references_of(found, pool, known(self._resolve), self._holds)
-                schemas = grants.find(session.connection, session.owner, named["schema"] | named["grants"])
+                schemas = grants.find(session.connection, session.owner, named["schema"] | named["grants"] | ends)
             observed = {
-                self._id("role", name): attributes for name, attributes in roles.observe(found, references).items()
+                self._id("role", name): attributes
+                for name, attributes in roles.observe(found, references).items()
+                if name in named["role"] or found[name].mark is not None
             }
+        for kind, name, attributes in self._ending(session).observe(named[ARCHIVE], named[ABSENCE], found, schemas):
+            observed[self._id(kind, name)] = attributes
         for name, schema in schemas.items():
             if schema.mark is None:
                 for kind in ("schema", "grants"):
@@ -143,14 +158,17 @@ class PostgresTarget:
                     return self._write_role(session, name, roles.Role.of(name, wanted), intent)
                 case "schema":
                     if wanted is None:
-                        grants.drop_schema(session, name, intent)
-                    else:
-                        grants.write_schema(session, name, _owner(action.id, wanted), intent)
+                        return self._ending(session).drop_schema(name, intent)
+                    grants.write_schema(session, name, _owner(action.id, wanted), intent)
                 case "grants":
                     if wanted is None:
                         grants.drop_grants(session, name, intent)
                     else:
                         grants.write_grants(session, name, grants.Grants.of(name, wanted), intent)
+                case "archive" if wanted is not None:
+                    return self._ending(session).archive(name, Names.wanted(name, wanted), intent)
+                case "absence" if wanted is not None:
+                    return self._ending(session).absence(name, Names.wanted(name, wanted))
                 case other:
                     raise TerminalError(f"a PostgreSQL target has no objects of type {other}")
         return {}
@@ -204,6 +222,16 @@ class PostgresTarget:
         if verifier is not None:
             return scram.matches(verifier, password)
         return not self._reads_verifiers and self._proves().holds(role, password)
+
+    def _ending(self, session: Session) -> Ending:
+        return Ending(
+            self.name,
+            session,
+            self._archives,
+            self._pg_dump,
+            shut=lambda role, intent: self._shut(session, role, intent),
+            dsn=lambda: self._resolve(self._dsn),
+        )
 
     def _id(self, kind: str, name: str) -> ObjectId:
         return ObjectId(self.name, kind, name)

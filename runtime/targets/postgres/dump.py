@@ -1,0 +1,141 @@
+"""A schema -> SQL that makes it anew, row by row, as a stream; and how many rows each table has in it.
+
+Rules kept: what is counted and what is dumped is one snapshot; `pg_dump` does it where there is one of the server's
+major version or a newer one, else `copying`; the password goes to pg_dump in its environment, never in its arguments;
+owners and privileges are left out, so that the stream needs nothing but an empty database.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import pq, sql
+
+from runtime.contract.canonical import JSON, encode, sha256
+from runtime.targets.interface import RetryableError
+from runtime.targets.postgres import copying
+from runtime.targets.postgres.session import Connection
+
+PIECE = 1024 * 1024
+_VERSION = re.compile(r"\(PostgreSQL\) (\d+)(\S*)")
+_SECONDS = 30
+
+_TABLES = """
+SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %s AND c.relkind IN ('r', 'm') ORDER BY c.relname
+"""
+_SEQUENCES = """
+SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %s AND c.relkind = 'S' ORDER BY c.relname
+"""
+_SHAPE = """
+SELECT c.relkind::text, c.relname::text, c.relnatts::text
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %(schema)s
+UNION ALL
+SELECT 'function', p.oid::regprocedure::text, md5(p.prosrc)
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = %(schema)s
+ORDER BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a schema: rows of each table, and a digest that is another one once anything has been written."""
+
+    tables: Mapping[str, int]
+    fingerprint: str
+
+
+def contents(connection: Connection, schema: str) -> Contents:
+    """Look, in a transaction without a time limit. A row that was written carries another transaction than before."""
+    tables: dict[str, int] = {}
+    told: list[JSON] = []
+    for (name,) in connection.execute(_TABLES, [schema]).fetchall():
+        query = sql.SQL("SELECT count(*), coalesce(sum(xmin::text::numeric), 0)::text FROM ONLY {}")
+        row = connection.execute(query.format(sql.Identifier(schema, name))).fetchone() or (0, "0")
+        tables[name] = row[0]
+        told.append([name, *row])
+    for (name,) in connection.execute(_SEQUENCES, [schema]).fetchall():
+        query = sql.SQL("SELECT last_value::text, is_called FROM {}")
+        told.append([name, *(connection.execute(query.format(sql.Identifier(schema, name))).fetchone() or ())])
+    told.extend([*row] for row in connection.execute(_SHAPE, {"schema": schema}).fetchall())
+    return Contents(tables, sha256(encode(told)))
+
+
+@dataclass(frozen=True)
+class PgDump:
+    """An executable, and the version that it says it is."""
+
+    path: Path
+    version: str
+    major: int
+
+
+def found_pg_dump() -> PgDump | None:
+    """The `pg_dump` of the machine, if there is one."""
+    path = shutil.which("pg_dump")
+    if path is None:
+        return None
+    said = subprocess.run(  # noqa: S603 -- an argument list, no shell
+        [path, "--version"], capture_output=True, text=True, check=False, timeout=_SECONDS
+    ).stdout
+    version = _VERSION.search(said)
+    return None if version is None else PgDump(Path(path), "".join(version.groups()), int(version[1]))
+
+
+def able(pg_dump: PgDump | None, connection: Connection) -> PgDump | None:
+    """Whether it can dump this server: not, if it is of an older major version."""
+    server = connection.info.server_version // 10_000
+    return pg_dump if pg_dump is not None and pg_dump.major >= server else None
+
+
+def stream(connection: Connection, schema: str, pg_dump: PgDump | None, dsn: str) -> Iterator[bytes]:
+    """Give the SQL, of the snapshot of the connection's transaction."""
+    if pg_dump is None:
+        yield from copying.script(connection, schema)
+        return
+    (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
+    yield from _piped(_command(pg_dump, schema, snapshot), environment(dsn), schema)
+
+
+def environment(dsn: str) -> dict[str, str]:
+    """A connection string as libpq's environment variables."""
+    given = {
+        option.envvar.decode(): option.val.decode()
+        for option in pq.Conninfo.parse(dsn.encode())
+        if option.val is not None and option.envvar is not None
+    }
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "PGAPPNAME": "conductor archive", **given}
+
+
+def _command(pg_dump: PgDump, schema: str, snapshot: str) -> list[str]:
+    return [
+        str(pg_dump.path), "--format=plain", "--encoding=UTF8", "--no-owner", "--no-privileges", "--no-password",
+        "--lock-wait-timeout=10s", "--strict-names", f'--schema="{schema}"', f"--snapshot={snapshot}",
+    ]  # fmt: skip
+
+
+def _piped(command: list[str], given: Mapping[str, str], schema: str) -> Iterator[bytes]:
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(  # noqa: S603 -- an argument list, no shell
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=dict(given)
+        ) as process,
+    ):
+        try:
+            while process.stdout is not None and (piece := process.stdout.read(PIECE)):
+                yield piece
+        except GeneratorExit:
+            process.kill()
+            raise
+        if process.wait() != 0:
+            said.seek(0)
+            words = " ".join(said.read(2000).decode("utf-8", "replace").split())
+            raise RetryableError(f"pg_dump of {schema} failed: {words}", after=60)
