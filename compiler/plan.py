@@ -20,7 +20,7 @@ from compiler.plan_differences import Operation
 from compiler.plan_resources import Effects, Inputs, ResourceChange, effects_of
 from compiler.plan_rules import Uncovered, uncovered
 from runtime.contract.change import Change
-from runtime.contract.objects import decode_objects
+from runtime.contract.objects import ENDS, decode_objects
 from runtime.flags.config import FOLDER as FLAGS
 from runtime.flags.config import FlagConfig, last_day, starts_later
 from runtime.governance.case import Case
@@ -176,6 +176,7 @@ def _held(standpoint: Standpoint, effects: Effects) -> tuple[str, ...]:
         for path, text in standpoint.before.items()
         if path.startswith("objects/")
         for item in decode_objects(text.encode())
+        if item.id.type not in ENDS
     )
     limits = {name: target.max_delete_percent for name, target in targets_of(standpoint.after).items()}
     return tuple(
@@ -233,7 +234,8 @@ def _refused(inputs: Inputs, effects: Effects, consent: Consent | None) -> tuple
                 codes.TRANSITION_REFUSED,
                 message,
                 label,
-                help="the policy of the last verified commit says so, and no approval mends it: change the change",
+                help="the policy of the last verified commit says so, and no approval mends it: change the change"
+                " (or wait, where it names a day)",
             )
         )
     return tuple(found)

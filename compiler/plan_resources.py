@@ -20,7 +20,7 @@ from compiler.plan_lines import Lines, lines_between
 from runtime.contract.canonical import JSON, decode
 from runtime.contract.change import Change, Row
 from runtime.contract.errors import FormatError
-from runtime.contract.objects import Object, ObjectId, decode_objects
+from runtime.contract.objects import ENDS, Object, ObjectId, decode_objects
 
 _SKIPPED = frozenset({"apiVersion", "kind", "metadata.name"})
 
@@ -140,6 +140,8 @@ def object_changes(change: Change) -> tuple[ObjectChange, ...]:
     for key in sorted(olds.keys() | news.keys()):
         old, new = olds.get(key), news.get(key)
         here = new or old
+        if new is None and key.type in ENDS:
+            continue  # it stays, and nobody asks for it any more
         if here is None or (old is not None and new is not None and old.attributes == new.attributes):
             continue
         fields = differences(

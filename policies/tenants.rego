@@ -159,11 +159,11 @@ first_day(change) := ceil((input.facts.tenants[change.name].suspended + (change.
 
 too_early(change) := concat("", [
 	$"tenant `{shown(change.name)}` is kept {shown(change.before.retention_days)} days from its suspension: ",
-	$"it may be deprovisioned from {date(first_day(change))} (UTC) on",
+	$"it may become `deprovisioned` from {date(first_day(change))} (UTC) on",
 ]) if {
 	is_number(first_day(change))
 } else := concat("", [
-	$"tenant `{shown(change.name)}` may not be deprovisioned: ",
+	$"tenant `{shown(change.name)}` may not become `deprovisioned`: ",
 	"the ledger has no result that says it is suspended, so nothing tells how long its data has been kept",
 ])
 
@@ -181,7 +181,7 @@ refuse contains {
 }
 
 held(change) := concat("", [
-	$"tenant `{shown(change.name)}` is under legal hold, before this change or after it, and nothing of it may be deleted: ",
+	$"tenant `{shown(change.name)}` may not become `deprovisioned` under legal hold, before this change or after it: ",
 	"let `legal_hold: false` be approved and taken first",
 ])
 

@@ -207,7 +207,7 @@ test_data_is_kept_from_the_suspension_on_to_the_end_of_the_last_day if {
 		"rule": "tenant-retention",
 		"message": concat("", [
 			"tenant `acme-retail` is kept 30 days from its suspension: ",
-			"it may be deprovisioned from 2026-12-25 (UTC) on",
+			"it may become `deprovisioned` from 2026-12-25 (UTC) on",
 		]),
 	}}
 	count(refused_with(change(suspended, deprovisioned), facts(allowed_from))) == 0
@@ -228,7 +228,7 @@ test_what_the_ledger_does_not_say_is_suspended_is_kept if {
 		"name": "acme-retail",
 		"rule": "tenant-retention",
 		"message": concat("", [
-			"tenant `acme-retail` may not be deprovisioned: the ledger has no result that says it is suspended, ",
+			"tenant `acme-retail` may not become `deprovisioned`: the ledger has no result that says it is suspended, ",
 			"so nothing tells how long its data has been kept",
 		]),
 	}}
@@ -260,7 +260,7 @@ test_nothing_is_deleted_under_legal_hold if {
 		"name": "acme-retail",
 		"rule": "tenant-legal-hold",
 		"message": concat("", [
-			"tenant `acme-retail` is under legal hold, before this change or after it, and nothing of it may be deleted: ",
+			"tenant `acme-retail` may not become `deprovisioned` under legal hold, before this change or after it: ",
 			"let `legal_hold: false` be approved and taken first",
 		]),
 	}}

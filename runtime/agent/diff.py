@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from runtime.contract.canonical import JSON
-from runtime.contract.objects import ABSENCE, ARCHIVE, Action, Object, ObjectId, Operation
+from runtime.contract.objects import ABSENCE, ENDS, Action, Object, ObjectId, Operation
 
 Attributes = Mapping[str, JSON]
 FOREIGN: Attributes = {"foreign": True}
@@ -135,7 +135,9 @@ def _within_limits(
     deletes: list[Action], observed: Mapping[ObjectId, Attributes], limits: Limits
 ) -> tuple[list[Action], list[Blocked]]:
     """Hold back every delete of a target that would lose more than it may."""
-    ours = Counter(found.target for found, attributes in observed.items() if attributes != FOREIGN)
+    ours = Counter(
+        found.target for found, attributes in observed.items() if attributes != FOREIGN and found.type not in ENDS
+    )
     going = Counter(action.id.target for action in deletes)
     reasons = {
         target: f"{count} of the {ours[target]} objects of {target} would go, at most {percent} % may"
@@ -149,7 +151,7 @@ def _within_limits(
 def _without_early_ends(makes: list[Action], excess: list[Blocked]) -> tuple[list[Action], list[Blocked]]:
     """Hold back the archives and proofs of tenants whose objects may not go yet."""
     reasons = {(item.action.id.target, item.action.tenant): item.reason for item in excess}
-    ends = [action for action in makes if action.id.type in (ARCHIVE, ABSENCE)]
+    ends = [action for action in makes if action.id.type in ENDS]
     early = {
         action.id: reasons[action.id.target, action.tenant]
         for action in ends

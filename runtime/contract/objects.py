@@ -19,6 +19,9 @@ ARCHIVE = "archive"
 ABSENCE = "absence"
 """Type of an object that exists once nothing of a tenant is left: a proof, made after everything has been deleted."""
 
+ENDS = frozenset({ARCHIVE, ABSENCE})
+"""They stand for what was, take no room in a target, and are never deleted."""
+
 
 class ObjectId(NamedTuple):
     """What one object is called: on which target, of which type, by which name."""

@@ -13,7 +13,7 @@ from typing import Self
 
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import ConductorError
-from runtime.contract.objects import ABSENCE, ARCHIVE, Action, ObjectId
+from runtime.contract.objects import ENDS, Action, ObjectId
 from runtime.ledger.head import Head
 from runtime.targets.interface import RetryableError, TerminalError
 
@@ -71,8 +71,7 @@ class MemoryTarget:
         return {
             key: dict(item.attributes) if item.mark is not None else FOREIGN
             for key, item in self.system.world.items()
-            if key.target == self.name
-            and (key in named or (item.mark is not None and key.type not in (ARCHIVE, ABSENCE)))
+            if key.target == self.name and (key in named or (item.mark is not None and key.type not in ENDS))
         }
 
     def perform(self, action: Action, *, intent: int) -> Mapping[str, JSON]:

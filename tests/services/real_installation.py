@@ -54,7 +54,7 @@ def _keyed(kind: str, name: str, more: str) -> bytes:
     return resource(kind, name, f"  keys:\n    - {key_of(name).public_line}\n{more}")
 
 
-def tree(identity: str, release: str, drift: str) -> dict[str, bytes]:
+def tree(identity: str, release: str, drift: str, archive: str | None = None) -> dict[str, bytes]:
     """The inputs: two people, an agent, the repository's own Rego and blueprint, two targets, a tenant."""
     rules = (
         "  approval_days: 14\n  rules:\n"
@@ -77,7 +77,8 @@ def tree(identity: str, release: str, drift: str) -> dict[str, bytes]:
             "Target",
             "pg-eu",
             f"  type: postgres\n  region: eu-central\n  dsn: env:CONDUCTOR_TEST_PG\n  identity: {identity!r}\n"
-            f"  drift: {drift}\n  max_delete_percent: 50\n  control: true\n",
+            f"  drift: {drift}\n  max_delete_percent: 50\n  control: true\n"
+            + (f"  archive: {archive}\n" if archive else ""),
         ),
         "spec/targets/release-eu.yaml": resource(
             "Target",
@@ -99,8 +100,8 @@ class RealInstallation:
     _known: History | None = None
 
     @classmethod
-    def make(cls, folder: Path, dsn: str, *, drift: str = "heal") -> RealInstallation:
-        """Build one up to its genesis."""
+    def make(cls, folder: Path, dsn: str, *, drift: str = "heal", archive: str | None = None) -> RealInstallation:
+        """Build one up to its genesis; `archive` is that of its database, as YAML."""
         folder.mkdir(parents=True, exist_ok=True)
         Repository.init(folder / "remote.git", bare=True).close()
         people = Repository.mirror(str(folder / "remote.git"), folder / "people.git")
@@ -116,7 +117,7 @@ class RealInstallation:
             (system,) = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone() or (
                 "",
             )
-            files = tree(f"{system}/{connection.info.dbname}", "f" * 32, drift)
+            files = tree(f"{system}/{connection.info.dbname}", "f" * 32, drift, archive)
         made._commit(files)
         made._begin()
         return made
