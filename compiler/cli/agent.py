@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 
@@ -265,7 +266,7 @@ def world_of(
             git=git,
             upstream=_upstream(git, remote),
             branch=branch,
-            writer=Writer(agent or "", private, release),
+            writer=Writer(agent or "", private, release, uuid4().hex),
             compile=compile_once(partial(_compiled, git), git),
             target=partial(open_target, secret=secrets),
             control=lambda config: open_control(config, application_name="conductor control", secret=secrets),
@@ -275,7 +276,7 @@ def world_of(
         )
         known = None if dry else read(world)
         if agent is None and known is not None:
-            world = replace(world, writer=Writer(_name(known, private), private, release))
+            world = replace(world, writer=replace(world.writer, agent=_name(known, private)))
         yield world, known
 
 

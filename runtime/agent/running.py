@@ -2,7 +2,8 @@
 
 Rules kept: an error is waited out, the longer the more often it comes, and so is one that nobody foresaw: all is read
 anew then, and only its type and place are told, as its words may be anybody's; what failed is tried again only after
-its time; asked to stop, the agent finishes the action in hand and writes the result.
+its time; asked to stop, the agent finishes the action in hand and writes the result; every line of a
+turn's log has the id that its commits and its entries carry.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 import traceback
 from pathlib import Path
 
+from structlog.contextvars import bound_contextvars
 from structlog.typing import FilteringBoundLogger
 
 from runtime.agent.health import Health
@@ -48,20 +50,22 @@ def run(
     while not stop.is_set():
         begun = time.monotonic()
         wait = interval
-        try:
-            outcome = once(world, known=known, patient=patient, seen=seen)
-            failures, patient = 0, True
-            health.turned(outcome, time.monotonic() - begun)
-            _tell(log, outcome)
-        except Exception as caught:  # noqa: BLE001 -- what one tenant's target says must not end the agent of all others
-            error = caught
-            if not isinstance(error, ConductorError):
-                error, known = _unforeseen(caught), None
-            failures += 1
-            health.failed(error, time.monotonic() - begun)
-            log.warning("turn failed", problem=error.message, help=error.help, kind=type(error).__name__)
-            after = error.after if isinstance(error, RetryableError) else interval
-            wait = min(after * 2 ** min(failures - 1, 8), LONGEST)
+        turn = world.next_turn()
+        with bound_contextvars(turn=turn.writer.turn):
+            try:
+                outcome = once(turn, known=known, patient=patient, seen=seen)
+                failures, patient = 0, True
+                health.turned(outcome, time.monotonic() - begun)
+                _tell(log, outcome)
+            except Exception as caught:  # noqa: BLE001 -- what one tenant's target says must not end the agent of all others
+                error = caught
+                if not isinstance(error, ConductorError):
+                    error, known = _unforeseen(caught), None
+                failures += 1
+                health.failed(error, time.monotonic() - begun)
+                log.warning("turn failed", problem=error.message, help=error.help, kind=type(error).__name__)
+                after = error.after if isinstance(error, RetryableError) else interval
+                wait = min(after * 2 ** min(failures - 1, 8), LONGEST)
         stop.wait(wait)
     log.info("stopped")
 

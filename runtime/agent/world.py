@@ -6,9 +6,10 @@ Rules kept: the loop has no other way to the world; a test gives it doubles, kil
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, Self
+from uuid import uuid4
 
 from runtime.contract.compiling import Compile
 from runtime.git.interface import Git, PushOutcome, RemoteAwayError
@@ -131,3 +132,8 @@ class World:
     secrets: Secrets = field(default_factory=Secrets)
     at: Callable[[str], None] = nowhere
     stopping: Callable[[], bool] = lambda: False
+    new_turn: Callable[[], str] = lambda: uuid4().hex
+
+    def next_turn(self) -> World:
+        """Return the world of another turn: what is written in it carries an id of its own."""
+        return replace(self, writer=replace(self.writer, turn=self.new_turn()))

@@ -21,6 +21,7 @@ NAMESPACE = "https://conductor.intelgraph.io"
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 Reason = Annotated[str, StringConstraints(pattern=r"\S", max_length=1000)]
+TurnId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 RepositoryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -48,6 +49,7 @@ class LedgerPosition(Wire):
 
     `previous` is the SHA-256 of the whole previous file; of the genesis for the first entry (sequence 1). `main` is
     main's head as the agent saw it, where the ledger is on a branch of its own; on main itself git says it (None).
+    `turn` is the turn of the agent's loop that wrote it: its commit's message and every line of its log have it, too.
     """
 
     sequence: int = Field(ge=1)
@@ -56,6 +58,7 @@ class LedgerPosition(Wire):
     agent: str
     release: Release
     main: CommitId | None
+    turn: TurnId
 
 
 class Seen(Wire):

@@ -86,11 +86,12 @@ class Tip:
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes: the agent's name, its key, and the release that runs."""
+    """Who writes: the agent's name, its key, the release that runs, and the turn of the loop in which it writes."""
 
     agent: str
     key: PrivateKey
     release: Release
+    turn: str
 
     @property
     def author(self) -> Author:
@@ -250,11 +251,14 @@ def _is(there: TreeFile | None, data: bytes) -> bool:
 
 
 def message(entries: Iterable[Written]) -> str:
-    """Return the commit message: what happened, as an auditor reads it, then one line for each file."""
+    """Return the commit message: what happened, as an auditor reads it, then trailers: files and turn."""
     entries = tuple(entries)
     told = [headline(entry.statement, entry.brings) for entry in entries]
     files = [f"{entry.path.rsplit('/', 1)[-1]}" for entry in entries]
-    return "\n".join(("; ".join(told), "", *(f"Evidence: {name}" for name in files), ""))
+    said = (entry.statement.predicate for entry in entries)
+    turns = dict.fromkeys(predicate.ledger.turn for predicate in said if isinstance(predicate, EntryPredicate))
+    trailers = (*(f"Evidence: {name}" for name in files), *(f"Turn: {turn}" for turn in turns))
+    return "\n".join(("; ".join(told), "", *trailers, ""))
 
 
 def resource_uri(repository: str, branch: str, head: str) -> str:
@@ -287,6 +291,7 @@ def _position(tip: Tip, writer: Writer, at: datetime) -> LedgerPosition:
         agent=writer.agent,
         release=writer.release,
         main=tip.main,
+        turn=writer.turn,
     )
 
 

@@ -34,11 +34,12 @@ from runtime.testing.statements import Kind, approval, signed_genesis
 from runtime.testing.tiny_compiler import compile_commit
 
 RELEASE = Release(version=VERSION, sha256="5e" * 32)
+TURN = "7a" * 16
 
 
 def writer(key: PrivateKey | None = None, agent: str = AGENT) -> Writer:
     """The agent, with its key or another."""
-    return Writer(agent, key or key_of(agent), RELEASE)
+    return Writer(agent, key or key_of(agent), RELEASE, TURN)
 
 
 @dataclass

@@ -106,7 +106,7 @@ class Fleet:
             git=git,
             upstream=Remote(git, "origin"),
             branch="main",
-            writer=Writer(name, key or key_of(name), Release(version=self.release, sha256="0" * 64)),
+            writer=Writer(name, key or key_of(name), Release(version=self.release, sha256="0" * 64), "0" * 32),
             compile=compile_commit(git),
             target=self.target,
             control=lambda config: MemoryControl(self.databases.setdefault(config.name, self.database)),

@@ -68,7 +68,9 @@ class Agent:
 
     def __init__(self, repository: Repository, keys: Path, now: datetime) -> None:
         self.git, self.keys, self.now = repository, keys, now
-        self.writer = Writer(AGENT, load_private(keys / AGENT), Release(version=VERSION, sha256=code_sha256()))
+        self.writer = Writer(
+            AGENT, load_private(keys / AGENT), Release(version=VERSION, sha256=code_sha256()), "5c" * 16
+        )
 
     def push(self, *entries: Written) -> str:
         """Commit entries to main."""

@@ -193,6 +193,42 @@ def test_a_running_agent_waits_out_what_is_away_and_logs_json_until_it_is_asked_
     assert health.problem is None
 
 
+def test_every_line_of_a_turn_has_the_id_that_its_commits_and_entries_carry() -> None:
+    fleet, stop, stream = Fleet.started(), threading.Event(), io.StringIO()
+    fleet.remote.away = True
+    ids = iter(["a1" * 16, "b2" * 16, "c3" * 16])
+
+    class Impatient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            fleet.remote.away = False
+            stop.set() if fleet.story() else None
+            return timeout is None
+
+    waiting = Impatient()
+    waiting.is_set = stop.is_set  # type: ignore[method-assign]  # the same event, without the waiting
+    world = replace(fleet.world(), new_turn=lambda: next(ids))
+    run(world, interval=1, stop=waiting, health=Health(), log=configure(stream))
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line.get("turn") for line in told] == ["a1" * 16, "b2" * 16, "b2" * 16, None]
+    entries = fleet.history().entries
+    assert [entry.position.turn for entry in entries] == ["b2" * 16] * 2
+    for entry in entries:
+        assert f"\nTurn: {'b2' * 16}\n" in fleet.people.commit(entry.commit).message
+
+
+def test_a_terminal_is_told_in_words_and_anything_else_in_json() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    words, lines = Terminal(), io.StringIO()
+    configure(words).info("serving", port=9464)
+    configure(lines).info("serving", port=9464)
+    assert "serving" in words.getvalue()
+    assert not words.getvalue().startswith("{")
+    assert json.loads(lines.getvalue())["port"] == 9464
+
+
 def test_the_clock_of_the_story_is_the_ledgers() -> None:
     fleet = Fleet.started()
     once(fleet.world())

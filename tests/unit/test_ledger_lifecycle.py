@@ -49,7 +49,13 @@ def change(before: str | None, after: str | None) -> Change:
 
 def position(at: datetime) -> LedgerPosition:
     return LedgerPosition(
-        sequence=1, previous="0" * 64, time=at, agent="one", release=Release(version="1", sha256="0" * 64), main=None
+        sequence=1,
+        previous="0" * 64,
+        time=at,
+        agent="one",
+        release=Release(version="1", sha256="0" * 64),
+        main=None,
+        turn="0" * 32,
     )
 
 

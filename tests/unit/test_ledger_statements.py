@@ -19,6 +19,7 @@ POSITION = LedgerPosition(
     agent="one",
     release=Release(version="1", sha256="f" * 64),
     main=None,
+    turn="9" * 32,
 )
 RESULT = Statement(
     subject=subject(intent="a" * 64),

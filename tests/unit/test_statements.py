@@ -39,6 +39,7 @@ INTENT = Statement(
             agent="one",
             release=Release(version="1", sha256="f" * 64),
             main=None,
+            turn="9" * 32,
         ),
         because="drift",
         manifest="d" * 64,
