@@ -48,6 +48,31 @@ def test_two_people_start_a_history(own_repository: Path) -> None:
     assert report["trust_root"]["proven"] is True
 
 
+def test_both_people_say_which_branch_holds_the_ledger(own_repository: Path) -> None:
+    keys = own_repository.parent / "keys"
+
+    def genesis(person: str, *more: str) -> Ran:
+        return conductor("genesis", "--repo", own_repository, "--person", person, "--key", keys / person, *more)
+
+    for name in ("approvals", "a..b", "-x"):
+        refused = genesis("mara-lindqvist", f"--ledger={name}")
+        assert (refused.code, "is no name for the ledger's own branch" in refused.err) == (2, True)
+    first = genesis("mara-lindqvist", "--ledger", "ledger")
+    assert "The agent writes to the branch ledger, and never to main." in first.out
+    assert f"conductor genesis --repo {own_repository} --ledger ledger --person NAME" in first.out
+    silent = genesis("tomas-okafor")
+    assert (silent.code, "puts the ledger on ledger, and you said main" in silent.err) == (1, True)
+    assert genesis("tomas-okafor", "--ledger", "ledger").code == 0
+    start = json.loads(next((own_repository / "evidence" / "genesis").glob("*.json")).read_text())
+    assert (start["branch"], start["ledger"]) == ("main", "ledger")
+    report = json.loads(conductor("verify", "--repo", own_repository, "--format", "json").out)
+    assert (report["ok"], report["completeness"]) == (True, "not-assessed")
+    old = trust_root(own_repository)
+    anew = genesis("mara-lindqvist", "--previous", old, "--ledger", "ledger")
+    assert (anew.code, "the branch ledger holds the ledger of genesis" in anew.err) == (2, True)
+    assert genesis("mara-lindqvist", "--previous", old, "--ledger", "ledger-2").code == 0
+
+
 def test_genesis_refuses_what_is_not_committed_and_a_head_that_moved(own_repository: Path) -> None:
     keys = own_repository.parent / "keys"
     args = ("genesis", "--repo", str(own_repository), "--person")

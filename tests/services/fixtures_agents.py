@@ -33,13 +33,19 @@ def where18(tmp_path: Path, dsn18: str, agents: Agents) -> Iterator[RealInstalla
 
 
 @pytest.fixture
+def apart(tmp_path: Path, dsn18: str, agents: Agents) -> Iterator[RealInstallation]:
+    """The same, with its ledger on a branch of its own, at a remote whose main takes no agent's push."""
+    yield from _made(tmp_path, dsn18, agents, ledger="ledger")
+
+
+@pytest.fixture
 def postgres18(postgres_servers: Servers) -> EmbeddedPostgres:
     """The server of `where18`."""
     return postgres_servers(18)
 
 
-def _made(folder: Path, dsn: str, agents: Agents) -> Iterator[RealInstallation]:
-    made = RealInstallation.make(folder / "installation", dsn)
+def _made(folder: Path, dsn: str, agents: Agents, ledger: str | None = None) -> Iterator[RealInstallation]:
+    made = RealInstallation.make(folder / "installation", dsn, ledger=ledger)
     assert agents.once(made).answer["error"] is None
     yield made
     made.close()

@@ -17,6 +17,7 @@ import psycopg
 from compiler.driver import compile_commit
 from runtime.contract.change import Change, Snapshot, between
 from runtime.git.interface import PushOutcome
+from runtime.git.process import run
 from runtime.git.repository import Repository
 from runtime.governance.approvals import filed
 from runtime.ledger import genesis
@@ -30,6 +31,14 @@ from runtime.testing.small_tree import AGENT, BRANCH, REPOSITORY, key_of, seed_o
 from runtime.testing.statements import Kind, approval, signed_genesis
 from tests.cases.inputs import own_policy, own_tree
 
+_PROTECTED = """#!/bin/sh
+while read old new ref; do
+  if [ "$ref" = refs/heads/main ] && [ "$PUSHER" != forge ]; then
+    echo "GH006: Protected branch update failed for refs/heads/main." >&2
+    exit 1
+  fi
+done
+"""
 ROLES = {
     "mara": "[admin, mc, pm, backend, incident-commander]",
     "tomas": "[platform, sec-tl, security]",
@@ -97,10 +106,14 @@ class RealInstallation:
     people: Repository
     environment: dict[str, str]
     dsn: str
+    ledger: str | None = None
+    """The branch that holds the ledger, at a remote whose main takes people's pushes only; None: main."""
     _known: History | None = None
 
     @classmethod
-    def make(cls, folder: Path, dsn: str, *, drift: str = "heal", archive: str | None = None) -> RealInstallation:
+    def make(
+        cls, folder: Path, dsn: str, *, drift: str = "heal", archive: str | None = None, ledger: str | None = None
+    ) -> RealInstallation:
         """Build one up to its genesis; `archive` is that of its database, as YAML."""
         folder.mkdir(parents=True, exist_ok=True)
         Repository.init(folder / "remote.git", bare=True).close()
@@ -111,7 +124,9 @@ class RealInstallation:
         release.mkdir()
         (release / IDENTITY).write_text("f" * 32 + "\n")
         environment = {"CONDUCTOR_TEST_PG": dsn, "CONDUCTOR_TEST_RELEASE": str(release)}
-        made = cls(folder, people, environment, dsn)
+        made = cls(folder, people, environment, dsn, ledger)
+        if ledger is not None:
+            made._protect_main()
         made.password("keeper")
         with psycopg.connect(dsn) as connection:
             (system,) = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone() or (
@@ -145,9 +160,21 @@ class RealInstallation:
         assert head is not None
         return head
 
+    @property
+    def branch(self) -> str:
+        """The branch that holds the ledger."""
+        return self.ledger or BRANCH
+
+    def pushed(self) -> str | None:
+        """The head of the ledger's branch at the remote."""
+        return self.people.fetch("origin", self.branch)[self.branch]
+
     def history(self) -> History:
         """What main's evidence says."""
-        self._known = replay(self.people, self.head(), after=self._known)
+        heads = self.people.fetch("origin", BRANCH, self.branch)
+        main, ledger = heads[BRANCH], heads[self.branch]
+        assert main is not None
+        self._known = replay(self.people, main, after=self._known, heads=lambda _: (main, ledger))
         return self._known
 
     def entries(self, kind: str, *, since: int = 0) -> list[Entry]:
@@ -158,9 +185,16 @@ class RealInstallation:
         """Let the tenant's password reference lead to something."""
         self.environment[f"CONDUCTOR_TENANT_{tenant.upper().replace('-', '_')}_PASSWORD"] = PASSWORD
 
-    def merge(self, files: Mapping[str, bytes], *, remove: tuple[str, ...] = (), message: str = "Change") -> str:
-        """Commit to main and push; returns the commit."""
-        return self._commit(files, remove=remove, message=message)
+    def merge(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        remove: tuple[str, ...] = (),
+        message: str = "Change",
+        branch: str = BRANCH,
+    ) -> str:
+        """Commit to main (or another branch) and push; returns the commit."""
+        return self._commit(files, remove=remove, message=message, branch=branch)
 
     def tenant(self, *names: str, state: str = "active", connection_limit: int = 40) -> Change:
         """Merge tenants as they are to be, approved by both people; returns the change."""
@@ -208,15 +242,36 @@ class RealInstallation:
         """End git's process."""
         self.people.close()
 
-    def _commit(self, files: Mapping[str, bytes], *, remove: tuple[str, ...] = (), message: str = "Change") -> str:
-        known = self.people.fetch("origin", "main")["main"]
+    def _commit(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        remove: tuple[str, ...] = (),
+        message: str = "Change",
+        branch: str = BRANCH,
+    ) -> str:
+        known = self.people.fetch("origin", branch)[branch]
         commit = self.people.write(known, files, message=message, author=SOMEBODY, at=_now(), remove=remove)
-        assert self.people.push("origin", "main", commit, old=known) is PushOutcome.DONE
+        assert self.people.push("origin", branch, commit, old=known) is PushOutcome.DONE
         return commit
+
+    def _protect_main(self) -> None:
+        """Let main take the pushes of the forge's user only: that is the one who says so to the remote."""
+        hook = self.remote / "hooks" / "pre-receive"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(_PROTECTED)
+        hook.chmod(0o755)
+        said = run(self.people.path, "config", "remote.origin.receivepack", "env PUSHER=forge git-receive-pack")
+        assert said.code == 0
 
     def _begin(self) -> None:
         made = genesis.create(
-            compile_commit(self.people), self.head(), branch=BRANCH, repository=REPOSITORY, release=VERSION
+            compile_commit(self.people),
+            self.head(),
+            branch=BRANCH,
+            repository=REPOSITORY,
+            release=VERSION,
+            ledger=self.ledger,
         )
         self._commit(signed_genesis(made, map(key_of, ROLES), _now()).files, message="Start the history")
 
