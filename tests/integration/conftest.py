@@ -2,12 +2,13 @@
 
 from tests.services.fixtures_platform import copy, original
 from tests.services.fixtures_postgres import dsn, dsn18, postgres, postgres_servers
-from tests.services.own_history import finished_history, own_copy, own_repository
+from tests.services.own_history import finished_apart, finished_history, own_copy, own_repository
 
 __all__ = [
     "copy",
     "dsn",
     "dsn18",
+    "finished_apart",
     "finished_history",
     "original",
     "own_copy",

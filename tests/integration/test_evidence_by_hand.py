@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.commands import git
 from tests.services.own_history import ROOT, trust_root
 
 pytestmark = pytest.mark.service
@@ -70,3 +71,26 @@ def test_stock_tools_find_a_removed_entry_and_a_borrowed_approval(own_copy: Path
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILS: ")]
     assert any("-result-" in line and "does not say" in line for line in failed)
     assert sum(approval.name in line for line in failed) >= 2
+
+
+def clone_of(folder: Path, place: Path) -> Path:
+    git(folder, "clone", "--quiet", "--branch", "ledger", str(folder / "repo"), str(place))
+    return place
+
+
+def test_stock_tools_verify_a_ledger_on_a_branch_of_its_own(finished_apart: Path, tmp_path: Path) -> None:
+    done = by_hand(clone_of(finished_apart, tmp_path / "clone"))
+    assert done.stdout.splitlines()[-1] == "everything holds", done.stdout + done.stderr
+    assert "FAILS" not in done.stdout
+    assert done.stdout.count(": Signature Verified Successfully") == 1 + 4 + 2
+
+
+def test_stock_tools_find_a_main_that_was_moved_back(finished_apart: Path, tmp_path: Path) -> None:
+    repo = clone_of(finished_apart, tmp_path / "clone")
+    seen = git(repo, "rev-parse", "origin/main")
+    git(repo, "update-ref", "refs/remotes/origin/main", f"{seen}~1")
+    done = by_hand(repo)
+    assert [line for line in done.stdout.splitlines() if "FAILS" in line] == [
+        f"FAILS: origin/main has lost {seen}",
+        "something FAILS: see above",
+    ]

@@ -55,29 +55,32 @@ def own_repository(tmp_path: Path) -> Path:
     return own_yaml(tmp_path)
 
 
-def started(folder: Path) -> Path:
+def started(folder: Path, ledger: str = "main") -> Path:
     """The same, with a genesis that two people signed."""
     repo = own_yaml(folder)
     for name in PEOPLE[:2]:
-        assert conductor("genesis", "--repo", repo, "--person", name, "--key", folder / "keys" / name).code == 0
+        key = folder / "keys" / name
+        assert conductor("genesis", "--repo", repo, "--ledger", ledger, "--person", name, "--key", key).code == 0
+    if ledger != "main":
+        git(repo, "branch", ledger)
     return repo
 
 
 class Agent:
     """Writes to a real repository what an agent would, without any target."""
 
-    def __init__(self, repository: Repository, keys: Path, now: datetime) -> None:
-        self.git, self.keys, self.now = repository, keys, now
+    def __init__(self, repository: Repository, keys: Path, now: datetime, ledger: str = "main") -> None:
+        self.git, self.keys, self.now, self.ref = repository, keys, now, f"refs/heads/{ledger}"
         self.writer = Writer(
             AGENT, load_private(keys / AGENT), Release(version=VERSION, sha256=code_sha256()), "5c" * 16
         )
 
     def push(self, *entries: Written) -> str:
-        """Commit entries to main."""
-        head = self.git.resolve("refs/heads/main")
+        """Commit entries to the ledger's branch."""
+        head = self.git.resolve(self.ref)
         assert head
         commit = record(self.git, head, entries, self.writer, at=self.now)
-        assert self.git.set_ref("refs/heads/main", commit, old=head)
+        assert self.git.set_ref(self.ref, commit, old=head)
         return commit
 
     def take(self, commit: str, *people: str) -> None:
@@ -101,7 +104,7 @@ class Agent:
         grounds = Grounds(
             history.commit, commit, before.manifest.digest, after.manifest.digest, change, approvals, landed=()
         )
-        verdict = append.verdict(history.tip, self.writer, self.now, grounds)
+        verdict = append.verdict(history.end, self.writer, self.now, grounds)
         self.act(verdict, after.manifest.digest, change.digest)
 
     def act(self, first: Written, manifest: str, because: str) -> None:
@@ -117,19 +120,28 @@ class Agent:
 @pytest.fixture(scope="session")
 def finished_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `repo`, `keys`: a genesis, one tenant taken, a heartbeat."""
-    folder = tmp_path_factory.mktemp("finished")
-    repo = started(folder)
+    return _finished(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture(scope="session")
+def finished_apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with the ledger on the branch `ledger`."""
+    return _finished(tmp_path_factory.mktemp("apart"), "ledger")
+
+
+def _finished(folder: Path, ledger: str = "main") -> Path:
+    repo = started(folder, ledger)
     tenant = (repo / "tenants" / "velora-retail.yaml").read_text()
     (repo / TENANT).write_text(tenant.replace("velora-retail", "fjordline-ferries"))
     git(repo, "add", ".")
     git(repo, "commit", "--quiet", "--message=Add Fjordline Ferries")
     with Repository(repo) as repository:
-        agent = Agent(repository, folder / "keys", datetime.now(tz=UTC).replace(microsecond=0))
+        agent = Agent(repository, folder / "keys", datetime.now(tz=UTC).replace(microsecond=0), ledger)
         agent.take(git(repo, "rev-parse", "HEAD"), *PEOPLE)
         history = replay(repository, git(repo, "rev-parse", "HEAD"))
         agent.push(
             append.heartbeat(
-                history.tip, agent.writer, agent.now, commit=history.commit, manifest=history.snapshot.manifest.digest
+                history.end, agent.writer, agent.now, commit=history.commit, manifest=history.snapshot.manifest.digest
             )
         )
     git(repo, "reset", "--quiet", "--hard")
