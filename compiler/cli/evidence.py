@@ -91,7 +91,7 @@ def show(
         value = {**line.to_json(), "statement": statement}
         sys.stdout.write(_json(value) + "\n")
         return
-    sys.stdout.write(_shown(line, _json(statement)))
+    sys.stdout.write(_shown(line, _json(statement), history.genesis.ledger))
     _warn(history)
 
 
@@ -122,7 +122,7 @@ def _replayed(git: Repository, rev: str | None, trust_root: str | None) -> Histo
     return replay(git, head, trust_root=digest_of("--trust-root", trust_root), heads=heads)
 
 
-def _shown(line: Line, statement: str) -> str:
+def _shown(line: Line, statement: str, ledger: str | None) -> str:
     entry = line.entry
     return "\n".join(
         (
@@ -138,6 +138,7 @@ def _shown(line: Line, statement: str) -> str:
             statement,
             "",
             "By hand (evidence/README.md explains each, and makes `dsse` and $work/allowed):",
+            *(() if ledger is None else (f"  git switch {ledger}",)),
             f"  dsse {entry.path}",
             f"  sha256sum {entry.path}",
             f"  git log --diff-filter=A --format=%H -- {entry.path}",

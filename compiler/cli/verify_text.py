@@ -122,6 +122,8 @@ def _summary(report: Report, history: History) -> Iterator[str]:
     taken, entries = _count(len(history.verified.timeline) - 1, "change"), _count(len(kinds), "entry", "entries")
     reached = "verified up to" if report.ok else "what counts leads to"
     yield f"{reached} commit {history.commit[:12]}: {taken} taken, {entries} in the ledger"
+    if history.apart and history.ledger is not None:
+        yield f"the ledger is on the branch {history.genesis.ledger}, at {history.ledger[:12]}"
     if report.rendered is not None and report.rendered.again:
         differ = sum(item.rule == "rendered" for item in report.problems)
         how = "identical" if not differ else f"{differ} of them DIFFER"

@@ -13,15 +13,19 @@ import pytest
 from runtime.agent.decide import StoppedError
 from runtime.agent.loop import once
 from runtime.agent.state import PUSHED
+from runtime.agent.world import Local
+from runtime.contract.genesis import Genesis
 from runtime.ledger import append
 from runtime.ledger.findings import Answer
 from runtime.ledger.verify import Report, Status, verify
 from runtime.targets.interface import TerminalError
 from runtime.testing.chronicle import Chronicle, writer
-from runtime.testing.fleet import Fleet
+from runtime.testing.fleet import Fleet, target
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
 from runtime.testing.memory_policy import no_objection
-from runtime.testing.small_tree import START, document, small_tree
+from runtime.testing.memory_target import MemorySystem
+from runtime.testing.small_tree import REPOSITORY, START, document, key_of, small_tree
+from runtime.testing.statements import signed_genesis
 
 REF = "refs/heads/ledger"
 
@@ -276,3 +280,31 @@ def test_an_entry_that_names_no_main_where_it_must_and_one_where_it_must_not() -
 
 def test_what_the_agent_pushed_last_is_remembered_in_its_clone(fleet: Fleet) -> None:
     assert fleet.agent_git.refs[PUSHED] == fleet.remote.refs[REF]
+
+
+@pytest.mark.parametrize("how", ["merge", "squash"])
+def test_a_genesis_that_came_to_main_by_a_pull_request_starts_the_branch(how: str) -> None:
+    fleet = Fleet()
+    git = fleet.people = MemoryGit({"origin": fleet.remote})
+    commit = git.commit_files(small_tree(**{"spec/targets/pg-eu.yaml": target("pg-eu", control=True)}), at=START)
+    git.branch("start")
+    genesis = Genesis(REPOSITORY, "main", commit, fleet.snapshot(commit), ledger="ledger")
+    files = signed_genesis(genesis, map(key_of, ("mara", "tomas")), START).files
+    git.commit_files(files, branch="start", at=START)
+    git.commit_files({"README.md": b"meanwhile"}, at=START)
+    (git.merge if how == "merge" else git.squash)("start")
+    fleet.ledger, fleet.agent_git = "ledger", MemoryGit({"origin": fleet.remote})
+    fleet.systems["pg-eu"] = MemorySystem()
+    fleet.publish()
+    fleet.approved(initech={})
+    assert len(once(fleet.world()).entries) == 5
+    assert found(audited(fleet)) == []
+
+
+def test_without_a_remote_the_branch_is_the_clones_own() -> None:
+    fleet = Fleet.started("ledger")
+    git = fleet.people
+    world = replace(fleet.world(git=git), upstream=Local(git))
+    assert len(once(world).entries) == 2
+    assert git.refs[REF] != git.refs["refs/heads/main"]
+    assert once(world).entries == ()

@@ -215,6 +215,17 @@ def test_main_moved_back_stops_the_agent_and_is_found_and_brought_back_from_the_
     assert_sound(apart, agents)
     assert verify(apart, clone(apart, "auditor-later")).code == 0
 
+    git(mender, "switch", "--quiet", "--detach", before)
+    git(mender, "merge", "--quiet", "--no-ff", "-m", "Merge main into mine", seen)
+    git(mender, "push", "--quiet", "origin", "HEAD:main")
+    assert agents.again(apart).answer["error"] == "StoppedError"
+    git(mender, "fetch", "--quiet", "origin")
+    git(mender, "switch", "--quiet", "--detach", seen)
+    git(mender, "merge", "--quiet", "--no-ff", "-m", "Merge main as it was", "origin/main")
+    git(mender, "push", "--quiet", "origin", "HEAD:main")
+    assert_sound(apart, agents)
+    assert verify(apart, clone(apart, "auditor-in-the-end")).code == 0
+
 
 def test_another_history_under_the_ledgers_name_is_refused_and_left_alone(
     apart: RealInstallation, agents: Agents

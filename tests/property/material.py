@@ -52,7 +52,8 @@ EXACT_FLAG = "flags/audit-log-verbosity.yaml"
 @dataclass(frozen=True)
 class Material:
     """`people`: short name -> name; `held`: the input that the policy lets nobody remove; `exact`: how the inputs begin
-    over whose changes no approval is carried; `removable`: whether a new tenant can be taken back."""
+    over whose changes no approval is carried; `removable`: whether a new tenant can be taken back; `ledger`: the branch
+    that holds the ledger (None: main)."""
 
     files: Callable[[], Mapping[str, bytes]]
     edits: Callable[[str, int], Edits]
@@ -61,11 +62,12 @@ class Material:
     people: Mapping[str, str] = field(default_factory=dict)
     kit: Kit = field(default_factory=Kit)
     removable: bool = True
+    ledger: str | None = None
 
     def start(self) -> Installation:
         """An installation at its genesis."""
         first = tuple(self.people.get(name, name) for name in ("mara", "tomas"))
-        return Installation.start(self.files(), people=first, kit=self.kit)
+        return Installation.start(self.files(), people=first, kit=self.kit, ledger=self.ledger)
 
     def lasting(self, kind: str) -> bool:
         """Whether edits of this kind can be taken, and taken back."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -107,13 +108,26 @@ def test_approvals_commute_whatever_hypothesis_thinks_of() -> None:
 
 def told(material: Material, seed: int) -> Counter[str]:
     """A history drawn evenly, so that no case is rare; what was seen in it."""
+    return played(material, seed).seen
+
+
+def ended(material: Material, seed: int) -> tuple[object, ...]:
+    """What a history drawn evenly has come to, commits' ids left out."""
+    story = played(material, seed)
+    history = story.house.history()
+    entries = [(entry.kind, entry.position.time) for entry in history.entries]
+    taken = [item.paths for item in history.verified.timeline.later(0)]
+    return entries, history.snapshot.manifest, taken, len(history.pending), story.seen
+
+
+def played(material: Material, seed: int) -> Story:
     story, chance = Story(material), Random(seed)  # noqa: S311 -- a test's choice
     for _ in range(chance.randint(10, 18)):
         play(story, drawn(chance))
     for _ in range(7):
         PROBES[chance.choice(tuple(PROBES))](story, drawn(chance))
     story.end()
-    return story.seen
+    return story
 
 
 def drawn(chance: Random) -> Act:
@@ -138,3 +152,9 @@ def test_approvals_commute_over_random_histories(record_property: Callable[[str,
 @pytest.mark.parametrize("seed", range(SAMPLE))
 def test_approvals_commute_under_the_real_compiler_and_policy(seed: int) -> None:
     told(REAL, seed)
+
+
+@pytest.mark.parametrize("seed", range(0, HISTORIES, 6))
+def test_a_ledger_on_a_branch_of_its_own_tells_the_same_story(seed: int) -> None:
+    on_main, apart = (ended(replace(TINY, ledger=ledger), seed) for ledger in (None, "ledger"))
+    assert apart == on_main
