@@ -173,9 +173,10 @@ class Fleet:
         """Push a withdrawal; returns its path on the branch."""
         return self.approve(change, name, kind="withdrawal")
 
-    def approve(self, change: Change, *names: str, kind: Kind = "approval") -> str:
-        """Push an approval by each of these people to the branch `approvals`; returns the last one's path there."""
-        after = self.history().verified.timeline.last.sha256
+    def approve(self, change: Change, *names: str, kind: Kind = "approval", after: str | None = None) -> str:
+        """Push an approval by each of these people, who know of the last verdict (or only of another one), to the
+        branch `approvals`; returns the last one's path there."""
+        after = after or self.history().verified.timeline.last.sha256
         signed = [approval(change, key_of(name), after=after, at=self.now, kind=kind) for name in names]
         files = filed(change, *signed)
         known = self.remote.refs.get("refs/heads/approvals")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from runtime.contract.predicates import Verdict
 from runtime.governance.case import Case, Problem, Signed
+from runtime.governance.judge import judge
 from runtime.governance.people import Approver
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger import append
-from runtime.ledger.append import Written
+from runtime.ledger.append import Tip, Written
 from runtime.ledger.rules import CHAIN, Rule
 from runtime.testing.chronicle import Chronicle, resigned, writer
 from runtime.testing.court import Court
@@ -146,6 +148,25 @@ def test_debt_paid_by_a_friend_without_the_role(court: Court, refused_by: Refuse
     refused_by("by-path", debtor.clearing(*debtor.approve(debtor.verified.debts[0].change, "ines")))
 
 
+def test_rules_are_loosened_once_the_debt_is_there(court: Court, refused_by: RefusedBy) -> None:
+    """Nobody of platform would approve what I did. Two people let me strike that from the rules; then Ines clears me.
+
+    Rule: `by-path`.
+    """
+    debtor = court.emergency(SUSPEND)
+    change = debtor.verified.debts[0].change
+    later = debtor.after({APPROVALS: policy({"policies": RULES["policies"]}).data()})
+    refused_by("by-path", later.clearing(*later.approve(change, "ines")))
+
+
+def test_something_else_goes_with_new_rules(court: Court) -> None:
+    (first,) = (rule for rule in CONSENT if rule.name == "debt-first")
+    later = court.emergency(NOTES).later(hours=24)
+    rules = {APPROVALS: policy(approval_days=20).data()}
+    for edits, passes in ((rules, True), ({**rules, **SUSPEND}, False), (SUSPEND, False)):
+        assert judge(later.case(later.change(edits), ()), (first,)).allowed == passes
+
+
 def test_debt_paid_with_what_was_withdrawn(court: Court, refused_by: RefusedBy) -> None:
     """Tomas approved what I had done, looked again, and took it back. I hand in the first half of that.
 
@@ -241,15 +262,16 @@ def test_an_emergency_claims_that_the_rules_were_met(kept_out_by: KeptOutBy) -> 
     kept_out_by("summary", CHAIN, lambda rules: believed(chronicle, rules))
 
 
-def clearing(chronicle: Chronicle, verdict: Written, *approvals: Signed) -> Written:
+def clearing(
+    chronicle: Chronicle, verdict: Written, *approvals: Signed, tip: Tip | None = None, at: datetime | None = None
+) -> Written:
     predicate = verdict.statement.predicate
     assert isinstance(predicate, Verdict)
     change = chronicle.replay().change(predicate.conductor.change)
     assert change is not None
     files = {one.sha256: one.envelope.data for one in approvals}
-    return append.clearing(
-        chronicle.tip, writer(), chronicle.later(), verdict=verdict.digest, change=change, approvals=files
-    )
+    at = at or chronicle.later()
+    return append.clearing(tip or chronicle.tip, writer(), at, verdict=verdict.digest, change=change, approvals=files)
 
 
 def test_a_debt_is_cleared_that_never_was(kept_out_by: KeptOutBy) -> None:
@@ -291,6 +313,23 @@ def test_the_agent_forgives_a_debt(kept_out_by: KeptOutBy) -> None:
     change = verdict.statement.digest_of("change.json") or ""
     chronicle.push(clearing(chronicle, verdict, chronicle.approval(change, "ines")))
     kept_out_by("by-path", CONSENT, lambda consent: believed(chronicle, CHAIN, consent))
+
+
+def test_a_clearing_is_dated_back(kept_out_by: KeptOutBy) -> None:
+    """Tomas approved for a day, and the agent slept. Its clearing says that it was yesterday.
+
+    Rule: `time`.
+    """
+    chronicle = begun()
+    verdict = indebted(chronicle)
+    tomas = chronicle.approval(verdict.statement.digest_of("change.json") or "", "tomas", days=1)
+    early = chronicle.later()
+    chronicle.later(days=2)
+    chronicle.push(chronicle.heartbeat())
+    there = Tip(chronicle.tip.sequence, chronicle.tip.digest, early)
+    chronicle.push(clearing(chronicle, verdict, tomas, tip=there, at=early))
+    kept_out_by("time", CHAIN, lambda rules: believed(chronicle, rules))
+    assert chronicle.replay().debt is not None
 
 
 def test_an_honest_debt_is_believed_and_cleared() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runtime.agent.dry import look
 from runtime.agent.loop import once
+from runtime.agent.state import WrongKeyError
 from runtime.contract.predicates import Clearing, Verdict
 from runtime.testing.fleet import DAY, Fleet
-from runtime.testing.small_tree import person
+from runtime.testing.small_tree import document, key_of, person, policy
 
 SUSPENDED = {"state": "suspended"}
 
@@ -72,6 +75,62 @@ def test_approval_of_who_did_not_know_the_verdict_yet_clears_as_well(fleet: Flee
     fleet.approve(change, "tomas")
     once(fleet.world())
     assert fleet.history().debt is None
+
+
+def test_approval_given_after_the_verdict_without_knowing_of_it_clears_too(fleet: Fleet) -> None:
+    genesis = fleet.history().genesis.digest
+    change = fleet.edit(acme=SUSPENDED)
+    fleet.approve(change, "mara", kind="emergency")
+    once(fleet.world())
+    fleet.approve(change, "tomas", after=genesis)
+    once(fleet.world())
+    assert (fleet.history().debt, fleet.history().findings) == (None, ())
+
+
+def test_nothing_but_its_own_verdict_may_lie_between_where_a_rule_is_exact() -> None:
+    fleet = Fleet.started(**{"policies/approvals.yaml": policy(exact=("tenants",)).data()})
+    once(fleet.world())
+    genesis = fleet.history().genesis.digest
+    change = fleet.edit(acme=SUSPENDED)
+    fleet.approve(change, "mara", kind="emergency")
+    once(fleet.world())
+    early = fleet.history().verified.timeline.last.sha256
+    fleet.approve(fleet.merge({"spec/notes.yaml": document(text="new")}), "mara", "ines")
+    once(fleet.world())
+    fleet.approve(change, "tomas", after=early)
+    once(fleet.world())
+    assert fleet.history().debt is not None
+    fleet.approve(change, "tomas")
+    once(fleet.world())
+    assert fleet.history().debt is None
+    again = Fleet.started(**{"policies/approvals.yaml": policy(exact=("tenants",)).data()})
+    once(again.world())
+    change = again.edit(acme=SUSPENDED)
+    again.approve(change, "mara", kind="emergency")
+    once(again.world())
+    again.approve(change, "tomas", after=genesis)
+    once(again.world())
+    assert again.history().debt is None
+
+
+def test_past_the_deadline_people_and_rules_can_still_be_put_right(fleet: Fleet) -> None:
+    change = fleet.edit(acme=SUSPENDED)
+    fleet.approve(change, "mara", kind="emergency")
+    once(fleet.world())
+    fleet.now += DAY
+    fleet.approve(fleet.merge({"policies/approvals.yaml": policy(approval_days=20).data()}), "mara", "ines")
+    once(fleet.world())
+    assert fleet.history().governance.policy.approval_days == 20
+
+
+def test_agent_with_another_key_clears_nothing(fleet: Fleet) -> None:
+    change = fleet.edit(acme=SUSPENDED)
+    fleet.approve(change, "mara", kind="emergency")
+    once(fleet.world())
+    fleet.approve(change, "tomas")
+    with pytest.raises(WrongKeyError):
+        once(fleet.world(key=key_of("mallory")))
+    assert "clearing" not in fleet.story()
 
 
 def test_past_the_deadline_only_what_takes_it_back_passes(fleet: Fleet) -> None:

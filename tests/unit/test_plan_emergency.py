@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -36,7 +37,8 @@ def broken(world: PlanWorld) -> str:
 
 def test_a_change_that_one_person_lets_through_is_approved_and_the_plan_says_how(world: PlanWorld) -> None:
     world.commit(FJORD)
-    world.approve(ADA, why=WHY)
+    said = world.approve(ADA, why=WHY).approval
+    assert said.expires_at - said.signed_at == timedelta(hours=24)
     plan = world.plan()
     assert (plan.sound, plan.approved) == (True, True)
     text = as_text(plan)
