@@ -112,7 +112,7 @@ def _break_the_glass(story: Story, act: Act) -> None:
 
 
 def _pay(story: Story, act: Act) -> None:
-    story.pay(act.names)
+    story.pay(act.names, known=max(0, len(story.model.verdicts) - act.number) if act.index % 2 else None)
 
 
 def _wait(story: Story, act: Act) -> None:

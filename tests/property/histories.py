@@ -211,11 +211,11 @@ class Story:
         assert compiled.snapshot == after.snapshot, "genesis plus the changes taken is not what the compiler renders"
         return decision
 
-    def pay(self, names: Iterable[str]) -> None:
-        """These people approve what is owed."""
+    def pay(self, names: Iterable[str], *, known: int | None = None) -> None:
+        """These people, who knew so many verdicts, approve what is owed."""
         if self.model.owed is not None:
             for name in names:
-                self.say(self.model.owed.change, name)
+                self.say(self.model.owed.change, name, known=known)
 
     def settle_up(self) -> None:
         """The agent clears the debt exactly where the model says that it is paid."""
