@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pyrage.x25519 import Identity
 
 from runtime.signing.keys import write_keypair
 from tests.services.commands import Ran, conductor, git
@@ -49,6 +50,21 @@ def test_an_empty_folder_becomes_a_repository_that_is_clean(tmp_path: Path, peop
     assert git(repo, "symbolic-ref", "HEAD") == "refs/heads/main"
     git(repo, "add", "--all")
     assert "evidence/README.md" in git(repo, "ls-files").splitlines()
+
+
+def test_what_the_target_says_of_archives_is_sound_once_somebody_can_read_them(
+    tmp_path: Path, people: tuple[str, ...]
+) -> None:
+    assert init(tmp_path / "acme", *people).code == 0
+    file = tmp_path / "acme" / "spec" / "targets" / "pg-eu-central.yaml"
+    assert "  # archive: {" in file.read_text()
+    named = (
+        file.read_text()
+        .replace("  # archive: {", "  archive: {")
+        .replace("AGE-PUBLIC-KEY", str(Identity.generate().to_public()))
+    )
+    file.write_text(named)
+    assert conductor("check", "--repo", tmp_path / "acme").code == 0
 
 
 def test_the_agents_key_is_made_outside_and_its_private_half_lies_nowhere_in_the_repository(
