@@ -172,9 +172,18 @@ def run(
     agent: Name = None,
     interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two turns.")] = 15.0,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where /healthz, /readyz and /metrics are served.")
+        str, typer.Option(metavar="ADDRESS", help="Where /status, /healthz, /readyz and /metrics are served.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Their port; 0 takes a free one.")] = 9464,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            show_default=False,
+            help="A host name they may be asked for by, beside addresses and localhost; may be given again.",
+        ),
+    ] = None,
     remote: RemoteName = "origin",
     branch: Branch = "main",
     trust_root: TrustRoot = None,
@@ -194,7 +203,7 @@ def run(
             world,
             known,
         ),
-        serving(health, host=host, port=port) as listening,
+        serving(health, host=host, port=port, hosts=allow_host or ()) as listening,
     ):
         log.info("serving", host=host, port=listening, agent=world.writer.agent, release=VERSION)
         watched = replace(world, stopping=stop.is_set)

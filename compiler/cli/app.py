@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "withdraw": ("compiler.cli.withdraw", "Take an approval of yours back."),
     "genesis": ("compiler.cli.genesis", "Sign the state from which history starts."),
     "verify": ("compiler.cli.verify", "Check every verdict and the whole ledger, offline."),
+    "status": ("compiler.cli.status", "Say what runs, what is verified, and what waits for whom."),
     "evidence": ("compiler.cli.evidence", "Read the ledger."),
     "policy": ("compiler.cli.policy", "Build policy.wasm, and test the Rego."),
     "schema": ("compiler.cli.schema", "Write the JSON Schemas and reference pages."),

@@ -1,6 +1,7 @@
-"""What a running agent shows: alive, ready, and numbers. Fed by the loop, read by the HTTP server; no I/O.
+"""What a running agent shows: alive, ready, how things stand, and numbers. Fed by the loop, read by the HTTP server.
 
-Rules kept: alive means that the loop turns (or may still be in one), ready that its last turn went well.
+No I/O. Rules kept: alive means that the loop turns (or may still be in one), ready that its last turn went well; how
+things stand is what the ledger said when it was last read, whatever became of the turn.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 
-from runtime.agent.loop import Outcome
+from runtime.agent.loop import BusyError, Outcome
+from runtime.agent.metrics import Metrics
+from runtime.agent.status import Status
 from runtime.contract.errors import ConductorError
-from runtime.contract.predicates import Drift, Intent, Result
+from runtime.ledger.append import Writer
 
 STALLED_AFTER = 900.0
 """Seconds without the end of a turn after which the loop is taken to hang: longer than any action's time limit."""
@@ -21,29 +24,25 @@ STALLED_AFTER = 900.0
 
 @dataclass
 class Health:
-    """The state. `now` is a monotonic clock."""
+    """The state. `now` is a monotonic clock, `wall` the time of day in seconds since 1970."""
 
     now: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     problem: str | None = "the first turn of the loop has not ended yet"
+    status: Status | None = None
 
     def __post_init__(self) -> None:
-        registry = self.registry
         self._turned = self.now()
-        self._turns = Counter("conductor_agent_turns", "Turns of the loop.", ["outcome"], registry=registry)
-        self._seconds = Histogram("conductor_agent_turn_seconds", "How long a turn took.", registry=registry)
-        self._entries = Counter("conductor_agent_entries", "Entries written.", ["kind"], registry=registry)
-        self._actions = Counter(
-            "conductor_agent_actions", "Actions by outcome.", ["target", "operation", "outcome"], registry=registry
-        )
-        self._drift = Counter("conductor_agent_drift", "Objects found drifted.", ["response"], registry=registry)
-        self._sequence = Gauge("conductor_ledger_sequence", "Number of the ledger's last entry.", registry=registry)
-        self._pending = Gauge("conductor_pending_changes", "Merged changes not taken.", registry=registry)
-        self._away = Gauge("conductor_targets_away", "Targets that do not answer.", registry=registry)
+        self._metrics = Metrics(self.registry, lambda: self.status)
 
-    def seen(self, sequence: int) -> None:
+    def begun(self, writer: Writer) -> None:
+        """The agent has started."""
+        self._metrics.begun(writer)
+
+    def stands(self, status: Status) -> None:
         """The ledger was read, whatever becomes of the turn."""
-        self._sequence.set(sequence)
+        self.status = status
 
     def turned(self, outcome: Outcome, seconds: float) -> None:
         """A turn has ended."""
@@ -52,32 +51,14 @@ class Health:
         if outcome.failed:
             troubles.append("an action failed")
         self.problem = "; ".join(troubles) or None
-        self._turns.labels("troubled" if troubles else "good").inc()
-        self._seconds.observe(seconds)
-        self._pending.set(outcome.pending)
-        self._away.set(len(outcome.away))
-        self._sequence.set(outcome.sequence)
-        intent: Intent | None = None
-        for entry in outcome.entries:
-            predicate = entry.statement.predicate
-            self._entries.labels(type(predicate).__name__.lower()).inc()
-            match predicate:
-                case Intent():
-                    intent = predicate
-                case Drift():
-                    self._drift.labels(predicate.response).inc(len(predicate.actions))
-                case Result() if intent is not None:
-                    for action, result in zip(intent.actions, predicate.outcomes, strict=True):
-                        self._actions.labels(action.target, action.operation, result.outcome).inc()
-                case _:
-                    pass
+        self._metrics.wrote(outcome)
+        self._metrics.turned("troubled" if troubles else "good", seconds, self.wall())
 
     def failed(self, error: ConductorError, seconds: float) -> None:
         """A turn ended early."""
         self._turned = self.now()
         self.problem = error.message
-        self._seconds.observe(seconds)
-        self._turns.labels("failed").inc()
+        self._metrics.turned("busy" if isinstance(error, BusyError) else "failed", seconds, self.wall())
 
     @property
     def alive(self) -> bool:

@@ -20,7 +20,7 @@ from runtime.agent.attest import BeatenError, Book
 from runtime.agent.causes import DRIFT, aims
 from runtime.agent.closing import close
 from runtime.agent.debts import clear, overdue
-from runtime.agent.decide import Refuse, Take, for_another_release
+from runtime.agent.decide import Decision, Nothing, Refuse, Take, for_another_release
 from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
 from runtime.agent.state import State, read
@@ -48,21 +48,30 @@ class BusyError(RetryableError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call did: the entries it wrote, what a person must look at, what keeps failing, how many changes are
-    pending, which targets are away, and why another release has to take the first pending change, where it has to."""
+    """What a call did: the entries it wrote, what a person must look at, what keeps failing, what it decided last (with
+    all that is pending), and which targets are away."""
 
     state: State
     entries: tuple[Written, ...] = ()
     problems: tuple[str, ...] = ()
-    pending: int = 0
+    decision: Decision = Nothing()  # noqa: RUF009 -- a frozen value
     away: tuple[str, ...] = ()
-    releases: tuple[str, ...] = ()
     waiting: bool = False
 
     @property
     def sequence(self) -> int:
         """Number of the ledger's last entry."""
         return self.entries[-1].tip.sequence if self.entries else self.state.tip.sequence
+
+    @property
+    def pending(self) -> int:
+        """How many changes are pending."""
+        return len(self.decision.pending)
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """Why another release has to take the first pending change, where it has to."""
+        return for_another_release(self.decision.pending)
 
     @property
     def debt(self) -> Debt | None:
@@ -202,8 +211,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
             state,
             tuple(entries),
             problems=(*(item.reason for item in todo.blocked), *overdue(state, at)),
-            pending=len(decision.pending),
+            decision=decision,
             away=tuple(error.message for error in targets.away.values()),
-            releases=for_another_release(decision.pending),
             waiting=todo.waiting,
         )

@@ -2,8 +2,8 @@
 
 Rules kept: an error is waited out, the longer the more often it comes, and so is one that nobody foresaw: all is read
 anew then, and only its type and place are told, as its words may be anybody's; what failed is tried again only after
-its time; asked to stop, the agent finishes the action in hand and writes the result; every line of a
-turn's log has the id that its commits and its entries carry.
+its time; asked to stop, the agent finishes the action in hand and writes the result; every line of a turn's log has the
+id that its commits and its entries carry; what only shows how things stand holds up nothing.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from pathlib import Path
 from structlog.contextvars import bound_contextvars
 from structlog.typing import FilteringBoundLogger
 
+from runtime.agent.decide import Decision, Nothing
 from runtime.agent.health import Health
 from runtime.agent.loop import Outcome, once
-from runtime.agent.state import State
+from runtime.agent.state import State, read
+from runtime.agent.stock import take_stock
 from runtime.agent.telling import entry_line
 from runtime.agent.world import World
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
 from runtime.contract.instant import text
+from runtime.governance.approvals import Approvals
 from runtime.targets.interface import RetryableError
 
 LONGEST = 300.0
@@ -44,9 +47,10 @@ def run(
     def seen(state: State) -> None:
         nonlocal known
         known = state
-        health.seen(state.tip.sequence)
 
     failures, patient = 0, False
+    decision: Decision = Nothing()
+    health.begun(world.writer)
     while not stop.is_set():
         begun = time.monotonic()
         wait = interval
@@ -54,9 +58,11 @@ def run(
         with bound_contextvars(turn=turn.writer.turn):
             try:
                 outcome = once(turn, known=known, patient=patient, seen=seen)
-                failures, patient = 0, True
+                failures, patient, decision = 0, True, outcome.decision
                 health.turned(outcome, time.monotonic() - begun)
                 _tell(log, outcome)
+                if outcome.failed:  # it ended with entries that no look has seen yet
+                    known, decision = read(turn, known), Nothing(decision.pending)
             except Exception as caught:  # noqa: BLE001 -- what one tenant's target says must not end the agent of all others
                 error = caught
                 if not isinstance(error, ConductorError):
@@ -66,8 +72,19 @@ def run(
                 log.warning("turn failed", problem=error.message, help=error.help, kind=type(error).__name__)
                 after = error.after if isinstance(error, RetryableError) else interval
                 wait = min(after * 2 ** min(failures - 1, 8), LONGEST)
+            if known is not None:
+                _show(world, known, decision, health, log)
         stop.wait(wait)
     log.info("stopped")
+
+
+def _show(world: World, known: State, decision: Decision, health: Health, log: FilteringBoundLogger) -> None:
+    """Let everybody see how things stand."""
+    try:
+        filed = Approvals(world.git, known.approvals).of
+        health.stands(take_stock(known.history, decision, world.git, filed, world.clock()))
+    except Exception as error:  # noqa: BLE001 -- an agent acts on, though nobody can see it
+        log.warning("status unknown", problem=_unforeseen(error).message)
 
 
 def _unforeseen(error: Exception) -> EnvironmentFailedError:

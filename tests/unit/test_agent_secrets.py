@@ -135,7 +135,7 @@ def test_a_running_agent_goes_on_serving_says_why_and_tries_again(fleet: Fleet) 
     assert first == "2 secrets are missing:\n  env:INITECH is not set\n  env:PG_US is not set"
     assert then is None
     assert "conductor_ledger_sequence 5.0" in numbers
-    assert "conductor_agent_turn_seconds_count 1.0" in numbers
+    assert "conductor_agent_turn_duration_seconds_count 1.0" in numbers
     assert json.loads(stream.getvalue().splitlines()[0])["problem"] == first
 
 

@@ -1,0 +1,141 @@
+"""Status -> one screen of text: first the answer, then what runs, what waits and with what command, then the rest.
+
+Rules kept: what is well takes one line, what is not says what to type; nothing of a commit's subject or of a message
+can draw on the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from compiler.diagnostics.printable import shown
+from compiler.plan_text import Paint
+from runtime.agent.status import Lacking, Owed, Status, Waiting, Wrote, ago
+from runtime.contract.instant import text
+
+_BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
+_SHOWN = 5
+"""Of a list, so many; JSON has all."""
+
+
+def as_text(status: Status, *, colour: bool = False) -> str:
+    """Return the text; its first line is the answer."""
+    return "".join(f"{line.rstrip()}\n" for line in _Text(status, Paint(on=colour)).lines())
+
+
+class _Text:
+    def __init__(self, status: Status, paint: Paint) -> None:
+        self.status = status
+        self.paint = paint
+
+    def lines(self) -> Iterator[str]:
+        status = self.status
+        yield from self.answer()
+        yield ""
+        yield from self.running()
+        for item in status.waiting[:_SHOWN]:
+            yield from self.waits(item)
+        if len(status.waiting) > _SHOWN:
+            yield from self.row("", f"and {len(status.waiting) - _SHOWN} more that wait behind these")
+        if status.debt is not None:
+            yield from self.owes(status.debt)
+        yield from self.trouble()
+        yield from self.agents(status.agents)
+        wrong = f"{len(status.findings)} findings: conductor verify" if status.findings else "reads clean"
+        yield from self.row("ledger", f"{status.ledger} entries, the last {self.when(status.ledger_at)}; {wrong}")
+        yield from (self.paint(f"not looked at: {shown(gap)}", _YELLOW) for gap in status.gaps)
+
+    def answer(self) -> Iterator[str]:
+        attention = self.status.attention
+        if not attention:
+            yield self.paint("✓ nothing waits for a person", _BOLD, _GREEN)
+        for item in attention:
+            yield self.paint(f"✗ {shown(item)}", _BOLD, _RED)
+
+    def running(self) -> Iterator[str]:
+        status = self.status
+        runs, verified = status.running, status.verified
+        if runs is None:
+            yield from self.row("runs", "nothing: no intent has ended well yet")
+        else:
+            yield from self.row("runs", f"{runs.commit[:12]}  {shown(runs.subject)}", self.when(runs.at))
+        same = runs is not None and runs.manifest == verified.manifest
+        by = f"verdict {verified.entry}" if verified.entry else "the genesis"
+        what = "the same" if same else f"{verified.commit[:12]}  {shown(verified.subject)}"
+        yield from self.row("verified", what, f"by {by}, {self.when(verified.at)}")
+        if status.open_intent is not None:
+            at = self.when(status.open_intent.at)
+            yield from self.row("at work", f"intent {status.open_intent.entry} has no result yet", at)
+
+    def waits(self, item: Waiting) -> Iterator[str]:
+        word = "next" if item.reason == "approved" else "waits"
+        yield from self.row(word, f"{item.commit[:12]}  {shown(item.subject)}", f"since {self.when(item.since)}")
+        if item.reason == "taken-back":
+            yield from self.below("taken back on main, so there is nothing to do")
+            return
+        yield from self.below(*(shown(why) for why in item.why[:_SHOWN]))
+        if item.approved_by:
+            yield from self.below(f"approved by {', '.join(item.approved_by)}")
+        yield from self.lacking(item.lacking)
+        yield from self.commands(
+            ("look at it" if item.reason == "unsound" else "approve", item.command),
+            ("take it back", item.take_back),
+        )
+
+    def owes(self, debt: Owed) -> Iterator[str]:
+        due = f"overdue since {text(debt.deadline)}" if debt.overdue else f"due by {text(debt.deadline)}"
+        yield from self.row("debt", f"{debt.by} let change {debt.change[:12]} through by emergency", due)
+        yield from self.below(shown(debt.why))
+        yield from self.lacking(debt.lacking)
+        yield from self.commands(("approve", debt.command))
+
+    def trouble(self) -> Iterator[str]:
+        status = self.status
+        for number, failure in enumerate(status.failures[:_SHOWN]):
+            where = self.when(failure.at) if number == 0 else ""
+            yield from self.row("failed" if number == 0 else "", shown(failure.action), where)
+            yield from self.below(shown(failure.message))
+        if status.drift is not None:
+            objects = status.drift.objects
+            yield from self.row(
+                "drift", _few(objects, "object"), f"entry {status.drift.entry}, {self.when(status.drift.at)}"
+            )
+            yield from self.below(*(shown(item) for item in objects[:_SHOWN]))
+        if status.refused is not None:
+            refused = status.refused
+            told = f"{refused.commit[:12]}: {shown(refused.unmet[0]) if refused.unmet else 'no reason'}"
+            yield from self.row("refused", told, f"last, entry {refused.entry}, {self.when(refused.at)}")
+
+    def agents(self, agents: Iterable[Wrote]) -> Iterator[str]:
+        for number, item in enumerate(agents):
+            told = "has written nothing yet"
+            if item.at is not None:
+                told = f"wrote entry {item.entry}, a {item.kind}"
+            gone = "" if item.heartbeat_seconds is not None else "; not declared any more"
+            word = "agents" if number == 0 else ""
+            yield from self.row(word, f"{item.name} {told}{gone}", "" if item.at is None else self.when(item.at))
+
+    def lacking(self, lacking: Sequence[Lacking]) -> Iterator[str]:
+        for item in lacking:
+            who = ", ".join(item.could) or "nobody"
+            yield from self.below(f"missing for {item.rule}: {', '.join(item.roles)} (could: {who})")
+
+    def commands(self, *commands: tuple[str, str | None]) -> Iterator[str]:
+        for word, command in commands:
+            if command is not None:
+                yield f"{'':<10}{word:<13} {self.paint(command, _BOLD)}"
+
+    def row(self, word: str, what: str, aside: str = "") -> Iterator[str]:
+        yield f"{self.paint(f'{word:<9}', _DIM)} {what}" + (self.paint(f"  ({aside})", _DIM) if aside else "")
+
+    def below(self, *lines: str) -> Iterator[str]:
+        yield from (f"{'':<10}{line}" for line in lines)
+
+    def when(self, moment: datetime) -> str:
+        return ago(self.status.at, moment)
+
+
+def _few(items: Sequence[str], what: str) -> str:
+    count = f"{len(items)} {what}{'' if len(items) == 1 else 's'}"
+    return f"{count}, the first {_SHOWN}" if len(items) > _SHOWN else count

@@ -1,0 +1,185 @@
+"""What runs, what is verified, what waits and why: the answer of `conductor status` and of the agent's `/status`.
+
+Typed and complete; the same value is printed as text, as JSON and as a page. Rules kept: nothing here looks anywhere
+(`runtime.agent.stock` does); whatever a person has to see to is a sentence of `attention`, and nothing else is.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+from runtime.contract.canonical import encode
+from runtime.contract.instant import Instant, text
+
+PROMISES = 2
+"""The ledger is silent for too long after so many heartbeats, as `conductor verify` says too."""
+INTENT_SECONDS = 3600
+"""After how many seconds an intent without a result is a person's business: longer than any action takes."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class State(_Part):
+    """A state of the platform: a manifest, the commit that has it, and the entry that says so (0: the genesis)."""
+
+    commit: str
+    subject: str
+    manifest: str
+    entry: int
+    at: Instant
+
+
+class Lacking(_Part):
+    """A rule of consent that is not met: which roles it still asks for, and who could approve."""
+
+    rule: str
+    roles: tuple[str, ...]
+    could: tuple[str, ...]
+
+
+class Waiting(_Part):
+    """A commit on main that is not taken. `command` is what a person types to unblock it (None: nothing does),
+    `take_back` what takes it back; one that is `approved` the agent takes by itself."""
+
+    commit: str
+    subject: str
+    since: Instant
+    reason: str
+    why: tuple[str, ...]
+    change: str | None
+    approved_by: tuple[str, ...]
+    lacking: tuple[Lacking, ...]
+    command: str | None
+    take_back: str | None
+
+    @property
+    def for_a_person(self) -> bool:
+        """Whether it stays where it is until somebody does something."""
+        return self.reason not in {"approved", "taken-back"}
+
+
+class Owed(_Part):
+    """The open debt of an emergency."""
+
+    by: str
+    why: str
+    change: str
+    entry: int
+    opened: Instant
+    deadline: Instant
+    overdue: bool
+    lacking: tuple[Lacking, ...]
+    command: str | None
+
+
+class Failure(_Part):
+    """An action that the last result says has failed."""
+
+    entry: int
+    at: Instant
+    action: str
+    message: str
+
+
+class Drifted(_Part):
+    """Drift as it was last reported and not undone: an object a line."""
+
+    entry: int
+    at: Instant
+    objects: tuple[str, ...]
+
+
+class Refused(_Part):
+    """The last refusal."""
+
+    entry: int
+    at: Instant
+    commit: str
+    change: str
+    unmet: tuple[str, ...]
+
+
+class Open(_Part):
+    """An intent that has no result yet."""
+
+    entry: int
+    at: Instant
+
+
+class Wrote(_Part):
+    """An agent, and what it wrote last (None: nothing yet)."""
+
+    name: str
+    heartbeat_seconds: int | None
+    entry: int | None
+    kind: str | None
+    at: Instant | None
+
+
+class Status(_Part):
+    """All of it, as it stands `at` a moment, by main's head `main`."""
+
+    at: Instant
+    branch: str
+    main: str
+    ledger: int
+    """Number of the last entry."""
+    ledger_at: Instant
+    running: State | None
+    verified: State
+    waiting: tuple[Waiting, ...]
+    debt: Owed | None
+    drift: Drifted | None
+    failures: tuple[Failure, ...]
+    open_intent: Open | None
+    refused: Refused | None
+    agents: tuple[Wrote, ...]
+    overdue: bool
+    """Whether the agents have been silent for longer than they promise."""
+    findings: tuple[str, ...]
+    """What reading the ledger found wrong: `conductor verify` says all of it."""
+    gaps: tuple[str, ...]
+    """What could not be looked at from here."""
+
+    @property
+    def attention(self) -> tuple[str, ...]:
+        """What a person has to see to, a sentence each."""
+        found = [f"the ledger: {item}" for item in self.findings]
+        if self.debt is not None:
+            due = "is overdue since" if self.debt.overdue else "is due by"
+            found.append(f"the debt of {self.debt.by}'s emergency {due} {text(self.debt.deadline)}")
+        held = [item for item in self.waiting if item.for_a_person]
+        if held:
+            found.append(f"{_count(len(held), 'change')} on {self.branch} cannot be taken")
+        if self.failures:
+            found.append(f"{_count(len(self.failures), 'action')} failed")
+        if self.drift is not None:
+            found.append(f"{_count(len(self.drift.objects), 'object')} drifted, and drift is only reported there")
+        if self.open_intent is not None and self.at - self.open_intent.at > timedelta(seconds=INTENT_SECONDS):
+            found.append(f"intent {self.open_intent.entry} has had no result since {text(self.open_intent.at)}")
+        if self.overdue:
+            found.append(f"no agent has written anything since {text(self.ledger_at)}")
+        return tuple(found)
+
+    def data(self) -> bytes:
+        """Canonical JSON."""
+        return encode({**self.model_dump(mode="json"), "attention": list(self.attention)})
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def ago(at: Instant, moment: Instant) -> str:
+    """How long before `at` a moment was, in one unit: `3 hours ago`."""
+    seconds = int((at - moment).total_seconds())
+    if seconds < 0:
+        return "still to come"
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * length or (unit == "minute" and seconds >= length):
+            return f"{_count(seconds // length, unit)} ago"
+    return "just now"

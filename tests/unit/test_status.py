@@ -1,0 +1,178 @@
+"""How things stand: what runs, what waits and for whom, told by the ledger alone, as text, as JSON and as a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from compiler.cli.status_text import as_text
+from runtime.agent.loop import once
+from runtime.agent.state import read
+from runtime.agent.status import INTENT_SECONDS, Status
+from runtime.agent.status_page import page
+from runtime.agent.stock import take_stock
+from runtime.contract.objects import ObjectId
+from runtime.governance.approvals import Approvals
+from runtime.targets.interface import TerminalError
+from runtime.testing.fleet import Fleet, target
+from runtime.testing.memory_target import MemoryObject
+
+ACME = ObjectId("pg-eu", "role", "acme_app")
+Written = Callable[[Status], str]
+
+
+def stock(fleet: Fleet) -> Status:
+    """How things stand now."""
+    world = fleet.world()
+    state = read(world)
+    filed = Approvals(world.git, state.approvals).of
+    return take_stock(state.history, state.decide(world, fleet.now), world.git, filed, fleet.now)
+
+
+def written(status: Status) -> tuple[str, ...]:
+    """In every form."""
+    return as_text(status), page(status, None).decode(), status.data().decode()
+
+
+@pytest.fixture
+def settled() -> Fleet:
+    """An installation in which everything is as it should be."""
+    fleet = Fleet.started()
+    once(fleet.world())
+    return fleet
+
+
+def test_before_the_first_turn_nothing_runs_and_the_genesis_is_verified() -> None:
+    status = stock(Fleet.started())
+    assert (status.running, status.verified.entry, status.attention) == (None, 0, ())
+    assert "runs      nothing" in as_text(status)
+
+
+def test_where_all_is_well_one_line_says_so(settled: Fleet) -> None:
+    status = stock(settled)
+    assert status.running is not None
+    assert status.running.manifest == status.verified.manifest
+    assert as_text(status).startswith("✓ nothing waits for a person\n")
+    assert "verified  the same" in as_text(status)
+    assert json.loads(status.data())["attention"] == []
+    assert "Nothing waits for a person." in page(status, None).decode()
+
+
+def test_a_merged_change_that_nobody_approved_says_who_is_missing_and_both_ways_out(settled: Fleet) -> None:
+    settled.edit(hooli={})
+    settled.now += timedelta(hours=3)
+    status = stock(settled)
+    (item,) = status.waiting
+    commit = item.commit[:12]
+    assert (item.reason, item.approved_by, item.why) == ("not-allowed", (), ())
+    assert item.lacking[0].rule == "two-people"
+    assert item.command == f"conductor approve --head {commit} --person NAME --key FILE --push"
+    assert item.take_back == f"git revert --no-edit {commit}"
+    assert status.attention == ("1 change on main cannot be taken",)
+    for text in written(status):
+        assert "conductor approve --head" in text
+        assert "git revert --no-edit" in text
+        assert "mara" in text
+
+
+def test_what_is_approved_waits_for_the_agent_and_for_no_person(settled: Fleet) -> None:
+    settled.approved(hooli={})
+    status = stock(settled)
+    assert [(item.reason, item.command) for item in status.waiting] == [("approved", None)]
+    assert status.attention == ()
+    assert as_text(status).startswith("✓")
+    once(settled.world())
+    assert stock(settled).waiting == ()
+
+
+def test_what_main_has_taken_back_waits_for_nobody(settled: Fleet) -> None:
+    settled.edit(hooli={})
+    settled.edit(hooli=None, umbrella={})
+    assert {(item.reason, item.for_a_person) for item in stock(settled).waiting} >= {("taken-back", False)}
+
+
+def test_a_refusal_is_told_until_another_one_comes(settled: Fleet) -> None:
+    settled.edit(hooli={})
+    once(settled.world())
+    refused = stock(settled).refused
+    assert refused is not None
+    assert (refused.entry, refused.unmet[0]) == (3, "two different people approve every change, and nobody has yet")
+
+
+def test_drift_that_is_only_reported_is_for_a_person_until_it_is_gone() -> None:
+    fleet = Fleet.started(
+        **{
+            "spec/targets/pg-eu.yaml": target("pg-eu", drift="report"),
+            "spec/targets/pg-us.yaml": target("pg-us", control=True),
+        }
+    )
+    once(fleet.world())
+    fleet.systems["pg-eu"].world[ACME] = MemoryObject({"login": False}, 1)
+    once(fleet.world())
+    status = stock(fleet)
+    assert status.drift is not None
+    assert status.drift.objects == ("role acme_app has login false, declared true",)
+    assert status.attention == ("1 object drifted, and drift is only reported there",)
+    fleet.systems["pg-eu"].world[ACME] = MemoryObject({"login": True}, 1)
+    once(fleet.world())
+    assert stock(fleet).drift is None
+
+
+def test_an_action_that_failed_is_told_in_the_targets_words_until_it_is_done(settled: Fleet) -> None:
+    settled.systems["pg-eu"].failures.append(TerminalError("the disk is full"))
+    settled.approved(hooli={})
+    once(settled.world())
+    status = stock(settled)
+    assert status.attention
+    assert status.failures[0].message == "the disk is full"
+    assert status.running is not None
+    assert status.running.manifest != status.verified.manifest
+    once(settled.world())
+    healed = stock(settled)
+    assert (healed.failures, healed.attention) == ((), ())
+    assert healed.running is not None
+    assert healed.running.commit == healed.verified.commit
+
+
+def test_an_intent_without_a_result_is_for_a_person_once_no_action_can_take_so_long(settled: Fleet) -> None:
+    class KilledError(Exception):
+        pass
+
+    def at(step: str) -> None:
+        if step.startswith("before action"):
+            raise KilledError
+
+    settled.approved(hooli={})
+    with pytest.raises(KilledError):
+        once(replace(settled.world(), at=at))
+    assert stock(settled).open_intent is not None
+    assert stock(settled).attention == ()
+    settled.now += timedelta(seconds=INTENT_SECONDS + 1)
+    assert stock(settled).attention[0].startswith("intent 4 has had no result since")
+
+
+def test_silence_for_two_heartbeats_is_told_and_one_entry_ends_it(settled: Fleet) -> None:
+    (agent,) = stock(settled).agents
+    assert agent.heartbeat_seconds is not None
+    settled.now += timedelta(seconds=2 * agent.heartbeat_seconds)
+    assert not stock(settled).overdue
+    settled.now += timedelta(seconds=1)
+    assert stock(settled).attention[-1].startswith("no agent has written anything since")
+
+
+def test_no_word_from_a_commit_reaches_the_page_as_markup_or_the_terminal_as_a_command(settled: Fleet) -> None:
+    settled.edit(hooli={})
+    status = stock(settled)
+    hostile = status.model_copy(
+        update={"waiting": (status.waiting[0].model_copy(update={"subject": "<script>x</script>\x1b[2J"}),)}
+    )
+    shown = page(hostile, "<b>\x1b")
+    assert b"<script" not in shown
+    assert b"<b>" not in shown
+    assert b"\x1b" not in shown
+    assert b"&lt;script&gt;" in shown
+    assert "\x1b" not in as_text(hostile)
