@@ -60,9 +60,10 @@ def run(
                 outcome = once(turn, known=known, patient=patient, seen=seen)
                 failures, patient, decision = 0, True, outcome.decision
                 health.turned(outcome, time.monotonic() - begun)
-                _tell(log, outcome)
                 if outcome.failed:  # it ended with entries that no look has seen yet
                     known, decision = read(turn, known), Nothing(decision.pending)
+                _show(world, known, decision, health, log)
+                _tell(log, outcome)
             except Exception as caught:  # noqa: BLE001 -- what one tenant's target says must not end the agent of all others
                 error = caught
                 if not isinstance(error, ConductorError):
@@ -72,14 +73,15 @@ def run(
                 log.warning("turn failed", problem=error.message, help=error.help, kind=type(error).__name__)
                 after = error.after if isinstance(error, RetryableError) else interval
                 wait = min(after * 2 ** min(failures - 1, 8), LONGEST)
-            if known is not None:
                 _show(world, known, decision, health, log)
         stop.wait(wait)
     log.info("stopped")
 
 
-def _show(world: World, known: State, decision: Decision, health: Health, log: FilteringBoundLogger) -> None:
-    """Let everybody see how things stand."""
+def _show(world: World, known: State | None, decision: Decision, health: Health, log: FilteringBoundLogger) -> None:
+    """Let everybody see how things stand, as far as is known."""
+    if known is None:
+        return
     try:
         filed = Approvals(world.git, known.approvals).of
         health.stands(take_stock(known.history, decision, world.git, filed, world.clock()))

@@ -178,7 +178,7 @@ def _command(what: str, command: str | None) -> str:
 
 
 def _commit(commit: str, subject: str) -> str:
-    return f"<code>{_said(commit[:12])}</code> {_said(subject)}"
+    return f"<code>{_said(commit[:12])}</code> {_said(subject)}".rstrip()
 
 
 def _when(status: Status, moment: datetime) -> str:
