@@ -12,7 +12,9 @@ from tests.services.agents import Agents
 from tests.services.real_installation import RealInstallation
 
 _LOGGED = {
-    "role": re.compile(r'app=conductor intent \d+ .*statement: ALTER ROLE "(t_\w+)" (?:NO)?LOGIN'),
+    "role": re.compile(
+        r'app=conductor intent \d+ .*statement: (?:ALTER|DROP) ROLE "(t_\w+)"(?: (?:NO)?LOGIN CONNECTION LIMIT|\n)'
+    ),
     "schema": re.compile(r'app=conductor intent \d+ .*statement: CREATE SCHEMA "(t_\w+)"'),
     "grants": re.compile(r'app=conductor intent \d+ .*statement: GRANT USAGE ON SCHEMA "(t_\w+)"'),
 }
