@@ -15,13 +15,13 @@ from typing import Any
 from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.compiling import Compile
 from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.contract.predicates import Outcome, Release, Seen, Verdict
+from runtime.contract.predicates import Clearing, Outcome, Release, Seen, Verdict
 from runtime.contract.statement import Statement
 from runtime.git.interface import Git
 from runtime.governance.case import Signed
 from runtime.ledger import append, genesis
 from runtime.ledger.append import Grounds, Tip, Writer, Written
-from runtime.ledger.entry import EVIDENCE, path_of
+from runtime.ledger.entry import EVIDENCE, kind_of, path_of
 from runtime.ledger.history import History, replay
 from runtime.release import VERSION
 from runtime.signing.envelopes import sign
@@ -246,10 +246,10 @@ class Chronicle:
         return replay(self.git, self.head, **{"trust_root": self.root, "policies": no_objection, **options})
 
 
-def resigned(honest: Written, predicate: Verdict) -> Written:
+def resigned(honest: Written, predicate: Verdict | Clearing) -> Written:
     """The same entry with another predicate, by the same key."""
     statement = Statement(subject=honest.statement.subject, predicate=predicate)
     envelope = sign(statement, key_of(AGENT))
     position = predicate.ledger
-    path = path_of(position, "verdict", envelope.digest)
+    path = path_of(position, kind_of(predicate), envelope.digest)
     return Written(path, envelope, statement, honest.brings, append.tip_after(position, envelope.digest))

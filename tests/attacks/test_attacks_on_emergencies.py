@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from runtime.contract.predicates import Verdict
+from runtime.contract.predicates import Clearing, Verdict
 from runtime.governance.case import Case, Problem, Signed
 from runtime.governance.judge import judge
 from runtime.governance.people import Approver
@@ -300,6 +300,22 @@ def test_a_debt_is_cleared_in_the_name_of_somebody_who_never_signed(kept_out_by:
     chronicle.push(
         replace(honest, brings={path: data for path, data in honest.brings.items() if ines.sha256 not in path})
     )
+    kept_out_by("clearing", CHAIN, lambda rules: believed(chronicle, rules))
+
+
+def test_a_clearing_speaks_of_another_verdict(kept_out_by: KeptOutBy) -> None:
+    """My debt is paid by the right people. The clearing names another verdict, so that whoever looks mine up finds
+    nothing that was ever owed.
+
+    Rule: `clearing`.
+    """
+    chronicle = begun()
+    verdict = indebted(chronicle)
+    tomas = chronicle.approval(verdict.statement.digest_of("change.json") or "", "tomas")
+    honest = clearing(chronicle, verdict, tomas)
+    predicate = honest.statement.predicate
+    assert isinstance(predicate, Clearing)
+    chronicle.push(resigned(honest, predicate.model_copy(update={"verdict": "ab" * 32})))
     kept_out_by("clearing", CHAIN, lambda rules: believed(chronicle, rules))
 
 

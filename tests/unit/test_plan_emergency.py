@@ -16,6 +16,8 @@ from tests.cases.plan_world import ADA, BEN, PlanWorld, base_files, tenant
 
 WHY = "Sign-in | fails"
 RULES, PERSON = "policies/approvals.yaml", f"policies/people/{ADA}.yaml"
+TARGET = "spec/targets/pg-eu.yaml"
+RECIPIENT = "age14srcd22hk4tvhvnn3qnyuxuhgezhmsxke35x8fasnd47hewssphsd4zaa2"
 FJORD = {"tenants/fjord.yaml": tenant("fjord")}
 
 
@@ -66,6 +68,23 @@ def test_an_emergency_over_policies_says_why_it_counts_for_nothing_more_than_an_
     assert plan.consent is not None
     assert [problem.rule for problem in plan.consent.rejected] == ["governance-by-two"]
     assert [item.person for item in plan.consent.given] == [ADA]
+
+
+def test_an_emergency_that_deprovisions_a_tenant_says_why_it_counts_for_nothing_more() -> None:
+    files = base_files()
+    archive = f"  archive: {{folder: file:/srv/archive, recipients: [{RECIPIENT}]}}\n".encode()
+    world = PlanWorld.begun(
+        {
+            PERSON: files[PERSON].replace(b"[admin,", b"[incident-commander, admin,"),
+            TARGET: files[TARGET].rstrip() + b"\n" + archive,
+        }
+    )
+    world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", "state: deprovisioned")})
+    world.approve(ADA, why=WHY)
+    plan = world.plan()
+    assert not plan.approved
+    assert plan.consent is not None
+    assert [problem.rule for problem in plan.consent.rejected] == ["no-deprovision"]
 
 
 def test_the_plan_of_a_debt_says_who_is_missing_and_how_it_is_paid(world: PlanWorld) -> None:
