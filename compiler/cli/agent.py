@@ -76,6 +76,13 @@ RemoteName = Annotated[
     str, typer.Option("--remote", metavar="NAME", help="The remote that counts; the local branch if there is none.")
 ]
 Branch = Annotated[str, typer.Option("--branch", metavar="NAME", help="The branch that counts.")]
+AfterGap = Annotated[
+    bool,
+    typer.Option(
+        "--after-gap",
+        help="This machine's clock is right, though the ledger has been silent for longer than policies/ allow.",
+    ),
+]
 TrustRoot = Annotated[
     str | None,
     typer.Option(
@@ -101,6 +108,7 @@ def once(
     remote: RemoteName = "origin",
     branch: Branch = "main",
     trust_root: TrustRoot = None,
+    after_gap: AfterGap = False,
     repo: Repo = HERE,
 ) -> None:
     """Go on until there is nothing left to do, then end.
@@ -108,7 +116,15 @@ def once(
     Ends with 1 if an action failed or a person must look, with 3 if something around it is away or missing.
     """
     with world_of(
-        repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, passphrase=passphrase, dry=dry_run
+        repo,
+        key,
+        agent,
+        remote=remote,
+        branch=branch,
+        trust_root=trust_root,
+        passphrase=passphrase,
+        after_gap=after_gap,
+        dry=dry_run,
     ) as (world, known):
         if dry_run:
             with progress("looking"):
@@ -187,6 +203,7 @@ def run(
     remote: RemoteName = "origin",
     branch: Branch = "main",
     trust_root: TrustRoot = None,
+    after_gap: AfterGap = False,
     repo: Repo = HERE,
 ) -> None:
     """Turn until SIGTERM: finishes the action in hand and writes the result before it ends. Logs JSON to stderr."""
@@ -199,7 +216,16 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with (
-        world_of(repo, key, agent, remote=remote, branch=branch, trust_root=trust_root, passphrase=passphrase) as (
+        world_of(
+            repo,
+            key,
+            agent,
+            remote=remote,
+            branch=branch,
+            trust_root=trust_root,
+            passphrase=passphrase,
+            after_gap=after_gap,
+        ) as (
             world,
             known,
         ),
@@ -261,6 +287,7 @@ def world_of(
     branch: str,
     trust_root: str | None,
     passphrase: str | None = None,
+    after_gap: bool = False,
     dry: bool = False,
 ) -> Iterator[tuple[World, State | None]]:
     """Build what the loop is given, and what was read on the way. A dry run signs nothing, so it needs no key."""
@@ -282,6 +309,7 @@ def world_of(
             clock=lambda: datetime.now(tz=UTC),
             trust_root=digest_of("--trust-root", trust_root),
             secrets=secrets,
+            after_gap=after_gap,
         )
         known = None if dry else read(world)
         if agent is None and known is not None:

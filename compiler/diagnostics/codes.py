@@ -174,6 +174,7 @@ LEDGER_OVERDUE = Code("MC0753", "overdue", "the debt of an emergency is open pas
 LEDGER_REWOUND = Code("MC0754", "rewound", "main does not lead on from where the ledger has seen it")
 LEDGER_EXTENDS = Code("MC0760", "extends", "the history does not contain the earlier head that was given")
 LEDGER_HEARTBEAT = Code("MC0761", "heartbeat", "the ledger has been silent for longer than its agent promised")
+LEDGER_AHEAD = Code("MC0762", "ahead", "an entry of the ledger runs ahead of what anybody vouches for")
 
 # --- 09xx: policy ------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ OF_RULE: Mapping[str, Code] = {
     codes.LEDGER_REWOUND.name: codes.LEDGER_REWOUND,
     codes.LEDGER_EXTENDS.name: codes.LEDGER_EXTENDS,
     codes.LEDGER_HEARTBEAT.name: codes.LEDGER_HEARTBEAT,
+    codes.LEDGER_AHEAD.name: codes.LEDGER_AHEAD,
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from runtime.agent.attest import Book
+from runtime.agent.clock import in_step
 from runtime.agent.state import State
 from runtime.agent.world import World
 from runtime.governance.approvals import Approvals
@@ -26,7 +27,7 @@ def clear(world: World, state: State, book: Book) -> Written | None:
     at = state.tip.moment(world.clock())
     debt = state.history.debt
     approvals = None if debt is None else payment(state.history.verified, debt, filed(world, state, debt), at)
-    if debt is None or approvals is None:
+    if debt is None or approvals is None or not in_step(state, at):
         return None
     state.authorise(world, None)
     state.require_release()

@@ -18,6 +18,7 @@ from datetime import timedelta
 from runtime.agent.apply import LockLostError, perform
 from runtime.agent.attest import BeatenError, Book
 from runtime.agent.causes import DRIFT, aims
+from runtime.agent.clock import in_time, require_step, unvouched
 from runtime.agent.closing import close
 from runtime.agent.debts import clear, overdue
 from runtime.agent.decide import Decision, Nothing, Refuse, Take, for_another_release
@@ -161,13 +162,15 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     book = Book.of(world, control, state)
     book.catch_up(state)
     if state.history.open_intent is not None:
+        require_step(world, state)
         return Outcome(state, (close(world, state, book, state.history.open_intent),))
     state.require_main()
     if (cleared := clear(world, state, book)) is not None:
         return Outcome(state, (cleared,))
     tip, started = state.tip, state.memory.started
     at = tip.moment(world.clock())
-    decision = state.decide(world, at)
+    wanted = state.decide(world, at)
+    decision = in_time(world, state, wanted)
     take = decision if isinstance(decision, Take) else None
     state.authorise(world, take)
     goal = state.goal(world, take)
@@ -185,7 +188,11 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
         draft.drift(todo, goal)
         intent = draft.intent(todo, goal, take) if todo.actions or take is not None or not started else None
         agent = state.agent(world)
-        if not draft.entries and agent is not None and at - tip.time >= timedelta(seconds=agent.heartbeat_seconds):
+        if (
+            not draft.entries
+            and agent is not None
+            and abs(at - tip.latest) >= timedelta(seconds=agent.heartbeat_seconds)
+        ):
             draft.heartbeat(goal)
         entries = list(draft.entries)
         head = book.append(
@@ -210,7 +217,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
         return Outcome(
             state,
             tuple(entries),
-            problems=(*(item.reason for item in todo.blocked), *overdue(state, at)),
+            problems=(*(item.reason for item in todo.blocked), *overdue(state, at), *unvouched(wanted, decision)),
             decision=decision,
             away=tuple(error.message for error in targets.away.values()),
             waiting=todo.waiting,

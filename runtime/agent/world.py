@@ -117,7 +117,8 @@ def nowhere(_: str) -> None:
 @dataclass(frozen=True)
 class World:
     """What `once` is given. `at` is called with the name of every step: before and after each push and action;
-    `secrets` are those that `target` and `control` use."""
+    `secrets` are those that `target` and `control` use; `after_gap` says that a gap that governance does not allow is
+    real."""
 
     git: Git
     upstream: Upstream
@@ -131,6 +132,7 @@ class World:
     policies: Policies = Policy.of
     secrets: Secrets = field(default_factory=Secrets)
     at: Callable[[str], None] = nowhere
+    after_gap: bool = False
     stopping: Callable[[], bool] = lambda: False
     new_turn: Callable[[], str] = lambda: uuid4().hex
 

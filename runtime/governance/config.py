@@ -79,9 +79,11 @@ class PathRule(_Config):
 
 
 class ApprovalPolicy(_Config):
-    """How long an approval holds, within how many hours the debt of an emergency is due, and the rules by path."""
+    """How long an approval holds, within how many hours the debt of an emergency is due, how much longer than a
+    heartbeat the ledger may be silent, and the rules by path."""
 
     approval_days: int = Field(ge=1)
+    clock_gap_seconds: int = Field(ge=1)
     emergency_hours: int = Field(ge=1)
     rules: tuple[PathRule, ...]
 

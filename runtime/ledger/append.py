@@ -59,15 +59,23 @@ def levels(*, emergency: bool) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Tip:
-    """Where the chain ends: the last entry's sequence number, file digest and time; 0 and the genesis at its start.
+    """Where the chain ends: the last entry's sequence number and file digest; 0 and the genesis at its start.
 
-    `main` is what the last entry named as main's head, and what the next one will; None for a ledger on main itself.
+    `time` is the last sound one, before which nothing may be dated; `last` the last entry's own, which differs where
+    that entry ran ahead of what anybody vouches for. `main` is what the last entry named as main's head, and what the
+    next one will; None for a ledger on main itself.
     """
 
     sequence: int
     digest: str
     time: datetime
     main: str | None = None
+    last: datetime | None = None
+
+    @property
+    def latest(self) -> datetime:
+        """The last entry's own time."""
+        return self.time if self.last is None else self.last
 
     def moment(self, now: datetime) -> datetime:
         """Return the time of an entry written `now`: never before the last one's, in whole seconds.
@@ -79,7 +87,7 @@ class Tip:
         if behind > 60:
             raise EnvironmentFailedError(
                 f"this machine's clock says {text(now)}, {int(behind)} seconds before the ledger's last entry",
-                help="set the clock; the ledger's times never go backwards",
+                help="set the clock; the ledger's times never go back behind what was sound",
             )
         return max(now, self.time)
 

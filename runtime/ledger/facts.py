@@ -87,8 +87,8 @@ class LinkFacts:
 
 @dataclass(frozen=True)
 class EntryFacts:
-    """An entry in its place: the time of the one before it, the name of the agent whose key signed it, and the intent
-    that has no result yet.
+    """An entry in its place: the last sound time before it, the latest time that it may have, the name of the agent
+    whose key signed it, and the intent that has no result yet.
 
     `apart` is whether the ledger is on a branch of its own; then `carried` is whether that branch holds the commit that
     the entry names as main's head, and `leads` whether that leads on from the one that the entry before it names.
@@ -96,6 +96,7 @@ class EntryFacts:
 
     entry: Entry
     last: datetime
+    limit: datetime
     by: str | None
     open_intent: Entry | None
     apart: bool

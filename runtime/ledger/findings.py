@@ -76,6 +76,7 @@ CODES: dict[str, str] = {
     # freshness
     "extends": "MC0760",
     "heartbeat": "MC0761",
+    "ahead": "MC0762",
     # where there is nothing to verify
     "no-genesis": "MC0700",
 }

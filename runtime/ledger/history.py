@@ -20,6 +20,7 @@ from functools import partial
 from runtime.contract.change import Change, Snapshot
 from runtime.contract.envelope import SUFFIX
 from runtime.contract.genesis import Genesis
+from runtime.contract.instant import text
 from runtime.git.inputs import is_input
 from runtime.git.interface import Git
 from runtime.governance.case import Transition, Verified
@@ -33,10 +34,10 @@ from runtime.ledger.beside import Ends, Heads, apart, as_known, following, of_th
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.early import loading
 from runtime.ledger.entry import EVIDENCE, Entry
-from runtime.ledger.findings import Finding, finding
+from runtime.ledger.findings import Answer, Finding, finding
 from runtime.ledger.line import Place
 from runtime.ledger.replaying import Foreign, Policies, Replaying, Rules
-from runtime.ledger.rules import CHAIN, Rule
+from runtime.ledger.rules import AHEAD, CHAIN, Rule
 from runtime.ledger.starting import check_alone, choose, line_through
 from runtime.ledger.verdicts import transition_of
 from runtime.policy.engine import Policy
@@ -266,6 +267,19 @@ def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
                 commit=entry.commit,
             )
         )
+    findings.extend(
+        finding(
+            AHEAD,
+            f"entry {entry.sequence} says {text(entry.position.time)}, and nobody vouches for more than {text(until)}: "
+            "no time from there on counts until two people have signed a change that late",
+            path=entry.path,
+            commit=entry.commit,
+            answer=Answer.FRESHNESS,
+            help="was no agent at work for so long? the next change that two people approve vouches for it. If not, "
+            "that agent's clock was wrong, or its key is in other hands: docs/runbooks/keys.md",
+        )
+        for entry, until in state.jumps
+    )
     later = [] if state.beside is None else state.beside.towards(state.line[-1][0], head)
     if later is None:
         findings.append(_rewound(state, head))

@@ -25,7 +25,7 @@ from runtime.governance.case import Signed, Taken, Timeline, Verified
 from runtime.governance.config import FOLDER, Governance
 from runtime.governance.debts import Debt
 from runtime.governance.rules import Rule as ConsentRule
-from runtime.ledger import debts, verdicts
+from runtime.ledger import debts, times, verdicts
 from runtime.ledger.ahead import Ahead
 from runtime.ledger.append import Tip, tip_after
 from runtime.ledger.beside import Beside
@@ -46,7 +46,7 @@ from runtime.ledger.facts import AuthenticFacts, CommitFacts, EntryFacts, Facts,
 from runtime.ledger.findings import Finding, finding
 from runtime.ledger.lifecycle import Lifecycle
 from runtime.ledger.line import Place, put
-from runtime.ledger.rules import Rule
+from runtime.ledger.rules import AHEAD, Rule
 from runtime.policy.engine import Policy
 from runtime.signing.envelopes import verified_by
 
@@ -105,6 +105,8 @@ class Replaying:
         self.tip = Tip(0, genesis.digest, started)
         self.open_intent: Entry | None = None
         self.waiting: list[tuple[Entry, Place]] = []
+        self.jumps: tuple[times.Jump, ...] = ()
+        """Entries that ran ahead of what anybody vouches for, and until when somebody does."""
         self.findings: list[Finding] = []
         self.foreign: dict[str, Foreign] = {}
         self.named: dict[str, str | None] = {}
@@ -323,9 +325,16 @@ class Replaying:
 
     def _accept(self, entry: Entry, place: Place, by: str | None) -> None:
         carried, leads = self._see(entry, place)
-        apart = self.beside is not None
-        facts = EntryFacts(entry, self.tip.time, by, self.open_intent, apart=apart, carried=carried, leads=leads)
-        broken = self._ask(Stage.ENTRY, facts, path=entry.path, commit=entry.commit)
+        apart, until = self.beside is not None, times.limit_of(self, entry)
+        facts = EntryFacts(entry, self.tip.time, until, by, self.open_intent, apart=apart, carried=carried, leads=leads)
+        problems = self._problems(Stage.ENTRY, facts)
+        broken = [rule for rule, _ in problems]
+        runs_ahead = any(rule.name == AHEAD for rule in broken)
+        if runs_ahead and not isinstance(entry.predicate, Verdict | Clearing):
+            # what decides nothing is held against nobody once people vouch for its time
+            problems = [item for item in problems if item[0].name != AHEAD]
+            self.jumps = times.jumped(self, entry, until)
+        self._found(problems, path=entry.path, commit=entry.commit)
         match entry.predicate:
             case Verdict() as verdict:
                 void = any(rule.voids for rule in broken)
@@ -338,13 +347,14 @@ class Replaying:
             case Result() as result:
                 if self.open_intent is not None and result.intent == self.open_intent.digest:
                     intent = self.open_intent.predicate
-                    if not broken and isinstance(intent, Intent):
+                    if isinstance(intent, Intent) and all(rule.name == AHEAD for rule in broken):
                         self.lifecycle.ended(self.snapshot, intent, result)
                     self.open_intent = None
             case Refusal() as refusal:
                 self.name(change_path(refusal.change))
         self.entries.append(entry)
-        self.tip = tip_after(entry.position, entry.digest)
+        self.tip = times.moved(self.tip, tip_after(entry.position, entry.digest), runs_ahead=runs_ahead)
+        self.jumps = tuple(item for item in self.jumps if item[0].position.time > self.tip.time)
 
     def _see(self, entry: Entry, place: Place) -> tuple[bool, bool]:
         """Go along main to the head that an entry names; whether its branch holds that, and whether it leads on."""
@@ -374,9 +384,10 @@ class Replaying:
     def _problems(self, stage: Stage, facts: Facts) -> list[tuple[Rule, str]]:
         return [(rule, message) for rule in self.rules.by_stage[stage] for message in rule.check(facts)]
 
-    def _ask(self, stage: Stage, facts: Facts, *, path: str, commit: str) -> list[Rule]:
-        problems = self._problems(stage, facts)
+    def _ask(self, stage: Stage, facts: Facts, *, path: str, commit: str) -> None:
+        self._found(self._problems(stage, facts), path=path, commit=commit)
+
+    def _found(self, problems: list[tuple[Rule, str]], *, path: str, commit: str) -> None:
         self.findings.extend(
             finding(rule.name, message, path=path, commit=commit, answer=rule.answer) for rule, message in problems
         )
-        return [rule for rule, _ in problems]

@@ -110,11 +110,19 @@ def name(facts: EntryFacts) -> tuple[str, ...]:
 
 
 def time(facts: EntryFacts) -> tuple[str, ...]:
-    """An entry is not older than the one before it."""
+    """An entry is not older than the last sound one before it."""
     moment = facts.entry.position.time
     if moment >= facts.last:
         return ()
-    return (f"the entry says {text(moment)}, and the one before it {text(facts.last)}",)
+    return (f"the entry says {text(moment)}, and one before it {text(facts.last)}",)
+
+
+def ahead(facts: EntryFacts) -> tuple[str, ...]:
+    """An entry runs no further ahead than governance allows of the last sound one, or of what two people signed."""
+    moment = facts.entry.position.time
+    if moment <= facts.limit:
+        return ()
+    return (f"the entry says {text(moment)}, and nobody vouches for more than {text(facts.limit)}",)
 
 
 def author(facts: EntryFacts) -> tuple[str, ...]:
@@ -266,6 +274,7 @@ def clearing(facts: ClearingFacts) -> tuple[str, ...]:
     return (*(f"the approval sha256:{digest[:12]}… that it names is not with it" for digest in gone), *facts.idle)
 
 
+AHEAD = "ahead"
 CHAIN: tuple[Rule, ...] = (
     Rule("genesis-signed", Stage.GENESIS, genesis_signed),
     Rule("genesis-commit", Stage.GENESIS, genesis_commit),
@@ -276,6 +285,7 @@ CHAIN: tuple[Rule, ...] = (
     Rule("chain", Stage.LINK, chain),
     Rule("name", Stage.ENTRY, name),
     Rule("time", Stage.ENTRY, time, voids=True),
+    Rule(AHEAD, Stage.ENTRY, ahead, voids=True),
     Rule("author", Stage.ENTRY, author, voids=True),
     Rule("main-seen", Stage.ENTRY, main_seen, voids=True),
     Rule("intent", Stage.ENTRY, intent, answer=Answer.COMPLETENESS),

@@ -347,12 +347,12 @@ def _fresh(git: Git, history: History, since: str | None, now: datetime) -> list
             finding(
                 "heartbeat",
                 f"entry {ahead.sequence} is of {text(ahead.position.time)}, which is still to come: it says nothing of "
-                "whether the agent lives, and no honest agent can write after it",
+                "whether the agent lives",
                 path=ahead.path,
                 commit=ahead.commit,
                 answer=Answer.FRESHNESS,
-                help="if this machine's clock is right, the agent's key is in other hands, or its clock is wrong: stop "
-                "it, and start anew as docs/runbooks/new-genesis.md says",
+                help="if this machine's clock is right, the agent's is wrong, or its key is in other hands: stop it, "
+                "and give it another key, as docs/runbooks/keys.md says",
             )
         )
     elif now - last.position.time > allowed:

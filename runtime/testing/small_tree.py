@@ -68,6 +68,7 @@ def policy(
     wanted = RULES if rules is None else rules
     return ApprovalPolicy(
         approval_days=approval_days,
+        clock_gap_seconds=604_800,
         emergency_hours=emergency_hours,
         rules=tuple(
             PathRule(

@@ -92,10 +92,10 @@ def test_entry_of_a_time_still_to_come_is_no_sign_of_life(chronicle: Chronicle) 
     assert assessed(chronicle, now=chronicle.now).ok
     chronicle.push(chronicle.heartbeat(at=datetime.fromisoformat("2099-01-01T00:00:00Z")))
     report = assessed(chronicle, now=chronicle.now)
-    assert rules(report) == ["heartbeat"]
+    assert rules(report) == ["ahead", "heartbeat"]
     assert report.answers[Answer.FRESHNESS].status is Status.FAILED
-    assert "still to come" in report.problems[0].message
-    assert "new-genesis" in (report.problems[0].help or "")
+    assert "still to come" in report.problems[1].message
+    assert "runbooks/keys.md" in (report.problems[1].help or "")
 
 
 def test_an_open_intent_and_an_idle_verdict_are_incomplete(chronicle: Chronicle) -> None:

@@ -168,6 +168,13 @@ class ApprovalPolicySpec(Spec):
         description="Within how many hours what an `incident-commander` let through alone must be approved.",
         examples=[24],
     )
+    clock_gap_seconds: int = Field(
+        604_800,
+        ge=3_600,
+        le=7_776_000,
+        description="How much longer than a heartbeat the ledger may be silent, and no more: an agent whose clock is "
+        "further from the last entry writes nothing, and what it would take counts for nothing.",
+    )
     rules: tuple[RuleSpec, ...] = Field(description="Every rule that matches a changed path applies.")
 
 

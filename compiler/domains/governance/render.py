@@ -57,6 +57,7 @@ def approval_policy(policy: ApprovalPolicySpec) -> ApprovalPolicy:
     """Return the rules as a verdict reads them."""
     return ApprovalPolicy(
         approval_days=policy.approval_days,
+        clock_gap_seconds=policy.clock_gap_seconds,
         emergency_hours=policy.emergency_hours,
         rules=tuple(
             PathRule(
