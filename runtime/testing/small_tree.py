@@ -61,6 +61,7 @@ def policy(
     rules: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None,
     *,
     approval_days: int = 14,
+    clock_gap_seconds: int = 604_800,
     emergency_hours: int = 24,
     exact: tuple[str, ...] = (),
 ) -> ApprovalPolicy:
@@ -68,7 +69,7 @@ def policy(
     wanted = RULES if rules is None else rules
     return ApprovalPolicy(
         approval_days=approval_days,
-        clock_gap_seconds=604_800,
+        clock_gap_seconds=clock_gap_seconds,
         emergency_hours=emergency_hours,
         rules=tuple(
             PathRule(
