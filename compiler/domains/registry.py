@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from compiler.domains import flags, governance, targets, tenants
+from compiler.domains import flags, governance, resilience, targets, tenants
 from compiler.domains.domain import Domain, Kind
 
-ALL: tuple[Domain, ...] = (tenants.DOMAIN, flags.DOMAIN, targets.DOMAIN, governance.DOMAIN)
+ALL: tuple[Domain, ...] = (tenants.DOMAIN, flags.DOMAIN, targets.DOMAIN, resilience.DOMAIN, governance.DOMAIN)
 KINDS: tuple[Kind, ...] = tuple(kind for domain in ALL for kind in domain.kinds)
 
 __all__ = ["ALL", "KINDS"]

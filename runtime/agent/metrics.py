@@ -59,6 +59,11 @@ SHOWN: tuple[Shown, ...] = (
         lambda it: (it.at - it.ledger_at).total_seconds(),
     ),
     Shown(
+        "conductor_clock_gap_allowed_seconds",
+        "How large that may be: two heartbeats of the agent that wrote last.",
+        lambda it: it.promised_seconds,
+    ),
+    Shown(
         "conductor_pending_changes",
         "Changes on main that stay untaken until a person does something.",
         lambda it: sum(item.for_a_person for item in it.waiting),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from datetime import datetime
 from pathlib import Path
 
 from structlog.contextvars import bound_contextvars
@@ -43,10 +44,11 @@ def run(
 ) -> None:
     """Turn until `stop` is set. `known` is what was read already; the first turn that is not broken off tries again
     what failed before the agent was started."""
+    looked: tuple[State, datetime] | None = None
 
     def seen(state: State) -> None:
-        nonlocal known
-        known = state
+        nonlocal known, looked
+        known, looked = state, (state, world.clock())
 
     failures, patient = 0, False
     decision: Decision = Nothing()
@@ -61,8 +63,9 @@ def run(
                 failures, patient, decision = 0, True, outcome.decision
                 health.turned(outcome, time.monotonic() - begun)
                 if outcome.failed:  # it ended with entries that no look has seen yet
-                    known, decision = read(turn, known), Nothing(decision.pending)
-                _show(world, known, decision, health, log)
+                    decision = Nothing(decision.pending)
+                    seen(read(turn, known))
+                _show(world, looked, decision, health, log)
                 _tell(log, outcome)
             except Exception as caught:  # noqa: BLE001 -- what one tenant's target says must not end the agent of all others
                 error = caught
@@ -73,18 +76,21 @@ def run(
                 log.warning("turn failed", problem=error.message, help=error.help, kind=type(error).__name__)
                 after = error.after if isinstance(error, RetryableError) else interval
                 wait = min(after * 2 ** min(failures - 1, 8), LONGEST)
-                _show(world, known, decision, health, log)
+                _show(world, looked, decision, health, log)
         stop.wait(wait)
     log.info("stopped")
 
 
-def _show(world: World, known: State | None, decision: Decision, health: Health, log: FilteringBoundLogger) -> None:
-    """Let everybody see how things stand, as far as is known."""
-    if known is None:
+def _show(
+    world: World, looked: tuple[State, datetime] | None, decision: Decision, health: Health, log: FilteringBoundLogger
+) -> None:
+    """Let everybody see how things stood when it was looked last, as far as is known."""
+    if looked is None:
         return
+    known, at = looked
     try:
         filed = Approvals(world.git, known.approvals).of
-        health.stands(take_stock(known.history, decision, world.git, filed, world.clock()))
+        health.stands(take_stock(known.history, decision, world.git, filed, at))
     except Exception as error:  # noqa: BLE001 -- an agent acts on, though nobody can see it
         log.warning("status unknown", problem=_unforeseen(error).message)
 

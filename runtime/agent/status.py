@@ -138,6 +138,8 @@ class Status(_Part):
     open_intent: Open | None
     refused: Refused | None
     agents: tuple[Wrote, ...]
+    promised_seconds: int
+    """For how long the ledger may be silent: twice the heartbeat of the agent that wrote last."""
     overdue: bool
     """Whether the agents have been silent for longer than they promise."""
     findings: tuple[str, ...]
