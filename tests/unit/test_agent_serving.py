@@ -19,7 +19,7 @@ from runtime.agent.logs import configure
 from runtime.agent.running import run
 from runtime.agent.serving import named_well, serving
 from runtime.agent.status_page import CSP, STYLE
-from runtime.testing.fleet import Fleet
+from runtime.testing.fleet import DAY, Fleet
 from runtime.testing.memory_target import MemoryControl
 from runtime.testing.small_tree import REPOSITORY
 
@@ -150,6 +150,21 @@ def test_an_agent_that_waits_for_another_is_busy_and_still_reads_the_ledger() ->
     assert 'conductor_agent_turns_total{outcome="busy"} 1.0' in health.metrics().decode()
     assert numbers(health)["conductor_verification_findings"] == 0
     assert numbers(health)["conductor_agent_last_success_timestamp_seconds"] == 0
+
+
+def test_a_debt_and_what_does_not_verify_are_numbers() -> None:
+    fleet, health = Fleet.started(), Health()
+    turned(fleet, health)
+    fleet.approve(fleet.edit(hooli={}), "mara", kind="emergency")
+    turned(fleet, health)
+    told = numbers(health)
+    assert told["conductor_open_debts"] == 1
+    assert told["conductor_debt_deadline_timestamp_seconds"] == (fleet.now + DAY).timestamp()
+    fleet.pull()
+    fleet.people.commit_files({}, remove=[fleet.entries("result")[0].path], at=fleet.now)
+    fleet.publish()
+    turned(fleet, health)
+    assert numbers(health)["conductor_verification_findings"] == 1
 
 
 def test_a_gap_between_the_clock_and_the_ledger_is_a_number() -> None:

@@ -18,7 +18,7 @@ from runtime.agent.stock import take_stock
 from runtime.contract.objects import ObjectId
 from runtime.governance.approvals import Approvals
 from runtime.targets.interface import TerminalError
-from runtime.testing.fleet import Fleet, target
+from runtime.testing.fleet import DAY, Fleet, target
 from runtime.testing.memory_target import MemoryObject
 
 ACME = ObjectId("pg-eu", "role", "acme_app")
@@ -153,6 +153,38 @@ def test_an_intent_without_a_result_is_for_a_person_once_no_action_can_take_so_l
     assert stock(settled).attention == ()
     settled.now += timedelta(seconds=INTENT_SECONDS + 1)
     assert stock(settled).attention[0].startswith("intent 4 has had no result since")
+
+
+def test_an_open_debt_says_who_owes_it_by_when_and_what_they_type(settled: Fleet) -> None:
+    change = settled.edit(hooli={})
+    settled.approve(change, "mara", kind="emergency")
+    once(settled.world())
+    debt = stock(settled).debt
+    assert debt is not None
+    assert (debt.by, debt.overdue, debt.deadline - debt.opened) == ("mara", False, DAY)
+    assert debt.command == "conductor approve --debt --person NAME --key FILE --push"
+    assert stock(settled).attention[0].startswith("the debt of mara's emergency is due by")
+    for text in written(stock(settled)):
+        assert "conductor approve --debt" in text
+        assert "tomas" in text
+    settled.now = debt.deadline
+    assert stock(settled).attention[0].startswith("the debt of mara's emergency is overdue since")
+    settled.approve(change, "tomas")
+    owed = stock(settled).debt
+    assert owed is not None
+    assert owed.command is None, "the agent clears it"
+    once(settled.world())
+    assert stock(settled).debt is None
+
+
+def test_evidence_that_somebody_removed_is_for_a_person_first_of_all(settled: Fleet) -> None:
+    settled.pull()
+    settled.people.commit_files({}, remove=[settled.entries("result")[0].path], at=settled.now)
+    settled.publish()
+    status = stock(settled)
+    assert status.findings
+    assert status.attention[0].startswith("the ledger: ")
+    assert "findings: conductor verify" in as_text(status)
 
 
 def test_silence_for_two_heartbeats_is_told_and_one_entry_ends_it(settled: Fleet) -> None:
