@@ -209,10 +209,10 @@ def test_run_is_not_ready_while_the_remote_is_away_and_recovers_by_itself(
     logged(process, "Report 5 done")
 
 
-def test_no_secret_is_in_the_log_of_a_run(
+def test_no_secret_is_in_the_log_of_a_run_or_in_what_it_serves(
     where18: RealInstallation, service: tuple[subprocess.Popen[str], int]
 ) -> None:
-    process, _ = service
+    process, port = service
     where18.tenant("acme-retail")
     lines = []
     assert process.stderr is not None
@@ -220,6 +220,7 @@ def test_no_secret_is_in_the_log_of_a_run(
         lines.append(line)
         if "Report 5 done" in line:
             break
-    text = "".join(lines)
+    assert json.loads(lines[-1])["turn"] == where18.history().entries[-1].position.turn
+    text = "".join((*lines, *(get(port, path)[1] for path in ("/status", "/metrics", "/readyz"))))
     for name, value in where18.environment.items():
         assert name.endswith("RELEASE") or value not in text
