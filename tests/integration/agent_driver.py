@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,10 @@ def act(job: dict[str, Any]) -> dict[str, Any]:
         ) as (world, known),
     ):
         try:
-            watched = replace(world, at=watcher(job, steps.write, steps.flush))
+            ahead = timedelta(seconds=job["ahead"])
+            watched = replace(
+                world, at=watcher(job, steps.write, steps.flush), clock=lambda: datetime.now(tz=UTC) + ahead
+            )
             outcome = once(watched, known=known, patient=job.get("patient", False))
         except ConductorError as error:
             return {"error": type(error).__name__, "message": error.message, "entries": []}

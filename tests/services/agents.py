@@ -86,6 +86,7 @@ class Agents:
                 "kill_at": kill_at,
                 "stop_at": stop_at,
                 "patient": patient,
+                "ahead": where.ahead.total_seconds(),
             }
         )
         return Run(answer["pid"], where.folder, number)

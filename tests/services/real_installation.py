@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -100,7 +100,7 @@ def tree(identity: str, release: str, drift: str, archive: str | None = None) ->
 
 @dataclass
 class RealInstallation:
-    """See the module. `environment` is what an agent needs to know."""
+    """See the module. `environment` is what an agent needs to know, `ahead` how far clocks are ahead."""
 
     folder: Path
     people: Repository
@@ -108,6 +108,7 @@ class RealInstallation:
     dsn: str
     ledger: str | None = None
     """The branch that holds the ledger, at a remote whose main takes people's pushes only; None: main."""
+    ahead: timedelta = timedelta()
     _known: History | None = None
 
     @classmethod
@@ -227,7 +228,7 @@ class RealInstallation:
     def approve(self, change: Change, *names: str, kind: Kind = "approval") -> None:
         """Push an approval (or withdrawal) by each of these people."""
         known = self.people.fetch("origin", "approvals")["approvals"]
-        now, after = _now(), self.history().verified.timeline.last.sha256
+        now, after = _now() + self.ahead, self.history().verified.timeline.last.sha256
         files = filed(change, *(approval(change, key_of(name), after=after, at=now, kind=kind) for name in names))
         commit = self.people.write(known, files, message="Approve", author=SOMEBODY, at=now)
         assert self.people.push("origin", "approvals", commit, old=known) is PushOutcome.DONE

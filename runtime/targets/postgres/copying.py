@@ -13,10 +13,12 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
+from runtime.contract.printable import line
 from runtime.targets.interface import TerminalError
 from runtime.targets.postgres.session import Connection
 
 SHOWN = 5
+LONGEST = 120
 
 _HEAD = """\
 -- Schema {schema}, as Conductor's agent archived it. psql -X --set ON_ERROR_STOP=1 --single-transaction --file THIS
@@ -219,7 +221,7 @@ def script(connection: Connection, schema: str) -> Iterator[bytes]:
 
 
 def _refuse_unknown(connection: Connection, schema: str) -> None:
-    unknown = [f"{kind} {name}" for kind, name in connection.execute(_UNKNOWN, {"schema": schema})]
+    unknown = [f"{kind} {line(name, LONGEST)}" for kind, name in connection.execute(_UNKNOWN, {"schema": schema})]
     if unknown:
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
         raise TerminalError(

@@ -19,6 +19,7 @@ from pathlib import Path
 from psycopg import pq, sql
 
 from runtime.contract.canonical import JSON, encode, sha256
+from runtime.contract.printable import line
 from runtime.targets.interface import RetryableError
 from runtime.targets.postgres import copying
 from runtime.targets.postgres.session import Connection
@@ -26,6 +27,7 @@ from runtime.targets.postgres.session import Connection
 PIECE = 1024 * 1024
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)(\S*)")
 _SECONDS = 30
+LONGEST = 400
 
 _TABLES = """
 SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -137,5 +139,5 @@ def _piped(command: list[str], given: Mapping[str, str], schema: str) -> Iterato
             raise
         if process.wait() != 0:
             said.seek(0)
-            words = " ".join(said.read(2000).decode("utf-8", "replace").split())
+            words = line(" ".join(said.read(2000).decode("utf-8", "replace").split()), LONGEST)
             raise RetryableError(f"pg_dump of {schema} failed: {words}", after=60)

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from runtime.contract.canonical import JSON
 from runtime.contract.objects import ABSENCE, ARCHIVE
+from runtime.contract.printable import line
 from runtime.targets.archives import Archives, Stream
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.targets.postgres import dump, grants, locks, proofs, roles
@@ -27,6 +28,9 @@ from runtime.targets.postgres.marks import Mark
 from runtime.targets.postgres.session import Connection, Session
 
 SHOWN = 5
+LONGEST = 120
+TABLES_TOLD = 500
+"""How many tables of a tenant stand in evidence by name; the record beside the archive has all of them."""
 
 _THERE = """
 SELECT 'role ' || rolname FROM pg_roles WHERE rolname = ANY(%(roles)s)
@@ -168,7 +172,7 @@ class Ending:
                 raise RetryableError(f"schema {schema} went while it was archived", after=1)
             named = {"file": kept.file, "sha256": kept.sha256, "contents": contents.fingerprint}
             self.session.write_mark("schema", schema, replace(mark, intent=intent, archive=named))
-        return {"archive": record, "login": {"sessions_ended": ended}}
+        return {"archive": _told(record), "login": {"sessions_ended": ended}}
 
     def drop_schema(self, schema: str, intent: int) -> Mapping[str, JSON]:
         """Drop the schema if it is there: with what is in it if that is archived, else only if it is empty."""
@@ -225,7 +229,7 @@ class Ending:
                 f"archive {file} is not what was written (sha256:{digest[:12]}…)",
                 help=f"bring the file back to {self.archives.folder}; its SHA-256 stands in the ledger",
             )
-        return dict(record)
+        return _told(record)
 
     def _archived(self, schema: str, mark: Mark | None) -> bool:
         """Whether the schema's mark names the archive that is there, for those who are declared."""
@@ -260,8 +264,9 @@ class Ending:
         outside = [what for (what,) in self.session.connection.execute(_OUTSIDE, {"schema": schema})]
         if outside:
             more = f" and {len(outside) - SHOWN} more" if len(outside) > SHOWN else ""
+            shown = ", ".join(line(what, LONGEST) for what in outside[:SHOWN])
             raise TerminalError(
-                f"schema {schema} cannot be dropped: {', '.join(outside[:SHOWN])}{more} outside it depends on it",
+                f"schema {schema} cannot be dropped: {shown}{more} outside it depends on it",
                 help="drop that by hand, or take its dependency away, and run the agent again",
             )
 
@@ -284,6 +289,14 @@ class Ending:
 
     def _called(self, schema: str) -> str:
         return f"{self.target}-{schema}"
+
+
+def _told(record: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A record as evidence carries it: whatever a tenant has called its tables, and however many there are."""
+    tables = dict(record["tables"]) if isinstance(record.get("tables"), dict) else {}
+    told = {line(name, LONGEST): rows for name, rows in sorted(tables.items())[:TABLES_TOLD]}
+    totals = {"table_count": len(tables), "row_count": sum(tables.values())}
+    return {**record, "tables": told, **totals}
 
 
 @contextmanager
