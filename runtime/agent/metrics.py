@@ -60,8 +60,8 @@ SHOWN: tuple[Shown, ...] = (
     ),
     Shown(
         "conductor_clock_gap_allowed_seconds",
-        "How large that may be: two heartbeats of the agent that wrote last.",
-        lambda it: it.promised_seconds,
+        "How large that may be before an agent writes nothing more until two people vouch for the time.",
+        lambda it: it.gap_allowed_seconds,
     ),
     Shown(
         "conductor_pending_changes",

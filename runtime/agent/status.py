@@ -138,8 +138,8 @@ class Status(_Part):
     open_intent: Open | None
     refused: Refused | None
     agents: tuple[Wrote, ...]
-    promised_seconds: int
-    """For how long the ledger may be silent: twice the heartbeat of the agent that wrote last."""
+    gap_allowed_seconds: int
+    """How far an agent's clock may be ahead of the last entry before it writes no more, by P's governance."""
     overdue: bool
     """Whether the agents have been silent for longer than they promise."""
     findings: tuple[str, ...]

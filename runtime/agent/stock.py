@@ -26,6 +26,7 @@ from runtime.agent.status import (
 from runtime.contract.predicates import Drift, Intent, Refusal, Result, Verdict
 from runtime.git.interface import Git
 from runtime.governance.case import Judgement, Missing
+from runtime.governance.clock import allowed
 from runtime.governance.debts import Debt
 from runtime.governance.emergency import REPLACED, debt_case
 from runtime.governance.judge import judge
@@ -79,7 +80,6 @@ def take_stock(history: History, decision: Decision, git: Git, filed: ApprovalsO
     told.manifests[history.genesis.snapshot.manifest.digest] = (history.genesis.commit, 0)
     for entry in history.entries:
         told.read(entry, took=timeline.position(entry.digest) is not None)
-    promised = PROMISES * _heartbeat(history)
     manifest, tip = history.snapshot.manifest.digest, history.tip
     last = history.entries[-1].position.time if history.entries else tip.time
     return Status(
@@ -97,8 +97,8 @@ def take_stock(history: History, decision: Decision, git: Git, filed: ApprovalsO
         open_intent=None if history.open_intent is None else _open(history.open_intent),
         refused=_refused(told.refused),
         agents=tuple(_agents(history, told)),
-        promised_seconds=promised,
-        overdue=bool(history.entries) and at - last > timedelta(seconds=promised),
+        gap_allowed_seconds=int(allowed(history.governance).total_seconds()),
+        overdue=bool(history.entries) and at - last > timedelta(seconds=PROMISES * _heartbeat(history)),
         findings=tuple(item.message for item in history.findings),
         gaps=tuple(item for item in (without_ledger(history),) if item is not None),
     )
@@ -257,7 +257,7 @@ def _agents(history: History, told: _Told) -> Iterator[Wrote]:
 
 
 def _heartbeat(history: History) -> int:
-    """What is promised of the agent that wrote last; of one that is gone, or before any wrote, the longest promise."""
+    """What is promised of the agent that wrote last; of one that is gone, the longest promise."""
     agents = history.governance.agents
-    last = agents.get(history.entries[-1].position.agent) if history.entries else None
+    last = agents.get(history.entries[-1].position.agent)
     return last.heartbeat_seconds if last else max((item.heartbeat_seconds for item in agents.values()), default=0)
