@@ -14,7 +14,7 @@ from compiler.plan_text import Paint
 from runtime.agent.status import Lacking, Owed, Status, Waiting, Wrote, ago
 from runtime.contract.instant import text
 
-_BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
+_BOLD, _DIM, _RED, _GREEN = "1", "2", "31", "32"
 _SHOWN = 5
 """Of a list, so many; JSON has all."""
 
@@ -44,7 +44,6 @@ class _Text:
         yield from self.agents(status.agents)
         wrong = f"{len(status.findings)} findings: conductor verify" if status.findings else "reads clean"
         yield from self.row("ledger", f"{status.ledger} entries, the last {self.when(status.ledger_at)}; {wrong}")
-        yield from (self.paint(f"not looked at: {shown(gap)}", _YELLOW) for gap in status.gaps)
 
     def answer(self) -> Iterator[str]:
         attention = self.status.attention

@@ -145,12 +145,12 @@ class Status(_Part):
     findings: tuple[str, ...]
     """What reading the ledger found wrong: `conductor verify` says all of it."""
     gaps: tuple[str, ...]
-    """What could not be looked at from here."""
+    """What could not be looked at from here: the rest is said without it."""
 
     @property
     def attention(self) -> tuple[str, ...]:
         """What a person has to see to, a sentence each."""
-        found = [f"the ledger: {item}" for item in self.findings]
+        found = [*self.gaps, *(f"the ledger: {item}" for item in self.findings)]
         if self.debt is not None:
             due = "is overdue since" if self.debt.overdue else "is due by"
             found.append(f"the debt of {self.debt.by}'s emergency {due} {text(self.debt.deadline)}")

@@ -151,8 +151,6 @@ def _agents(status: Status) -> Iterable[tuple[str, str]]:
         yield item.name, told + ("" if item.heartbeat_seconds is not None else "; not declared any more")
     wrong = f"{len(status.findings)} findings" if status.findings else "reads clean"
     yield "Ledger", f"{status.ledger} entries, the last {ago(status.at, status.ledger_at)}; {wrong}"
-    for gap in status.gaps:
-        yield "Not looked at", _said(gap)
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

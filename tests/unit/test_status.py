@@ -187,6 +187,12 @@ def test_evidence_that_somebody_removed_is_for_a_person_first_of_all(settled: Fl
     assert "findings: conductor verify" in as_text(status)
 
 
+def test_a_clone_that_lacks_the_ledger_does_not_say_that_all_is_well(settled: Fleet) -> None:
+    blind = stock(settled).model_copy(update={"gaps": ("this clone has not the branch ledger",)})
+    assert blind.attention == ("this clone has not the branch ledger",)
+    assert as_text(blind).startswith("✗ this clone has not the branch ledger\n")
+
+
 def test_silence_for_two_heartbeats_is_told_and_one_entry_ends_it(settled: Fleet) -> None:
     (agent,) = stock(settled).agents
     assert agent.heartbeat_seconds is not None

@@ -11,7 +11,10 @@ class OperationsSpec(Spec):
     """When the operators of Conductor are alerted. Alert rules and a dashboard of the agent go out with the release."""
 
     not_converging_seconds: int = Field(
-        ge=60, le=86_400, description="How long no turn may end well before somebody is woken up.", examples=[900]
+        ge=300,
+        le=86_400,
+        description="How long no turn may end well before somebody is woken up; an agent waits up to 300 between two.",
+        examples=[900],
     )
     pending_hours: int = Field(
         ge=1, le=720, description="How long a change may wait on main before somebody is asked to look.", examples=[24]
