@@ -202,7 +202,7 @@ def read(world: World, known: State | None = None) -> State:
     history = _replayed(world, main, both, None if known is None else known.history)
     if history.rewound is not None:  # a remote may show one branch before, and another after somebody's push
         heads.clear()
-        history = _replayed(world, main, both, None)
+        history = _replayed(world, main, both, history)
     memory, start = Memory(), 0
     if known is not None and history.entries[: len(known.history.entries)] == known.history.entries:
         memory, start = known.memory.copy(), len(known.history.entries)

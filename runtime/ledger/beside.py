@@ -15,6 +15,7 @@ from typing import TypeAlias
 from runtime.contract.genesis import Genesis
 from runtime.git.branches import head_of
 from runtime.git.interface import Git
+from runtime.ledger.entry import GENESIS
 from runtime.ledger.findings import Finding, finding
 from runtime.ledger.line import Place, walk
 
@@ -128,13 +129,23 @@ def as_known(git: Git) -> Heads:
     return lambda genesis: (head_of(git, genesis.branch), genesis.ledger and head_of(git, genesis.ledger))
 
 
+def _written_by(git: Git, ledger: str, main: str) -> str | None:
+    """How far the ledger's branch had come while it knew of nothing on main that comes after a commit."""
+    last = None
+    for step in git.first_parents(ledger, GENESIS.rstrip("/")):
+        if not all(git.is_ancestor(parent, main) for parent in step.commit.parents[1:]):
+            break
+        last = step.commit.oid
+    return last
+
+
 def as_of(git: Git, commit: str) -> Heads:
     """The same, up to a commit of either."""
 
     def heads(genesis: Genesis) -> tuple[str | None, str | None]:
         main, ledger = as_known(git)(genesis)
         if main is not None and git.is_ancestor(commit, main):
-            return commit, ledger
+            return commit, None if ledger is None else _written_by(git, ledger, commit)
         if ledger is not None and git.is_ancestor(commit, ledger):
             return main, commit
         return commit, ledger

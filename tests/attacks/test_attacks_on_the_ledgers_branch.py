@@ -12,10 +12,11 @@ import pytest
 
 from runtime.agent.decide import StoppedError
 from runtime.agent.loop import once
-from runtime.agent.state import PUSHED
+from runtime.agent.state import PUSHED, read
 from runtime.agent.world import Local
 from runtime.contract.genesis import Genesis
 from runtime.ledger import append
+from runtime.ledger.beside import as_of
 from runtime.ledger.findings import Answer
 from runtime.ledger.verify import Report, Status, verify
 from runtime.targets.interface import TerminalError
@@ -308,3 +309,27 @@ def test_without_a_remote_the_branch_is_the_clones_own() -> None:
     assert len(once(world).entries) == 2
     assert git.refs[REF] != git.refs["refs/heads/main"]
     assert once(world).entries == ()
+
+
+def test_an_auditor_of_an_earlier_commit_reads_what_the_ledger_held_then(fleet: Fleet) -> None:
+    first, there = fleet.history(), fleet.remote.refs[REF]
+    fleet.approved(hooli={})
+    once(fleet.world())
+    fleet.pull()
+    git = fleet.people
+    for commit in (first.head, there):
+        report = verify(git, commit, now=fleet.now, policies=no_objection, heads=as_of(git, commit))
+        assert found(report) == []
+        assert report.history is not None
+        assert report.history.tip.digest == first.tip.digest
+        assert report.history.commit == first.commit
+
+
+def test_an_agent_that_runs_on_reads_no_other_start_while_main_is_another(fleet: Fleet) -> None:
+    known = once(fleet.world()).state
+    git, seen = fleet.people, fleet.people.refs["refs/heads/main"]
+    moved(fleet, str(git.resolve(f"{seen}~1")), ref="refs/heads/main")
+    again = read(fleet.world(), known)
+    assert (again.history.entries, again.history.rewound is not None) == (known.history.entries, True)
+    moved(fleet, seen, ref="refs/heads/main")
+    assert read(fleet.world(), again).history.findings == ()
