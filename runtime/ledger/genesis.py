@@ -22,6 +22,7 @@ from runtime.contract.statement import Statement, subject
 from runtime.git.interface import Author, Git
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.config import Governance
+from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import GENESIS, GENESIS_APPROVALS
 from runtime.ledger.start import genesis_path, read_genesis, signed, statement_path
 from runtime.signing.envelopes import sign as seal
@@ -61,16 +62,20 @@ class Pending:
 
 def existing(git: Git, head: str) -> tuple[str, ...]:
     """Return the SHA-256 of every genesis that a commit's tree holds."""
-    files = git.files(head, GENESIS.rstrip("/"))
-    read = (read_genesis(path, git.blob(file.oid)) for path, file in files.items())
-    return tuple(sorted(genesis.digest for genesis in read if genesis is not None))
+    return tuple(sorted(genesis.digest for genesis in _geneses(git, head)))
 
 
 def ledgers(git: Git, head: str) -> dict[str, str]:
     """Return the branch that holds a ledger, by the genesis that names it, for those that a commit's tree holds."""
-    files = git.files(head, GENESIS.rstrip("/"))
-    read = (read_genesis(path, git.blob(file.oid)) for path, file in files.items())
-    return {genesis.digest: genesis.ledger for genesis in read if genesis is not None and genesis.ledger is not None}
+    return {genesis.digest: genesis.ledger for genesis in _geneses(git, head) if genesis.ledger is not None}
+
+
+def _geneses(git: Git, head: str) -> list[Genesis]:
+    files, blobs = git.files(head, GENESIS.rstrip("/")), Blobs(git)
+    blobs.fetch(files.values())
+    read = ((path, blobs.evidence(file)) for path, file in files.items())
+    found = (read_genesis(path, data) for path, data in read if data is not None)
+    return [genesis for genesis in found if genesis is not None]
 
 
 def check_ledger(there: Mapping[str, str], ledger: str | None, branch: str, pending: Pending | None) -> None:
