@@ -56,7 +56,7 @@ DRIFTS = (
     "DROP OWNED BY {0.app}; DROP ROLE {0.app}",
 )
 
-_LOGGED = re.compile(r'app=conductor test intent (\d+) .*statement: (COMMENT ON|DROP) (ROLE|SCHEMA) "(\w+)"(.*)')
+_LOGGED = re.compile(r'app=conductor test intent (\d+) .*statement: (COMMENT ON|DROP) (ROLE|SCHEMA) "(\w+)"')
 
 
 def privileges(number: int) -> st.SearchStrategy[tuple[str, ...]]:
@@ -134,8 +134,8 @@ class World:
             text = log.read()
             self.seen = log.tell()
         found: Counter[str] = Counter()
-        for intent, verb, kind, name, rest in _LOGGED.findall(text):
-            if int(intent) != self.intent or ('"unproved":true' in rest and verb == "COMMENT ON"):
+        for intent, verb, kind, name in _LOGGED.findall(text):
+            if int(intent) != self.intent:
                 continue
             found[f"{'drop' if verb == 'DROP' else 'mark'} {kind.lower()} {name}"] += 1
         return found

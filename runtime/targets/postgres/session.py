@@ -117,10 +117,12 @@ class Session:
         self.connection.execute(sql.SQL(statement).format(*values))
 
     def write_mark(self, kind: Kind, name: str, mark: Mark) -> None:
-        """Keep that the object is ours, and which intent wrote it; its comment says so to people. Within `guarded`."""
+        """Keep that the object is ours, and which intent wrote it; its comment says so to people, once it is proved.
+        Within `guarded`."""
         self.connection.execute(_KEEP, {"kind": kind, "name": name, "mark": mark.text})
-        statement = "COMMENT ON ROLE {} IS {}" if kind == "role" else "COMMENT ON SCHEMA {} IS {}"
-        self.execute(statement, sql.Identifier(name), sql.Literal(mark.hint))
+        if not mark.unproved:
+            statement = "COMMENT ON ROLE {} IS {}" if kind == "role" else "COMMENT ON SCHEMA {} IS {}"
+            self.execute(statement, sql.Identifier(name), sql.Literal(mark.hint))
 
     def forget_mark(self, kind: Kind, name: str) -> None:
         """The object is gone. Within `guarded`."""
