@@ -30,6 +30,9 @@ from runtime.git.interface import Git
 
 MAX_BYTES = 1024 * 1024
 MAX_WASM_BYTES = 16 * 1024 * 1024
+MAX_TREE_BYTES = 512 * 1024 * 1024
+"""Of all inputs of a commit: what somebody pushes is small, and may be large when it is read."""
+PORTION = 1024
 READ_JSON = frozenset({"policies/policy.lock.json"})
 WASM = "policies/policy.wasm"
 LFS = b"version https://git-lfs.github.com/spec/"
@@ -90,10 +93,15 @@ def from_commit(git: Git, commit: str) -> SourceTree:
     sorter = _Sorter()
     files = git.files(commit, *INPUT_FOLDERS)
     wanted = [(path, file.oid) for path, file in sorted(files.items()) if sorter.admit(path, file.mode)]
-    blobs = git.blobs(oid for _, oid in wanted)
-    for path, oid in wanted:
-        if sorter.fits(path, len(blobs[oid])):
-            sorter.keep(path, blobs[oid])
+    left = MAX_TREE_BYTES
+    for start in range(0, len(wanted), PORTION):
+        portion = wanted[start : start + PORTION]
+        blobs = git.readable((oid for _, oid in portion), MAX_WASM_BYTES)
+        for path, oid in portion:
+            size = len(blobs[oid]) if oid in blobs else MAX_WASM_BYTES + 1
+            if sorter.fits(path, size if size <= left else MAX_WASM_BYTES + 1):
+                sorter.keep(path, blobs[oid])
+                left -= size
     return sorter.tree()
 
 

@@ -7,16 +7,20 @@ remote's is never forced; what this clone has and the remote lacks goes along.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
+from runtime.contract.manifest import SHA256
 from runtime.git.branches import heads_of
 from runtime.git.interface import Author, Git, PushOutcome
-from runtime.governance.approvals import BRANCH
+from runtime.git.objects import FILE_MODE
+from runtime.governance.approvals import BRANCH, CHANGE_BYTES
 
 _REF = f"refs/heads/{BRANCH}"
 _TRIES = 8
+_FILES = 2**16
+"""As many are brought along; whoever has more pushes the branch by hand."""
 
 
 class PushRefusedError(ConductorError):
@@ -85,11 +89,31 @@ def _built(
     for head in heads:
         if on is None or git.is_ancestor(on, head):
             on = head
-    present = {} if on is None else git.files(on)
-    lacking = {path: entry for head in heads for path, entry in git.files(head).items() if path not in present}
-    blobs = git.blobs(entry.oid for entry in lacking.values())
-    add = {path: blobs[entry.oid] for path, entry in lacking.items()}
-    add |= {path: data for path, data in files.items() if path not in present}
+    lacking = {path: oid for head in heads if head != on for path, oid in _beyond(git, head, on)}
+    blobs = git.readable(lacking.values(), CHANGE_BYTES)
+    add = {path: blobs[oid] for path, oid in lacking.items() if oid in blobs}
+    add |= {path: data for path, data in files.items() if on is None or not _has(git, on, path)}
     if not add and on is not None:
         return on
     return git.write(on, add, message=message, author=author, at=at, sign=sign)
+
+
+def _beyond(git: Git, head: str, on: str | None) -> Iterator[tuple[str, str]]:
+    """Files of changes that a head has and another commit has not: path, blob. No folder in a change's is opened."""
+    known = {} if on is None else git.folder(on)
+    left = _FILES
+    for change, folder in git.folder(head).items():
+        if SHA256.fullmatch(change) is None or known.get(change) == folder:
+            continue
+        there = {} if on is None else git.folder(on, change)
+        for name, file in git.folder(head, change).items():
+            if name not in there and file.mode == FILE_MODE:
+                left -= 1
+                if left < 0:
+                    return
+                yield f"{change}/{name}", file.oid
+
+
+def _has(git: Git, commit: str, path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return name in git.folder(commit, folder)

@@ -20,7 +20,7 @@ from compiler.parse import parse_file
 from compiler.plan import Forecast, Landed, Point, Standpoint
 from compiler.plan_resources import Inputs
 from compiler.plan_unsound import Unsound
-from compiler.source import WASM, SourceTree, from_commit, from_files
+from compiler.source import MAX_WASM_BYTES, WASM, SourceTree, from_commit, from_files
 from runtime.contract.change import Change, Row, Snapshot, between, taken
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, Manifest
@@ -129,8 +129,8 @@ def catch_up(git: Git) -> None:
 def policy_aside(git: Git, head: str | None) -> Aside:
     """Let the policy of the head get ready while everything else is read."""
     oid = git.resolve(head or "HEAD")
-    file = None if oid is None else git.files(oid, WASM.partition("/")[0]).get(WASM)
-    return Aside(None if file is None else git.blob(file.oid))
+    file = None if oid is None else git.files(oid, WASM).get(WASM)
+    return Aside(None if file is None else git.readable([file.oid], MAX_WASM_BYTES).get(file.oid))
 
 
 def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, today: date) -> Standpoint:

@@ -55,14 +55,19 @@ class ObjectGraph(ABC):
     def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
         """Raw content of many blobs in one go."""
         wanted = list(dict.fromkeys(oids))
+        found = self._blobs(wanted, None)
+        if missing := [oid for oid in wanted if oid not in found]:
+            raise FormatError(f"object {missing[0]} is no blob, where a file belongs")
+        return found
+
+    def _blobs(self, wanted: Sequence[str], limit: int | None) -> dict[str, bytes]:
+        """Those that are blobs, and not too large."""
         known = {oid: self._kept[oid] for oid in wanted if oid in self._kept}
         lacking = [oid for oid in wanted if oid not in known]
-        for oid, (kind, data) in zip(lacking, self._read(lacking), strict=True):
-            if kind != "blob":
-                raise FormatError(f"object {oid} is a {kind} where a file belongs")
-            known[oid] = data
-        self._keep({oid: known[oid] for oid in lacking})
-        return known
+        found = zip(lacking, self._read(lacking, limit), strict=True)
+        news = {oid: data for oid, (kind, data) in found if kind == "blob"}
+        self._keep(news)
+        return {oid: data for oid, data in {**known, **news}.items() if limit is None or len(data) <= limit}
 
     def _keep(self, news: Mapping[str, bytes]) -> None:
         """Keep what was read last, as far as it is little: genesis, base and head have nearly all files in common."""
@@ -76,22 +81,25 @@ class ObjectGraph(ABC):
 
     def readable(self, oids: Iterable[str], limit: int) -> dict[str, bytes]:
         """Raw content of those of many objects that are blobs of at most `limit` bytes."""
-        wanted = list(dict.fromkeys(oids))
-        found = zip(wanted, self._read(wanted, limit), strict=True)
-        return {oid: data for oid, (kind, data) in found if kind == "blob" and len(data) <= limit}
+        return self._blobs(list(dict.fromkeys(oids)), limit)
 
-    def changes(self, before: str | None, after: str, *folders: str) -> tuple[FileChange, ...]:
-        """What differs between two commits' trees below the folders, sorted by path; None = the empty tree."""
+    def folder(self, commit: str, path: str = "") -> dict[str, TreeFile]:
+        """The entries of one folder of a commit, by name; what lies in folders below is not opened."""
+        return self._trees.folder(self.commit(commit).tree, path)
+
+    def changes(self, before: str | None, after: str, *folders: str, beyond: bool = False) -> tuple[FileChange, ...]:
+        """What differs between two commits' trees below the folders, sorted by path; None = the empty tree. `beyond`:
+        what differs elsewhere is shown as well, unopened."""
         old = None if before is None else self.commit(before).tree
-        return self._trees.differences([(old, self.commit(after).tree)], folders)[0]
+        return self._trees.differences([(old, self.commit(after).tree)], folders, beyond=beyond)[0]
 
-    def first_parents(self, head: str, *folders: str, since: str | None = None) -> list[Step]:
+    def first_parents(self, head: str, *folders: str, since: str | None = None, beyond: bool = False) -> list[Step]:
         """The first-parent line of `head`, oldest first, with each commit's changes below the folders against its
         first parent. `since` is left out, and so is everything that it reaches."""
         line = self._line(head, since)
         if since is not None and line and since not in line[0].parents[:1]:
             line = line[_first(line, lambda item: not self.is_ancestor(item.oid, since)) :]
-        return self._steps(line, folders)
+        return self._steps(line, folders, beyond=beyond)
 
     def beside(self, line: Iterable[str], *folders: str) -> list[Step]:
         """The commits that those of `line` reach and that are none of them, with each one's changes below the folders
@@ -106,7 +114,7 @@ class ObjectGraph(ABC):
             level = [parent for commit in commits for parent in commit.parents]
         return self._steps(found, folders)
 
-    def _steps(self, line: Sequence[Commit], folders: Sequence[str]) -> list[Step]:
+    def _steps(self, line: Sequence[Commit], folders: Sequence[str], *, beyond: bool = False) -> list[Step]:
         steps: list[Step] = []
         for start in range(0, len(line), _CHUNK):
             chunk = line[start : start + _CHUNK]
@@ -115,7 +123,7 @@ class ObjectGraph(ABC):
                 (None if parent is None else self.commit(parent).tree, item.tree)
                 for parent, item in zip(parents, chunk, strict=True)
             ]
-            steps.extend(map(Step, chunk, self._trees.differences(trees, folders)))
+            steps.extend(map(Step, chunk, self._trees.differences(trees, folders, beyond=beyond)))
         return steps
 
     def descendants(self, ancestor: str, head: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 Rules kept: what counts is the path: a tracked `*.yaml`, `*.json`, `*.rego` or `*.wasm` below the five folders; whether
 it is well formed is the compiler's question. Content comes from blobs, never from a work tree; what is no regular file
-(a symlink, a submodule, an executable) has a digest that no manifest can name.
+(a symlink, a submodule, an executable), or larger than any input may be, has a digest that no manifest can name.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
 from runtime.git.interface import Git, TreeFile
 
 _REGULAR = "100644"
+LARGEST = 16 * 1024 * 1024
+"""Bytes of an input at most: of the policy's wasm; YAML has less."""
+TOO_LARGE = "too large"
+_PORTION = 64
 
 
 def is_input(path: str) -> bool:
@@ -45,8 +49,12 @@ def rows(git: Git, before: str, after: str) -> tuple[Row, ...]:
 
 
 def _hashed(git: Git, entries: dict[str, TreeFile]) -> dict[str, str]:
-    blobs = git.blobs(entry.oid for entry in entries.values() if entry.mode == _REGULAR)
-    known = {oid: sha256(data) for oid, data in blobs.items()}
+    oids = list(dict.fromkeys(entry.oid for entry in entries.values() if entry.mode == _REGULAR))
+    known: dict[str, str] = {}
+    for start in range(0, len(oids), _PORTION):
+        read = git.readable(oids[start : start + _PORTION], LARGEST)
+        known.update((oid, sha256(data)) for oid, data in read.items())
     return {
-        path: known[entry.oid] if entry.mode == _REGULAR else f"mode {entry.mode}" for path, entry in entries.items()
+        path: known.get(entry.oid, TOO_LARGE) if entry.mode == _REGULAR else f"mode {entry.mode}"
+        for path, entry in entries.items()
     }

@@ -42,7 +42,7 @@ class Commit:
         return self.message.split("\n", 1)[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileChange:
     """One path that differs between two trees; None = absent on that side. A rename is a removal and an addition."""
 
@@ -117,11 +117,18 @@ class Git(Protocol):
         """Raw content of those of many objects that are blobs of at most `limit` bytes; no more of one is held."""
         ...
 
-    def changes(self, before: str | None, after: str, *folders: str) -> tuple[FileChange, ...]:
-        """What differs between two commits' trees below the folders, sorted by path; None = the empty tree."""
+    def folder(self, commit: str, path: str = "") -> dict[str, TreeFile]:
+        """The entries of one folder of a commit, by name; what lies in folders below is not opened. None where there is
+        no such folder, or none that can be read."""
         ...
 
-    def first_parents(self, head: str, *folders: str, since: str | None = None) -> list[Step]:
+    def changes(self, before: str | None, after: str, *folders: str, beyond: bool = False) -> tuple[FileChange, ...]:
+        """What differs between two commits' trees below the folders, sorted by path; None = the empty tree. `beyond`:
+        what differs elsewhere is shown as well, unopened: a folder as an entry of a folder's mode. So is, in either
+        case, a folder that cannot be read, or costs too much."""
+        ...
+
+    def first_parents(self, head: str, *folders: str, since: str | None = None, beyond: bool = False) -> list[Step]:
         """The first-parent line of `head`, oldest first, with each commit's changes below the folders against its
         first parent. `since` is left out, and so is everything that it reaches."""
         ...

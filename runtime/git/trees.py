@@ -2,7 +2,10 @@
 
 Rules kept: equal subtrees are never opened; a tree that only grew at its end is compared by its new entries alone, as
 the ledger's folders do; of a large tree in which few entries differ, only those are read, as in the folder of all
-approvals; a path that turns from file to folder is a removal and additions.
+approvals; a path that turns from file to folder is a removal and additions. What cannot be read, or costs too much, is
+never opened, and shown as an entry that no file can be, of a folder's mode, which stands for all that is below: a tree
+that could be read in two ways, one too large, a folder of inputs that is too heavy (`runtime.git.weight`), and of all
+else what goes beyond `CHANGED` paths in one comparison (`LISTED` in one listing) and what was opened there already.
 """
 
 from __future__ import annotations
@@ -14,26 +17,40 @@ from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from runtime.contract.errors import FormatError
+from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.interface import FileChange, TreeFile
 from runtime.git.objects import TREE_MODE, TreeEntry, encode_tree, object_id, parse_tree
+from runtime.git.weight import Weights
 
 _CACHE_BYTES = 64 * 1024 * 1024
 _LARGE = 4096
 _FEW = 16
+_APART = 256
+
+TREE_BYTES = 16 * 1024 * 1024
+"""Of one tree. A folder of evidence reaches it with 150,000 files."""
+CHANGED = 2**16
+LISTED = 2**20
+_PORTION = 16
+"""Comparisons at a time: as many trees of `TREE_BYTES` must fit into memory, twice."""
+_INPUTS = frozenset(folder.encode() for folder in INPUT_FOLDERS)
 
 
 class Reader(Protocol):
-    """Object ids -> (kind, content), in order; raises for a missing one."""
+    """Object ids -> (kind, content), in order; raises for a missing one. One of more bytes than `limit` may be of no
+    kind and without content."""
 
-    def __call__(self, oids: Sequence[str], /) -> list[tuple[str, bytes]]: ...  # noqa: D102 -- said above
+    def __call__(self, oids: Sequence[str], limit: int | None = None, /) -> list[tuple[str, bytes]]: ...  # noqa: D102 -- said above
 
 
 class _Tree:
-    """A tree's bytes, read when asked. `last` is its last key once it is known to be well formed."""
+    """A tree's bytes, read when asked. `last` is its last key once it is known to be well formed; `closed`, why it
+    cannot be read."""
 
-    __slots__ = ("_ends", "_entries", "last", "raw", "width")
+    __slots__ = ("_ends", "_entries", "closed", "last", "raw", "width")
 
-    def __init__(self, raw: bytes, width: int) -> None:
+    def __init__(self, raw: bytes, width: int, closed: str | None = None) -> None:
+        self.closed = closed
         self.raw = raw
         self.width = width
         self.last: bytes | None = None
@@ -42,14 +59,24 @@ class _Tree:
 
     @property
     def entries(self) -> list[TreeEntry]:
+        if self.closed is not None:
+            raise FormatError(self.closed)
         if self._entries is None:
             self._entries = parse_tree(self.raw, self.width)
             self.last = self._entries[-1].key if self._entries else b""
         return self._entries
 
+    @property
+    def readable(self) -> bool:
+        """Whether it is a tree, and can be read in one way only."""
+        try:
+            return self.entries is not None
+        except FormatError:
+            return False
+
     def grown_by(self, after: _Tree) -> list[TreeEntry] | None:
         """What `after` has more than this one, if it is this one with entries at its end."""
-        if not after.raw.startswith(self.raw):
+        if after.closed is not None or not after.raw.startswith(self.raw):
             return None
         if self.last is None:
             self.entries  # noqa: B018 -- reads and so judges the bytes
@@ -72,7 +99,7 @@ class _Tree:
         What both share was read and judged here and is not read again: the two are gone through together, from one
         differing entry to the next. Whatever is unusual is left to who reads all of `after` (None).
         """
-        if min(len(self.raw), len(after.raw)) < _LARGE or after._entries is not None:
+        if min(len(self.raw), len(after.raw)) < _LARGE or after._entries is not None or self.closed is not None:
             return None
         olds: list[TreeEntry] = []
         news: list[TreeEntry] = []
@@ -129,13 +156,23 @@ _EMPTY = _Tree(b"", 20)
 
 
 class _Pair(NamedTuple):
-    """Two trees to compare for the result `slot`; None = absent. `wanted`: paths below, None = everything."""
+    """Two trees to compare for the result `slot`; None = absent. `wanted`: paths below, None = everything; `beyond`:
+    what is not wanted is shown, unopened; `weighed`: it is among inputs, and light."""
 
     slot: int
     prefix: bytes
     before: str | None
     after: str | None
     wanted: tuple[bytes, ...] | None
+    beyond: bool = False
+    weighed: bool = False
+
+    @property
+    def closed(self) -> list[FileChange]:
+        """What stands for all of both."""
+        sides = [None if oid is None else TreeFile(TREE_MODE, oid) for oid in (self.before, self.after)]
+        whole = (self.prefix.rstrip(b"/"),) if self.prefix or self.wanted is None else self.wanted
+        return [FileChange(path.decode(errors="surrogateescape"), *sides) for path in whole]
 
 
 class Trees:
@@ -147,36 +184,90 @@ class Trees:
         self._width = 20 if algorithm == "sha1" else 32
         self._cache: OrderedDict[str, _Tree] = OrderedDict()
         self._bytes = 0
+        self._weights = Weights(self)
+        self._apart: OrderedDict[tuple[str, str], tuple[list[TreeEntry], list[TreeEntry]]] = OrderedDict()
 
     def entries(self, oid: str) -> list[TreeEntry]:
-        """The entries of one tree."""
-        return self._load([oid])[oid].entries
+        """The entries of one tree; raises FormatError for what cannot be read as one."""
+        return self.load([oid])[oid].entries
+
+    def folder(self, root: str, path: str) -> dict[str, TreeFile]:
+        """The entries of one folder, unopened; none where there is no such folder, or none that can be read."""
+        oid = root
+        try:
+            for name in _encoded(path).split(b"/") if path else ():
+                inner = next((item for item in self.entries(oid) if item.name == name and item.is_tree), None)
+                if inner is None:
+                    return {}
+                oid = inner.raw.hex()
+            return {item.name.decode(errors="surrogateescape"): item.file for item in self.entries(oid)}
+        except FormatError:
+            return {}
+
+    def apart(self, before: str, after: str) -> tuple[list[TreeEntry], list[TreeEntry]]:
+        """The entries of one tree that another has not, and the other way round."""
+        known = self._apart.get((before, after))
+        if known is not None:
+            return known
+        trees = self.load([before, after])
+        one, other = trees[before], trees[after]
+        apart = one.edited_to(other)
+        if apart is None:
+            same = set(one.entries) & set(other.entries)
+            gone, new = ([entry for entry in tree.entries if entry not in same] for tree in (one, other))
+            apart = gone, new
+        if len(apart[0]) + len(apart[1]) <= _FEW:
+            self._apart[before, after] = apart
+            if len(self._apart) > _APART:
+                self._apart.popitem(last=False)
+        return apart
 
     def differences(
-        self, pairs: Iterable[tuple[str | None, str | None]], folders: Iterable[str]
+        self, pairs: Iterable[tuple[str | None, str | None]], folders: Iterable[str], *, beyond: bool = False
     ) -> list[tuple[FileChange, ...]]:
-        """Compare pairs of root trees below the folders (all, if none is named), each result sorted by path."""
+        """Compare pairs of root trees below the folders (all, if none is named), each result sorted by path. `beyond`:
+        what differs elsewhere is shown as well, unopened."""
         wanted = tuple(folder.strip("/").encode(errors="surrogateescape") for folder in folders) or None
-        level = [_Pair(index, b"", before, after, wanted) for index, (before, after) in enumerate(pairs)]
+        level = [_Pair(index, b"", before, after, wanted, beyond) for index, (before, after) in enumerate(pairs)]
         found: list[list[FileChange]] = [[] for _ in level]
+        room = [LISTED if pair.before is None else CHANGED for pair in level]
+        seen: set[tuple[int, str | None, str | None]] = set()
         level = [pair for pair in level if pair.before != pair.after]
         while level:
-            loaded = self._load([oid for pair in level for oid in (pair.before, pair.after) if oid is not None])
-            level = [below for pair in level for below in self._compare(pair, loaded, found[pair.slot])]
+            below: list[_Pair] = []
+            for start in range(0, len(level), _PORTION):
+                part = level[start : start + _PORTION]
+                loaded = self.load([oid for pair in part for oid in (pair.before, pair.after) if oid is not None])
+                for pair in part:
+                    changes, deeper = self._compare(pair, loaded)
+                    if not pair.weighed:
+                        cost, key = len(changes) + len(deeper), (pair.slot, pair.before, pair.after)
+                        if cost > room[pair.slot] or key in seen:
+                            changes, deeper, cost = pair.closed, [], 1
+                        room[pair.slot] -= cost
+                        seen.add(key)
+                    found[pair.slot] += changes
+                    below += deeper
+            level = below
         return [tuple(sorted(changes, key=lambda change: change.path)) for changes in found]
 
-    def _compare(self, pair: _Pair, loaded: Mapping[str, _Tree], found: list[FileChange]) -> list[_Pair]:
-        """Compare two folders. One that could be read in two ways is not read: it is shown as an entry that no file can
-        be, of a folder's mode, and stands for all that is below."""
+    def _compare(self, pair: _Pair, loaded: Mapping[str, _Tree]) -> tuple[list[FileChange], list[_Pair]]:
+        """Compare two folders: what differs in them, and what is to be compared below. One that cannot be read is
+        compared as one entry."""
         try:
-            return self._differing(pair, loaded, found)
+            return self._differing(pair, loaded)
         except FormatError:
-            sides = [None if oid is None else TreeFile(TREE_MODE, oid) for oid in (pair.before, pair.after)]
-            whole = (pair.prefix.rstrip(b"/"),) if pair.prefix or pair.wanted is None else pair.wanted
-            found.extend(FileChange(path.decode(errors="surrogateescape"), *sides) for path in whole)
-            return []
+            pass
+        sides = (pair.before, pair.after)
+        good = [oid is not None and loaded[oid].readable for oid in sides]
+        if not any(good) or all(good):
+            return pair.closed, []
+        one = pair._replace(before=sides[0] if good[0] else None, after=sides[1] if good[1] else None)
+        other = pair._replace(before=None if good[0] else sides[0], after=None if good[1] else sides[1])
+        changes, below = self._differing(one, loaded)
+        return ([*changes, *other.closed] if other.before or other.after else changes), below
 
-    def _differing(self, pair: _Pair, loaded: Mapping[str, _Tree], found: list[FileChange]) -> list[_Pair]:
+    def _differing(self, pair: _Pair, loaded: Mapping[str, _Tree]) -> tuple[list[FileChange], list[_Pair]]:
         before = loaded[pair.before] if pair.before is not None else _EMPTY
         after = loaded[pair.after] if pair.after is not None else _EMPTY
         olds: Mapping[bytes, TreeEntry]
@@ -184,31 +275,45 @@ class Trees:
         if new is not None:
             olds, news = {}, {entry.name: entry for entry in new}
         else:
-            place = before.edited_to(after)
+            known = self._apart.get((pair.before or "", pair.after or ""))
+            place = before.edited_to(after) if known is None else known
             one, other = (before.entries, after.entries) if place is None else place
-            if pair.wanted is not None:
+            if pair.wanted is not None and not pair.beyond:
                 # of a folder with very many entries, only those on the way to what is asked for
                 heads = {item[len(pair.prefix) :].split(b"/", 1)[0] for item in pair.wanted}
                 one, other = ([entry for entry in side if entry.name in heads] for side in (one, other))
             same = set(one) & set(other)
             olds = {entry.name: entry for entry in one if entry not in same}
             news = {entry.name: entry for entry in other if entry not in same}
+        found: list[FileChange] = []
         below: list[_Pair] = []
         for name in sorted(olds.keys() | news.keys()):
             path = pair.prefix + name
             wanted = _within(path, pair.wanted)
+            sides = (olds.get(name), news.get(name))
+            opened = [entry.raw.hex() if entry is not None and entry.is_tree else None for entry in sides]
+            weighed = pair.weighed
             if wanted == ():
-                continue
-            old, now = olds.get(name), news.get(name)
-            trees = [entry.raw.hex() if entry is not None and entry.is_tree else None for entry in (old, now)]
-            if trees[0] is not None or trees[1] is not None:
-                below.append(_Pair(pair.slot, path + b"/", trees[0], trees[1], wanted))
-            files = [None if entry is None or entry.is_tree else entry.file for entry in (old, now)]
-            if wanted is None and files[0] != files[1]:
-                found.append(FileChange(path.decode(errors="surrogateescape"), files[0], files[1]))
-        return below
+                if not pair.beyond:
+                    continue
+                opened = [None, None]
+            elif not pair.prefix and name in _INPUTS:
+                weighed = True
+                for side, near in ((0, None), (1, opened[0])):
+                    if (tree := opened[side]) is not None and not self._weights.light(tree, near):
+                        opened[side] = None
+            if opened[0] is not None or opened[1] is not None:
+                below.append(_Pair(pair.slot, path + b"/", opened[0], opened[1], wanted, pair.beyond, weighed))
+            files = [
+                None if entry is None or tree is not None else entry.file
+                for entry, tree in zip(sides, opened, strict=True)
+            ]
+            if files[0] != files[1] and (not wanted or TREE_MODE in {file.mode for file in files if file}):
+                found.append(FileChange(path.decode(errors="surrogateescape"), *files))
+        return found, below
 
-    def _load(self, oids: Sequence[str]) -> dict[str, _Tree]:
+    def load(self, oids: Sequence[str]) -> dict[str, _Tree]:
+        """Read trees, or what lies where trees belong."""
         result: dict[str, _Tree] = {}
         missing: list[str] = []
         for oid in dict.fromkeys(oids):
@@ -218,10 +323,12 @@ class Trees:
             else:
                 self._cache.move_to_end(oid)
                 result[oid] = tree
-        for oid, (kind, data) in zip(missing, self._read(missing) if missing else (), strict=True):
-            if kind != "tree":
-                raise FormatError(f"object {oid} is a {kind} where a tree belongs")
-            result[oid] = self._cache[oid] = _Tree(data, self._width)
+        for oid, (kind, data) in zip(missing, self._read(missing, TREE_BYTES) if missing else (), strict=True):
+            closed = None
+            if kind != "tree" or len(data) > TREE_BYTES:
+                closed = f"object {oid} is no tree, or one of more than {TREE_BYTES} bytes"
+                data = b""  # noqa: PLW2901 -- it is not kept
+            result[oid] = self._cache[oid] = _Tree(data, self._width, closed)
             self._bytes += len(data)
         while self._bytes > _CACHE_BYTES and len(self._cache) > 1:
             _, tree = self._cache.popitem(last=False)
@@ -268,6 +375,8 @@ class Trees:
         if not entries:
             return None
         data = encode_tree(entries.values())
+        if len(data) > TREE_BYTES:
+            raise FormatError(f"a folder would have {len(entries)} entries, more than anybody reads")
         parse_tree(data, self._width)
         objects.append(("tree", data))
         return object_id("tree", data, self._algorithm)

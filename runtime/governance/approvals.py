@@ -3,12 +3,14 @@
 There a change's folder is `<change>/`; in it lie `change.json` and one `<sha256>.sigstore.json` for each statement.
 Rules kept: what is malformed, too large or under a wrong name is reported and never stops anybody (anyone who may push
 could put it there); nor does it hide anything: every file that is named as a statement is read, however many there are;
-nothing here believes a signature; a file's name is its digest, so what was read is what was named.
+no folder is opened but those of the changes asked about, and none within them; nothing here believes a signature; a
+file's name is its digest, so what was read is what was named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runtime.contract.canonical import sha256
@@ -23,6 +25,7 @@ BRANCH = "approvals"
 PORTION = 512
 """Files in memory at once. Their number has no limit: whoever filled it up would choose which withdrawals are read."""
 MAX_BYTES = 64 * 1024
+CHANGE_BYTES = 64 * 1024 * 1024
 _PLAIN = "100644"
 
 
@@ -58,17 +61,15 @@ class Approvals:
 
     def changes(self) -> tuple[str, ...]:
         """Digests of the changes that have a folder, sorted."""
-        return tuple(
-            sorted({name for name in (path.split("/")[0] for path in self._files("")) if SHA256.fullmatch(name)})
-        )
+        return () if self.commit is None else tuple(sorted(filter(SHA256.fullmatch, self.git.folder(self.commit))))
 
     def change(self, digest: str) -> Change | None:
         """The content of a change, None if it is not there; raises FormatError for bytes that are not that change."""
         entry = self._files(digest).get(f"{digest}/change.json")
         if entry is None:
             return None
-        data = self.git.blob(entry.oid)
-        if sha256(data) != digest:
+        data = self.git.readable([entry.oid], CHANGE_BYTES).get(entry.oid)
+        if data is None or sha256(data) != digest:
             raise FormatError(f"{digest}/change.json has not the digest that it is filed under")
         return Change.from_bytes(data)
 
@@ -81,7 +82,7 @@ class Approvals:
         """Path -> entry."""
         if self.commit is None:
             return {}
-        return self.git.files(self.commit, *((change,) if change else ()))
+        return {f"{change}/{name}": file for name, file in self.git.folder(self.commit, change).items()}
 
     def _statements(self, change: str) -> tuple[tuple[Signed, ...], tuple[Malformed, ...]]:
         found: list[Signed] = []
@@ -103,6 +104,20 @@ class Approvals:
                 except FormatError as error:
                     malformed.append(Malformed(path, error.message))
         return tuple(found), tuple(malformed)
+
+
+def statements_in(git: Git, folder: Mapping[str, TreeFile]) -> dict[str, Signed]:
+    """Those entries of a folder, by name, that are statements about whatever change."""
+    named = {name: file.oid for name, file in folder.items() if _misplaced(f"/{name}", file) is None}
+    found: dict[str, Signed] = {}
+    names = sorted(named)
+    for start in range(0, len(names), PORTION):
+        portion = names[start : start + PORTION]
+        blobs = git.readable((named[name] for name in portion), MAX_BYTES)
+        for name in portion:
+            with suppress(FormatError):
+                found[name] = _statement(f"/{name}", blobs.get(named[name]))
+    return found
 
 
 def _misplaced(path: str, entry: TreeFile) -> str | None:

@@ -232,7 +232,11 @@ def record(git: Git, parent: str, entries: Sequence[Written], writer: Writer, *,
     files: dict[str, bytes] = {}
     for entry in entries:
         files.update(entry.files)
-    present = git.files(parent, *sorted({path.rsplit("/", 1)[0] for path in files}))
+    present = {
+        f"{folder}/{name}": file
+        for folder in {path.rpartition("/")[0] for path in files}
+        for name, file in git.folder(parent, folder).items()
+    }
     return git.write(
         parent,
         {path: data for path, data in files.items() if not _is(present.get(path), data)},

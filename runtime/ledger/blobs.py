@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from runtime.contract.canonical import sha256
+from runtime.git.inputs import LARGEST as INPUT
+from runtime.git.inputs import TOO_LARGE
 from runtime.git.interface import Git, TreeFile
 
 REGULAR = "100644"
@@ -52,5 +54,6 @@ class Blobs:
         if file.mode != REGULAR:
             return f"mode {file.mode}"
         if file.oid not in self._digests:
-            self._digests[file.oid] = sha256(self.data(file.oid))
+            data = self._data.get(file.oid) or self._git.readable([file.oid], INPUT).get(file.oid)
+            self._digests[file.oid] = TOO_LARGE if data is None else sha256(data)
         return self._digests[file.oid]

@@ -11,8 +11,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.interface import Commit, FileChange, Git, Step, TreeFile
 from runtime.ledger.entry import EVIDENCE
+
+READ = (EVIDENCE.rstrip("/"), *INPUT_FOLDERS)
+"""What is opened of a commit: of all else it is known that it differs."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,12 @@ def walk(git: Git, head: str, *, since: str | None = None, through: Collection[s
         line, at, parent = missed
         above = [place for step in line[at + 1 :] for place in flattening.of(step)]
         merge = line[at].commit
-        places = [Place(merge, git.changes(parent, merge.oid), main=True), *above, *places]
+        changes = git.changes(parent, merge.oid, *READ, beyond=True)
+        places = [Place(merge, changes, main=True), *above, *places]
         head = parent
     if places:
         return [*walk(git, head), *places]
-    for step in git.first_parents(head, since=since):
+    for step in git.first_parents(head, *READ, since=since, beyond=True):
         places.extend(flattening.of(step))
     return places
 
@@ -57,7 +62,7 @@ def _missed(git: Git, head: str, through: Collection[str]) -> tuple[list[Step], 
     """The first-parent line of `head`, where on it the last one missing of `through` comes in, and by which parent."""
     if not through:
         return None
-    line = git.first_parents(head)
+    line = git.first_parents(head, *READ, beyond=True)
     on = {step.commit.oid for step in line}
     best: tuple[int, str] | None = None
     for wanted in through:
@@ -113,7 +118,7 @@ class _Flattening:
         hidden: list[Step] = []
         for parent in merge.parents[1:]:
             if parent not in self._seen:
-                hidden.extend(self._git.first_parents(parent, since=merge.parents[0]))
+                hidden.extend(self._git.first_parents(parent, *READ, since=merge.parents[0], beyond=True))
         return hidden
 
 

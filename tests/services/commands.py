@@ -51,14 +51,19 @@ def git(folder: Path, *arguments: str | os.PathLike[str]) -> str:
 
 _ADDRESSES = 3_000_000 * 1024
 """Bytes of address space that do for everything but a wasm: an engine reserves more for each memory."""
-_LIMITED = "import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
+_LIMITED = (
+    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_{kind}, ({size}, {size})); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
-def limited(*command: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process that may not have more addresses."""
-    limit = f"resource.setrlimit(resource.RLIMIT_AS, ({_ADDRESSES}, {_ADDRESSES}))"
+def limited(
+    *command: str | Path, environment: Mapping[str, str] | None = None, limit: tuple[str, int] = ("AS", _ADDRESSES)
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process that may not have more addresses (or `DATA`: memory)."""
+    kind, size = limit
     return subprocess.run(
-        [sys.executable, "-c", _LIMITED.format(limit=limit), *map(str, command)],
+        [sys.executable, "-c", _LIMITED.format(kind=kind, size=size), *map(str, command)],
         env=environment and dict(environment),
         capture_output=True,
         text=True,
