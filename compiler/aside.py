@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from runtime.contract.canonical import JSON
+from runtime.contract.children import environment
 from runtime.contract.errors import ConductorError
 from runtime.contract.policy_input import DenyInput, TransitionInput
 from runtime.policy.engine import Denial, NoAnswerError, Policy, PolicyError, Refused
@@ -59,6 +60,7 @@ class Aside:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=environment(),
             )
             # more than a pipe holds: it is given while this process goes on
             self._given = Thread(target=self._give, args=(wasm,), daemon=True)

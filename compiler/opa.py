@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.rego import OPA_VERSION
+from runtime.contract.children import environment
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
 from runtime.policy.engine import ENTRYPOINTS
 
@@ -119,7 +120,12 @@ class Opa:
     def _run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         try:
             return subprocess.run(  # noqa: S603 -- the pinned OPA, by an argument list
-                [self.path, *arguments], cwd=folder, capture_output=True, timeout=SECONDS, check=False
+                [self.path, *arguments],
+                cwd=folder,
+                env=environment(),
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EnvironmentFailedError(f"{self.path} did not answer: {error}") from None
@@ -129,7 +135,7 @@ def version_of(path: Path) -> str | None:
     """What an executable says its version is; None if it is no OPA."""
     try:
         done = subprocess.run(  # noqa: S603 -- an argument list
-            [path, "version"], capture_output=True, timeout=SECONDS, check=False
+            [path, "version"], env=environment(), capture_output=True, timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -24,6 +24,7 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Code, Diagnostic, Diagnostics, Label, Span
 from compiler.diagnostics.printable import shown as printable
 from runtime.contract.canonical import sha256
+from runtime.contract.children import environment
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES, PATH
 from runtime.git.interface import Git
@@ -233,12 +234,11 @@ def _listed(repo: Path) -> dict[str, bool]:
     """Tracked files, and untracked ones that are not ignored: path -> whether it is a submodule."""
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=false", "ls-files", "-z", "--stage"]
     command += ["--cached", "--others", "--exclude-standard", "--", *INPUT_FOLDERS]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         listed = subprocess.run(  # noqa: S603 -- fixed arguments
             command,
             cwd=repo,
-            env=environment | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+            env=environment() | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             capture_output=True,
             timeout=GIT_SECONDS,
             check=False,

@@ -78,6 +78,7 @@ TENANT_NAME = Code("MC0307", "tenant-name", "a tenant's name is too short or too
 SHARED_PASSWORD = Code("MC0308", "shared-password", "two tenants have one password")
 UNBALANCED_EXPRESSION = Code("MC0309", "unbalanced-expression", "brackets or quotes of an expression do not match")
 NO_ARCHIVE = Code("MC0310", "no-archive", "a tenant is deprovisioned where nothing says how its data is archived")
+FOREIGN_SECRET = Code("MC0315", "foreign-secret", "a tenant's password reference names what is no tenant's password")
 
 # --- 04xx: flags -------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """Health -> /healthz, /readyz, /status, /metrics over HTTP, on loopback unless told otherwise.
 
-Rules kept: read-only, only GET and HEAD; nothing else is served; a slow client holds up nobody. A request must name
-this server by an IP address, `localhost` or a name that was declared: a web page that has its own name lead here (DNS
-rebinding) reads nothing.
+Rules kept: read-only, only GET and HEAD; nothing else is served; a slow client holds up nobody, and many use up nothing
+(`runtime.agent.listening`). A request must name this server by an IP address, `localhost` or a name that was declared:
+a web page that has its own name lead here (DNS rebinding) reads nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from runtime.agent.health import Health
+from runtime.agent.listening import SECONDS, Listening
 from runtime.agent.status_page import CSP, page
 from runtime.contract.canonical import encode
 from runtime.contract.errors import EnvironmentFailedError
@@ -38,7 +39,7 @@ _HEADERS = {
 class _Handler(BaseHTTPRequestHandler):
     health: ClassVar[Health]
     hosts: ClassVar[frozenset[str]]
-    timeout = 10
+    timeout = SECONDS
     server_version = "conductor"
     sys_version = ""
 
@@ -128,12 +129,11 @@ def serving(health: Health, *, host: str = "127.0.0.1", port: int = 0, hosts: Co
     """Serve while the block runs; gives the port (a free one for 0). `hosts` are names that it is asked by."""
     handler = type("Handler", (_Handler,), {"health": health, "hosts": frozenset({host, *hosts})})
     try:
-        server = ThreadingHTTPServer((host, port), handler)
+        server = Listening((host, port), handler)
     except OSError as error:
         raise EnvironmentFailedError(
             f"{host}:{port} cannot be listened on: {error.strerror}", help="name another port: --port"
         ) from None
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()
     try:

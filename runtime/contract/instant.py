@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from runtime.contract.errors import FormatError
 
-_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 def parse(text: str) -> datetime:
@@ -25,7 +25,8 @@ def parse(text: str) -> datetime:
 
 def text(moment: datetime) -> str:
     """Write a moment; fractions of a second are cut off."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # strftime writes the year 1 as `1`
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _read(value: Any) -> Any:

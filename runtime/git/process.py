@@ -1,7 +1,7 @@
 """Argument list -> plain git -> its output: the one place that starts git.
 
-Rules kept: GIT_* variables of the caller are dropped (they redirect git to other repositories, objects and
-configurations) except the few by which a person says how to reach a remote; no hooks, replacement objects, grafts,
+Rules kept: git has none of the caller's variables but those that it needs (`runtime.contract.children`): others hold
+secrets, or redirect git to other repositories, objects and configurations; no hooks, replacement objects, grafts,
 commit-graph, lazy fetches, prompts, background maintenance; a time limit ends git and everything it started.
 """
 
@@ -16,20 +16,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime.contract import children
 from runtime.contract.errors import EnvironmentFailedError
 
 LOCAL_SECONDS = 120.0
 REMOTE_SECONDS = 120.0
 
-_REMOTE_VARIABLES = {
-    "GIT_ASKPASS",
-    "GIT_PROXY_COMMAND",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_SSL_CAINFO",
-    "GIT_SSL_CERT",
-    "GIT_SSL_KEY",
-}
+_REACHING = frozenset({"fetch", "ls-remote", "push"})
 _SETTINGS = {
     "advice.detachedHead": "false",
     "commit.gpgSign": "false",
@@ -61,11 +54,10 @@ def arguments(folder: Path, args: Sequence[str]) -> list[str]:
     return ["git", "-C", os.fspath(folder), "--no-pager", "--literal-pathspecs", *settings, *args]
 
 
-def environment(caller: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return git's environment: the caller's without what would redirect or stop it."""
-    kept = {name: value for name, value in caller.items() if not name.startswith("GIT_") or name in _REMOTE_VARIABLES}
+def environment(caller: Mapping[str, str] = os.environ, *, remote: bool = False) -> dict[str, str]:
+    """Return git's environment: what it needs of the caller's, and what keeps it to itself."""
     return {
-        **kept,
+        **children.environment(caller, remote=remote),
         "GIT_GRAFT_FILE": os.devnull,
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
@@ -105,11 +97,16 @@ def start(folder: Path, args: Sequence[str], *, stderr: int) -> subprocess.Popen
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=environment(),
+            env=environment(remote=args[0] in _REACHING),
             start_new_session=True,
         )
     except FileNotFoundError:
         raise EnvironmentFailedError("git is not installed", help="install git 2.31 or newer") from None
+    except OSError as error:
+        raise EnvironmentFailedError(
+            f"git cannot be started: {error.strerror}",
+            help="this machine, or this process, has too much open or running",
+        ) from None
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

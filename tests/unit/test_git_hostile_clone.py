@@ -63,7 +63,7 @@ def test_variables_that_redirect_git_have_no_say(repository: Repository, monkeyp
 
 
 def test_the_way_to_a_remote_is_kept() -> None:
-    kept = environment({"GIT_SSH_COMMAND": "ssh -i key", "GIT_DIR": "/nowhere", "HOME": "/home/x"})
+    kept = environment({"GIT_SSH_COMMAND": "ssh -i key", "GIT_DIR": "/nowhere", "HOME": "/home/x"}, remote=True)
     assert (kept["GIT_SSH_COMMAND"], kept["HOME"], kept["GIT_TERMINAL_PROMPT"]) == ("ssh -i key", "/home/x", "0")
     assert "GIT_DIR" not in kept
 

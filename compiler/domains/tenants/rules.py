@@ -6,12 +6,14 @@ nothing has been found before.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.domains.domain import Model, Resource
+from compiler.domains.governance.kinds import AgentSpec
 from compiler.domains.repeated import repeated
 from compiler.domains.targets.kinds import TargetSpec
 from compiler.domains.tenants.kinds import (
@@ -25,6 +27,8 @@ from compiler.domains.tenants.promql import unbalanced
 from compiler.domains.tenants.templates import PLACEHOLDER, PLACEHOLDERS, password_of
 from compiler.nodes import Pointer
 
+VARIABLES = "CONDUCTOR_TENANT_"
+SYSTEM = ("/proc/", "/sys/", "/dev/")
 MAX_NAME = 40
 """PostgreSQL cuts names at 63 bytes and Grafana's uid ends at 40."""
 
@@ -43,6 +47,7 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
         if tenant.spec.overrides is not None:
             _overrides(tenant, blueprints[tenant.spec.blueprint], diagnostics)
     _passwords(tenants, diagnostics)
+    _of_tenants(model, tenants, diagnostics)
     if model.whole("Target"):
         _regions(model, diagnostics)
         _archives(model, diagnostics)
@@ -98,6 +103,40 @@ def _passwords(tenants: Mapping[str, Resource[TenantSpec]], diagnostics: Diagnos
                 else Label(other.name_span, "this tenant's is found there, as it names none"),
                 help="leave it out: each tenant's password is found in a place of its own",
             )
+
+
+def _of_tenants(model: Model, tenants: Mapping[str, Resource[TenantSpec]], diagnostics: Diagnostics) -> None:
+    """A tenant's password lies where passwords of tenants do: whoever may alter a tenant chooses nothing else to read,
+    and what the reference names is kept beside the role as what it logs in with."""
+    kept = {_place(agent.spec.ledger_head): agent.span("ledger_head") for agent in model.all(AgentSpec).values()}
+    kept |= {_place(target.spec.dsn): target.span("dsn") for target in model.all(TargetSpec).values()}
+    for tenant in tenants.values():
+        database = tenant.spec.database
+        if database is None or database.password is None:
+            continue
+        kind, _, name = database.password.partition(":")
+        other = kept.get(_place(database.password))
+        if other is not None:
+            why = "lies where the agent finds something of its own"
+        elif kind == "env" and not name.startswith(VARIABLES):
+            why = f"is a variable of no tenant: theirs begin with {VARIABLES}"
+        elif kind == "file" and posixpath.normpath(posixpath.join("/", name)).startswith(SYSTEM):
+            why = "is a file of the system"
+        else:
+            continue
+        diagnostics.add(
+            codes.FOREIGN_SECRET,
+            f"the password of tenant `{tenant.name}` {why}",
+            Label(tenant.span("database", "password")),
+            *([] if other is None else [Label(other, "this is found there")]),
+            help="leave it out: each tenant's password is found in a place of its own",
+        )
+
+
+def _place(reference: str) -> str:
+    """One spelling for each place."""
+    kind, _, name = reference.partition(":")
+    return reference if kind == "env" else f"file:{posixpath.normpath(name)}"
 
 
 def _paths(blueprint: BlueprintSpec) -> frozenset[str]:
