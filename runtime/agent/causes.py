@@ -85,7 +85,7 @@ class Memory:
             case Verdict():
                 self.taken(change_of(predicate.conductor.change))
             case Intent():
-                self.started = True
+                self.started = self.started or not predicate.rest
                 self._intents = {entry.digest: predicate}
             case Result():
                 intent = self._intents.get(predicate.intent)
@@ -122,8 +122,12 @@ class Memory:
             for record, outcome in zip(intent.actions, result.outcomes, strict=False)
             if outcome.outcome == "done" and record.type == ABSENCE and (action := record.action()).after is not None
         )
-        self._objects = held([*self.reported, *left])
-        self._releases = None
+        if intent.rest:  # what is not in it is still owed because of what it was owed for
+            done = {record.action().id for record in intent.actions}
+            self._objects = {found: why for found, why in self._objects.items() if found not in done} | held(left)
+        else:
+            self._objects = held([*self.reported, *left])
+            self._releases = None
         self.failing = self._failed(aims(left), result)
 
     def _failed(self, left: frozenset[bytes], result: Result) -> Failing | None:

@@ -17,10 +17,17 @@ from runtime.agent.decide import Refuse, Take
 from runtime.agent.diff import FOREIGN, Attributes, Blocked, diff
 from runtime.agent.observe import Opened
 from runtime.agent.state import Goal
+from runtime.contract.canonical import encode
+from runtime.contract.envelope import MAX_PAYLOAD
 from runtime.contract.objects import ABSENCE, Action, ObjectId
 from runtime.contract.predicates import Unmet
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Tip, Writer, Written
+
+SAID = MAX_PAYLOAD - 64 * 1024
+"""Bytes of actions in one statement."""
+MEASURED = 512
+"""Bytes that a result may have of an action beyond what the intent has of it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class Todo:
     must look at; `waiting` says that what failed is not to be tried again yet."""
 
     actions: tuple[Action, ...]
+    rest: int = 0
+    """How many more there are: they come in the next turns, as many as one intent can say."""
     reported: tuple[Action, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     waiting: bool = False
@@ -61,9 +70,11 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
         healing = action.because != DRIFT or desired.targets[action.id.target].drift == "heal"
         (actions if healing else reported).append(action)
     waiting = patient and memory.failing is not None and memory.failing.waits(aims(actions), at)
+    now = sayable(actions)
     return Todo(
-        actions=() if waiting else tuple(actions),
-        reported=tuple(reported),
+        actions=() if waiting else now,
+        rest=0 if waiting else len(actions) - len(now),
+        reported=sayable(reported),
         blocked=found.blocked,
         waiting=waiting,
         differing=frozenset(action.id for action in found.actions),
@@ -77,6 +88,16 @@ def unproved(observed: Mapping[ObjectId, Attributes], proved: AbstractSet[Object
         for found, attributes in observed.items()
         if found.type != ABSENCE or found in proved or attributes == FOREIGN
     }
+
+
+def sayable(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """As many of the actions, from the first on, as one statement holds, and its result with what is measured."""
+    size = 0
+    for count, action in enumerate(actions):
+        size += len(encode(action.to_json())) + MEASURED
+        if size > SAID and count:
+            return tuple(actions[:count])
+    return tuple(actions)
 
 
 class Draft:
@@ -138,7 +159,15 @@ class Draft:
             because = GENESIS
         manifest = goal.desired.snapshot.manifest.digest
         return self._add(
-            append.intent(self._tip, self._writer, self._at, because=because, manifest=manifest, actions=todo.actions)
+            append.intent(
+                self._tip,
+                self._writer,
+                self._at,
+                because=because,
+                manifest=manifest,
+                actions=todo.actions,
+                rest=todo.rest,
+            )
         )
 
     def heartbeat(self, goal: Goal) -> None:

@@ -23,6 +23,8 @@ JSON: TypeAlias = Any
 """None, bool, int, str, list and dict with str keys; float only where a function says so."""
 
 MAX_BYTES = 16 * 1024 * 1024
+MAX_SNAPSHOT = 128 * 1024 * 1024
+"""Of a genesis or a change, which carry contents: a tenant has 7 kB of them, so this holds more than ten thousand."""
 MAX_DEPTH = 64
 _MAX_INT = 2**53 - 1
 _STRINGS = frozenset({str})

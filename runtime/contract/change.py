@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from runtime.contract.canonical import JSON, decode, encode, sha256
+from runtime.contract.canonical import JSON, MAX_SNAPSHOT, decode, encode, sha256
 from runtime.contract.errors import FormatError
 from runtime.contract.manifest import Manifest, carried, check_path, check_sha256
 
@@ -83,7 +83,7 @@ class Change:
     @classmethod
     def from_bytes(cls, data: bytes) -> Change:
         """Read `change.json`; raises FormatError."""
-        value = decode(data)
+        value = decode(data, max_bytes=MAX_SNAPSHOT)
         keys = {"format", "repository", "branch", "inputs", "bundle", "contents"}
         if not isinstance(value, dict) or value.keys() != keys or value["format"] != FORMAT:
             raise FormatError(f"a change of format {FORMAT} has exactly {', '.join(sorted(keys))}")

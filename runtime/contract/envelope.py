@@ -24,7 +24,8 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SUFFIX = ".sigstore.json"
 MAX_BYTES = 4 * 1024 * 1024
-
+MAX_PAYLOAD = (MAX_BYTES - 4096) // 4 * 3
+"""Bytes of a statement whose envelope is read: base64 takes a third more, and the rest of it little."""
 
 _BASE64 = rb"([A-Za-z0-9+/]+={0,2})"
 _FORM = re.compile(

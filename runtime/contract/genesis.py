@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from runtime.contract.canonical import decode, encode, sha256
+from runtime.contract.canonical import MAX_SNAPSHOT, decode, encode, sha256
 from runtime.contract.change import Snapshot
 from runtime.contract.errors import FormatError
 from runtime.contract.manifest import Manifest, carried, check_sha256
@@ -59,7 +59,7 @@ class Genesis:
     @classmethod
     def from_bytes(cls, data: bytes) -> Genesis:
         """Read canonical JSON; raises FormatError."""
-        match decode(data):
+        match decode(data, max_bytes=MAX_SNAPSHOT):
             case {
                 "format": 1,
                 "repository": str(repository),

@@ -169,7 +169,8 @@ class ActionRecord(Wire):
 
 
 class Intent(Wire):
-    """What an agent is about to do, pushed before the first action. Subject: `manifest`, the one it goes to."""
+    """What an agent is about to do, pushed before the first action. Subject: `manifest`, the one it goes to. `rest`:
+    how many more actions are to follow in intents of their own, because no statement is larger than what is read."""
 
     TYPE: ClassVar[str] = f"{NAMESPACE}/intent/v1"
 
@@ -177,6 +178,7 @@ class Intent(Wire):
     because: str
     manifest: Sha256
     actions: tuple[ActionRecord, ...]
+    rest: int = Field(ge=0)
 
 
 class Outcome(Wire):

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from runtime.contract.canonical import sha256
+from runtime.contract.canonical import MAX_SNAPSHOT, sha256
 from runtime.contract.change import Change
 from runtime.contract.envelope import SUFFIX
 from runtime.contract.errors import FormatError
@@ -25,12 +25,18 @@ BRANCH = "approvals"
 PORTION = 512
 """Files in memory at once. Their number has no limit: whoever filled it up would choose which withdrawals are read."""
 MAX_BYTES = 64 * 1024
-CHANGE_BYTES = 64 * 1024 * 1024
+CHANGE_BYTES = MAX_SNAPSHOT
 _PLAIN = "100644"
 
 
 def filed(change: Change, *statements: Signed) -> dict[str, bytes]:
-    """The files of a change and of statements about it: path on the branch -> content."""
+    """The files of a change and of statements about it: path on the branch -> content. Raises FormatError for a change
+    that nobody would read."""
+    if len(change.data) > CHANGE_BYTES:
+        raise FormatError(
+            f"a change of {len(change.data)} bytes is not approved: at most {CHANGE_BYTES} are read",
+            help="make it in several steps",
+        )
     files = {f"{change.digest}/{one.sha256}{SUFFIX}": one.envelope.data for one in statements}
     return {f"{change.digest}/change.json": change.data, **files}
 

@@ -1,7 +1,8 @@
 """Tip of the chain x predicate x agent's key -> the next entry's path and envelope; entries -> one signed commit.
 
 Rules kept: an entry names the SHA-256 of the whole file before it (of the genesis for the first); its time is never
-before that of the entry before it; an agent's commit adds files under `evidence/` and nothing else.
+before that of the entry before it; nothing is signed that would not be read back; an agent's commit adds files under
+`evidence/` and nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 
 from runtime.contract.change import Change
 from runtime.contract.envelope import Envelope
-from runtime.contract.errors import EnvironmentFailedError
+from runtime.contract.errors import EnvironmentFailedError, FormatError
 from runtime.contract.instant import text
 from runtime.contract.objects import Action
 from runtime.contract.predicates import (
@@ -40,6 +41,7 @@ from runtime.git.interface import Author, Git, TreeFile
 from runtime.git.objects import FILE_MODE, object_id
 from runtime.governance.emergency import REPLACED
 from runtime.governance.rules import CONSENT
+from runtime.ledger.blobs import LARGEST
 from runtime.ledger.entry import approval_path, change_path, kind_of, path_of
 from runtime.ledger.story import headline
 from runtime.signing.envelopes import sign
@@ -174,11 +176,14 @@ def verdict(tip: Tip, writer: Writer, at: datetime, grounds: Grounds) -> Written
 
 
 def intent(
-    tip: Tip, writer: Writer, at: datetime, *, because: str, manifest: str, actions: Sequence[Action]
+    tip: Tip, writer: Writer, at: datetime, *, because: str, manifest: str, actions: Sequence[Action], rest: int = 0
 ) -> Written:
-    """Write what is about to be done. `because` is `genesis`, `drift` or the SHA-256 of a change."""
+    """Write what is about to be done. `because` is `genesis`, `drift` or the SHA-256 of a change; `rest`, how many
+    actions follow later."""
     records = tuple(ActionRecord.of(action) for action in actions)
-    predicate = Intent(ledger=_position(tip, writer, at), because=because, manifest=manifest, actions=records)
+    predicate = Intent(
+        ledger=_position(tip, writer, at), because=because, manifest=manifest, actions=records, rest=rest
+    )
     return _written(subject(manifest=manifest), predicate, writer)
 
 
@@ -313,6 +318,12 @@ def _written(
     writer: Writer,
     brings: Mapping[str, bytes] | None = None,
 ) -> Written:
+    for path, data in (brings or {}).items():
+        if len(data) > LARGEST:
+            raise FormatError(
+                f"{path} would have {len(data)} bytes; at most {LARGEST} are read, so nobody could verify it",
+                help="make the change in several steps",
+            )
     statement = Statement(subject=subjects, predicate=predicate)
     envelope = sign(statement, writer.key)
     position = predicate.ledger

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runtime.contract.canonical import sha256
+from runtime.contract.canonical import MAX_SNAPSHOT, sha256
 from runtime.git.inputs import LARGEST as INPUT
 from runtime.git.inputs import TOO_LARGE
 from runtime.git.interface import Git, TreeFile
 
 REGULAR = "100644"
 FILES = frozenset({REGULAR, "100755"})
-LARGEST = 64 * 1024 * 1024
+LARGEST = MAX_SNAPSHOT
 """Bytes of a file of the evidence, at most."""
 
 

@@ -3,15 +3,17 @@
 DSSE (https://github.com/secure-systems-lab/dsse/blob/master/protocol.md): the signature is over the PAE of the payload,
 so a signed approval can never be replayed as another type of message.
 
-Rules kept: `keyid` is a hint that must be the fingerprint of the very key that verifies; who a key belongs to is the
-caller's question; of an ECDSA signature one form counts, so that nobody makes a twin of an envelope without its key.
+Rules kept: what would not be read is not signed; `keyid` is a hint that must be the fingerprint of the very key that
+verifies; who a key belongs to is the caller's question; of an ECDSA signature one form counts, so that nobody makes a
+twin of an envelope without its key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from runtime.contract.envelope import Envelope, pae
+from runtime.contract.envelope import MAX_PAYLOAD, Envelope, pae
+from runtime.contract.errors import FormatError
 from runtime.contract.statement import Statement, encode_statement
 from runtime.signing.keys import PrivateKey, PublicKey
 
@@ -19,8 +21,14 @@ _HELD: set[str] = set()
 
 
 def sign(statement: Statement, key: PrivateKey) -> Envelope:
-    """Sign a statement."""
+    """Sign a statement; raises FormatError for one that nobody would read."""
     payload = encode_statement(statement)
+    if len(payload) > MAX_PAYLOAD:
+        raise FormatError(
+            f"a {type(statement.predicate).__name__.lower()} of {len(payload)} bytes is not signed: at most "
+            f"{MAX_PAYLOAD} are read",
+            help="make what it is about in several steps",
+        )
     return Envelope(payload, key.sign(pae(payload)), key.fingerprint)
 
 

@@ -43,6 +43,7 @@ INTENT = Statement(
         ),
         because="drift",
         manifest="d" * 64,
+        rest=0,
         actions=(ActionRecord.of(ACTION),),
     ),
 )
