@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
-from runtime.contract.manifest import SHA256
 from runtime.git.branches import heads_of
 from runtime.git.interface import Author, Git, PushOutcome
 from runtime.git.objects import FILE_MODE
@@ -103,7 +102,7 @@ def _beyond(git: Git, head: str, on: str | None) -> Iterator[tuple[str, str]]:
     known = {} if on is None else git.folder(on)
     left = _FILES
     for change, folder in git.folder(head).items():
-        if SHA256.fullmatch(change) is None or known.get(change) == folder:
+        if known.get(change) == folder:
             continue
         there = {} if on is None else git.folder(on, change)
         for name, file in git.folder(head, change).items():

@@ -10,27 +10,26 @@ else what goes beyond `CHANGED` paths in one comparison (`LISTED` in one listing
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from runtime.contract.errors import FormatError
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.interface import FileChange, TreeFile
 from runtime.git.objects import TREE_MODE, TreeEntry, encode_tree, object_id, parse_tree
+from runtime.git.tree import FEW, Tree
 from runtime.git.weight import Weights
 
 _CACHE_BYTES = 64 * 1024 * 1024
-_LARGE = 4096
-_FEW = 16
 _APART = 256
 
 TREE_BYTES = 16 * 1024 * 1024
 """Of one tree. A folder of evidence reaches it with 150,000 files."""
 CHANGED = 2**16
 LISTED = 2**20
+_TWICE = 2**12
+"""Paths in one comparison after which nothing is opened a second time."""
 _PORTION = 16
 """Comparisons at a time: as many trees of `TREE_BYTES` must fit into memory, twice."""
 _INPUTS = frozenset(folder.encode() for folder in INPUT_FOLDERS)
@@ -43,116 +42,7 @@ class Reader(Protocol):
     def __call__(self, oids: Sequence[str], limit: int | None = None, /) -> list[tuple[str, bytes]]: ...  # noqa: D102 -- said above
 
 
-class _Tree:
-    """A tree's bytes, read when asked. `last` is its last key once it is known to be well formed; `closed`, why it
-    cannot be read."""
-
-    __slots__ = ("_ends", "_entries", "closed", "last", "raw", "width")
-
-    def __init__(self, raw: bytes, width: int, closed: str | None = None) -> None:
-        self.closed = closed
-        self.raw = raw
-        self.width = width
-        self.last: bytes | None = None
-        self._entries: list[TreeEntry] | None = None
-        self._ends: list[int] | None = None
-
-    @property
-    def entries(self) -> list[TreeEntry]:
-        if self.closed is not None:
-            raise FormatError(self.closed)
-        if self._entries is None:
-            self._entries = parse_tree(self.raw, self.width)
-            self.last = self._entries[-1].key if self._entries else b""
-        return self._entries
-
-    @property
-    def readable(self) -> bool:
-        """Whether it is a tree, and can be read in one way only."""
-        try:
-            return self.entries is not None
-        except FormatError:
-            return False
-
-    def grown_by(self, after: _Tree) -> list[TreeEntry] | None:
-        """What `after` has more than this one, if it is this one with entries at its end."""
-        if after.closed is not None or not after.raw.startswith(self.raw):
-            return None
-        if self.last is None:
-            self.entries  # noqa: B018 -- reads and so judges the bytes
-        new = parse_tree(after.raw[len(self.raw) :], after.width, self.last or b"")
-        if any(entry.is_tree and b" %s\0" % entry.name in self.raw for entry in new):
-            return None
-        after.last = new[-1].key if new else self.last
-        return new
-
-    @property
-    def ends(self) -> list[int]:
-        """Where each entry's bytes end."""
-        if self._ends is None:
-            self._ends = list(accumulate(len(item.mode) + len(item.name) + self.width + 2 for item in self.entries))
-        return self._ends
-
-    def edited_to(self, after: _Tree) -> tuple[list[TreeEntry], list[TreeEntry]] | None:
-        """The entries of this tree that `after` has not, and the other way round, if few of a large tree differ.
-
-        What both share was read and judged here and is not read again: the two are gone through together, from one
-        differing entry to the next. Whatever is unusual is left to who reads all of `after` (None).
-        """
-        if min(len(self.raw), len(after.raw)) < _LARGE or after._entries is not None or self.closed is not None:
-            return None
-        olds: list[TreeEntry] = []
-        news: list[TreeEntry] = []
-        entries: list[TreeEntry] = []
-        ends: list[int] = []
-        index = here = there = 0
-        last = b""
-        while True:
-            stop = bisect_right(self.ends, here + _common(self.raw, here, after.raw, there), lo=index)
-            if stop > index:
-                if self.entries[index].key <= last:
-                    return None
-                moved = there - here
-                entries += self.entries[index:stop]
-                ends += [end + moved for end in self.ends[index:stop]] if moved else self.ends[index:stop]
-                index, here = stop, self.ends[stop - 1]
-                there = here + moved
-                last = entries[-1].key
-            if there == len(after.raw):
-                olds += self.entries[index:]
-                break
-            if len(olds) + len(news) >= _FEW:
-                return None
-            new = _one(after.raw, there, self.width, last)
-            old = self.entries[index] if index < len(self.entries) else None
-            if old is not None and (new is None or old.key <= new.key):
-                olds.append(old)
-                index, here = index + 1, self.ends[index]
-            if new is not None and (old is None or new.key <= old.key):
-                if after.raw.count(b" %s\0" % new.name) != 1:
-                    return None
-                there += len(new.mode) + len(new.name) + self.width + 2
-                news.append(new)
-                entries.append(new)
-                ends.append(there)
-                last = new.key
-            elif new is None and old is None:
-                return None
-        after._entries, after._ends, after.last = entries, ends, last
-        return olds, news
-
-
-def _one(raw: bytes, start: int, width: int, last: bytes) -> TreeEntry | None:
-    """The entry that begins at `start`, if it is well formed and follows `last`."""
-    try:
-        end = raw.index(b"\0", start) + 1 + width
-        (entry,) = parse_tree(raw[start:end], width, last)
-    except (ValueError, FormatError):
-        return None
-    return entry
-
-
-_EMPTY = _Tree(b"", 20)
+_EMPTY = Tree(b"", 20)
 
 
 class _Pair(NamedTuple):
@@ -182,7 +72,7 @@ class Trees:
         self._read = read
         self._algorithm = algorithm
         self._width = 20 if algorithm == "sha1" else 32
-        self._cache: OrderedDict[str, _Tree] = OrderedDict()
+        self._cache: OrderedDict[str, Tree] = OrderedDict()
         self._bytes = 0
         self._weights = Weights(self)
         self._apart: OrderedDict[tuple[str, str], tuple[list[TreeEntry], list[TreeEntry]]] = OrderedDict()
@@ -216,7 +106,7 @@ class Trees:
             same = set(one.entries) & set(other.entries)
             gone, new = ([entry for entry in tree.entries if entry not in same] for tree in (one, other))
             apart = gone, new
-        if len(apart[0]) + len(apart[1]) <= _FEW:
+        if len(apart[0]) + len(apart[1]) <= FEW:
             self._apart[before, after] = apart
             if len(self._apart) > _APART:
                 self._apart.popitem(last=False)
@@ -230,7 +120,8 @@ class Trees:
         wanted = tuple(folder.strip("/").encode(errors="surrogateescape") for folder in folders) or None
         level = [_Pair(index, b"", before, after, wanted, beyond) for index, (before, after) in enumerate(pairs)]
         found: list[list[FileChange]] = [[] for _ in level]
-        room = [LISTED if pair.before is None else CHANGED for pair in level]
+        limits = [LISTED if pair.before is None else CHANGED for pair in level]
+        spent = [0 for _ in level]
         seen: set[tuple[int, str | None, str | None]] = set()
         level = [pair for pair in level if pair.before != pair.after]
         while level:
@@ -242,16 +133,17 @@ class Trees:
                     changes, deeper = self._compare(pair, loaded)
                     if not pair.weighed:
                         cost, key = len(changes) + len(deeper), (pair.slot, pair.before, pair.after)
-                        if cost > room[pair.slot] or key in seen:
+                        again = key in seen and spent[pair.slot] > _TWICE
+                        if again or spent[pair.slot] + cost > limits[pair.slot]:
                             changes, deeper, cost = pair.closed, [], 1
-                        room[pair.slot] -= cost
+                        spent[pair.slot] += cost
                         seen.add(key)
                     found[pair.slot] += changes
                     below += deeper
             level = below
         return [tuple(sorted(changes, key=lambda change: change.path)) for changes in found]
 
-    def _compare(self, pair: _Pair, loaded: Mapping[str, _Tree]) -> tuple[list[FileChange], list[_Pair]]:
+    def _compare(self, pair: _Pair, loaded: Mapping[str, Tree]) -> tuple[list[FileChange], list[_Pair]]:
         """Compare two folders: what differs in them, and what is to be compared below. One that cannot be read is
         compared as one entry."""
         try:
@@ -267,7 +159,7 @@ class Trees:
         changes, below = self._differing(one, loaded)
         return ([*changes, *other.closed] if other.before or other.after else changes), below
 
-    def _differing(self, pair: _Pair, loaded: Mapping[str, _Tree]) -> tuple[list[FileChange], list[_Pair]]:
+    def _differing(self, pair: _Pair, loaded: Mapping[str, Tree]) -> tuple[list[FileChange], list[_Pair]]:
         before = loaded[pair.before] if pair.before is not None else _EMPTY
         after = loaded[pair.after] if pair.after is not None else _EMPTY
         olds: Mapping[bytes, TreeEntry]
@@ -312,9 +204,9 @@ class Trees:
                 found.append(FileChange(path.decode(errors="surrogateescape"), *files))
         return found, below
 
-    def load(self, oids: Sequence[str]) -> dict[str, _Tree]:
+    def load(self, oids: Sequence[str]) -> dict[str, Tree]:
         """Read trees, or what lies where trees belong."""
-        result: dict[str, _Tree] = {}
+        result: dict[str, Tree] = {}
         missing: list[str] = []
         for oid in dict.fromkeys(oids):
             tree = self._cache.get(oid)
@@ -328,7 +220,7 @@ class Trees:
             if kind != "tree" or len(data) > TREE_BYTES:
                 closed = f"object {oid} is no tree, or one of more than {TREE_BYTES} bytes"
                 data = b""  # noqa: PLW2901 -- it is not kept
-            result[oid] = self._cache[oid] = _Tree(data, self._width, closed)
+            result[oid] = self._cache[oid] = Tree(data, self._width, closed)
             self._bytes += len(data)
         while self._bytes > _CACHE_BYTES and len(self._cache) > 1:
             _, tree = self._cache.popitem(last=False)
@@ -380,18 +272,6 @@ class Trees:
         parse_tree(data, self._width)
         objects.append(("tree", data))
         return object_id("tree", data, self._algorithm)
-
-
-def _common(one: bytes, begin: int, other: bytes, start: int) -> int:
-    """How many bytes are the same in both, from these places on."""
-    low, high = 0, min(len(one) - begin, len(other) - start)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[begin + low : begin + middle] == other[start + low : start + middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _encoded(path: str) -> bytes:

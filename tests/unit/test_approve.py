@@ -24,7 +24,7 @@ def world() -> PlanWorld:
 
 
 def add(git: MemoryGit, name: str) -> str:
-    return append(git, {name: name.encode()}, message="Approve", author=SOMEBODY, at=START)
+    return append(git, {f"change/{name}": name.encode()}, message="Approve", author=SOMEBODY, at=START)
 
 
 def send(git: MemoryGit) -> str:
@@ -41,7 +41,7 @@ def one_is_faster(one: MemoryGit) -> None:
 
 
 def files(git: MemoryGit, commit: str) -> list[str]:
-    return list(git.files(commit))
+    return [path.removeprefix("change/") for path in git.files(commit)]
 
 
 def test_the_first_approval_is_an_orphan_branch() -> None:
