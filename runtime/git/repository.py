@@ -19,7 +19,7 @@ from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.genesis import BRANCH_NAME
 from runtime.git.batch import Batch
 from runtime.git.graph import ObjectGraph
-from runtime.git.interface import NoRemoteError, PushOutcome, RemoteAwayError
+from runtime.git.interface import Author, NoRemoteError, PushOutcome, RemoteAwayError
 from runtime.git.pack import encode_pack
 from runtime.git.process import LOCAL_SECONDS, REMOTE_SECONDS, Output, end, failed, run, start, without_credentials
 
@@ -28,6 +28,7 @@ _STEPS_BY_READING = 64
 """A process that lists the line takes as long to start as so many questions."""
 _LISTED = 2048
 _STATUS = re.compile(r"(?P<flag>[ +\-*!=])\t[^\t]*:(?P<ref>[^\t]*)\t(?P<summary>.*)")
+_IDENT = re.compile(r"(?P<name>.+) <(?P<email>[^>]*)> \d+ [+-]\d{4}")
 _RACE = re.compile(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value")
 
 
@@ -164,6 +165,18 @@ class Repository(ObjectGraph):
     def has_modes(self) -> bool:
         """Whether files of the work tree can be executable or not: git has noted it where they cannot."""
         return run(self.path, "config", "--type=bool", "--get", "core.fileMode").out.strip() != b"false"
+
+    @property
+    def author(self) -> Author:
+        """As whom git commits in this clone."""
+        output = run(self.path, "var", "GIT_AUTHOR_IDENT")
+        found = _IDENT.fullmatch(output.out.decode(errors="replace").strip())
+        if output.code or found is None:
+            raise EnvironmentFailedError(
+                "git does not know who commits here",
+                help="git config --global user.name NAME; git config --global user.email ADDRESS",
+            )
+        return Author(found["name"], found["email"])
 
     def uncommitted(self, *folders: str) -> tuple[str, ...]:
         """Paths below the folders whose work tree or index differs from HEAD, untracked ones included."""
