@@ -135,6 +135,46 @@ no_move(change) := concat("", [
 	$"to `{shown(object.get(change.after, "region", ""))}` yet: its data would be left behind",
 ])
 
+# Residency: nor does a target go elsewhere, or away, under the tenants that live there.
+refuse contains {
+	"kind": "Target",
+	"name": object.get(change, "name", ""),
+	"rule": "target-region",
+	"message": no_parting(change, names),
+} if {
+	some change in input.changes
+	change.kind == "Target"
+	not new(change)
+	not holds_no_data(change)
+	not same_place(change)
+	names := left_behind(change)
+	count(names) > 0
+}
+
+# What is not plainly a release may hold data.
+holds_no_data(change) if change.before.type == "release"
+
+same_place(change) if {
+	change.after.type == change.before.type
+	change.after.region == change.before.region
+}
+
+left_behind(change) := sort([name |
+	some name, tenant in data.tenants
+	not lives_elsewhere(tenant, change)
+])
+
+lives_elsewhere(tenant, change) if tenant.region != change.before.region
+
+no_parting(change, names) := concat("", [
+	$"target `{shown(object.get(change, "name", ""))}` cannot leave its region{bound_for(change)}: ",
+	$"the data of {count(names)} of its tenants would be left behind, that of `{names[0]}` first",
+])
+
+bound_for(change) := $" for `{shown(change.after.region)}`" if {
+	change.after.region != change.before.region
+} else := ""
+
 # Its data is kept for `retention_days`, as they were before this change, from the moment that the ledger says it is
 # suspended, to the end of that day.
 refuse contains {

@@ -359,3 +359,67 @@ test_a_change_of_another_kind_is_none_of_its_business if {
 	held := object.union(deprovisioned, {"legal_hold": true})
 	count(refused({"kind": "Flag", "name": "x", "before": suspended, "after": held})) == 0
 }
+
+target := {"name": "pg-eu", "type": "postgres", "region": "eu-central"}
+
+here := {"acme-retail": {"region": "eu-central"}, "nordwind": {"region": "us-east"}}
+
+parted(before, after, living) := found if {
+	asked := {"kind": "Target", "name": "pg-eu", "before": before, "after": after}
+	found := tenants.refuse with input as {"changes": [asked], "approvers": [], "facts": {}, "time": ""}
+		with data.tenants as living
+}
+
+test_a_target_does_not_leave_the_region_of_its_tenants if {
+	moved := object.union(target, {"region": "us-east"})
+	two := object.union(here, {"aalto": {"region": "eu-central"}})
+	parted(target, moved, two) == {{
+		"kind": "Target",
+		"name": "pg-eu",
+		"rule": "target-region",
+		"message": concat("", [
+			"target `pg-eu` cannot leave its region for `us-east`: ",
+			"the data of 2 of its tenants would be left behind, that of `aalto` first",
+		]),
+	}}
+	every after in [null, object.union(target, {"type": "release"})] {
+		messages := {finding.message | some finding in parted(target, after, here)}
+		messages == {concat("", [
+			"target `pg-eu` cannot leave its region: ",
+			"the data of 1 of its tenants would be left behind, that of `acme-retail` first",
+		])}
+	}
+}
+
+test_a_target_without_tenants_goes_where_it_likes if {
+	moved := object.union(target, {"region": "us-west"})
+	count(parted(target, moved, {"nordwind": {"region": "us-east"}})) == 0
+	count(parted(target, null, {})) == 0
+	count(parted(null, target, here)) == 0
+}
+
+test_a_target_that_stays_or_holds_no_data_may_change if {
+	count(parted(target, object.union(target, {"drift": "heal"}), here)) == 0
+	release := object.union(target, {"type": "release"})
+	count(parted(release, object.union(release, {"region": "us-east"}), here)) == 0
+	count(parted(release, null, here)) == 0
+}
+
+test_a_target_or_a_tenant_of_which_too_little_is_known_stays if {
+	every path in ["/type", "/region"] {
+		rules(parted(without(target, path), target, here)) == {"target-region"}
+		rules(parted(target, without(target, path), here)) == {"target-region"}
+	}
+	rules(parted(target, null, {"nordwind": {}})) == {"target-region"}
+	rules(parted("odd", null, here)) == {"target-region"}
+	untold := {"changes": [{"kind": "Target"}], "approvers": [], "facts": {}, "time": ""}
+	found := tenants.refuse with input as untold with data.tenants as here
+	rules(found) == {"target-region"}
+}
+
+test_what_is_no_target_leaves_no_tenant_behind if {
+	asked := {"kind": "Flag", "name": "pg-eu", "before": target, "after": null}
+	found := tenants.refuse with input as {"changes": [asked], "approvers": [], "facts": {}, "time": ""}
+		with data.tenants as here
+	count(found) == 0
+}

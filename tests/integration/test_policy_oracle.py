@@ -44,6 +44,7 @@ RULES = {
         "tenant-retention": "Tenant",
         "tenant-legal-hold": "Tenant",
         "tenant-removed": "Tenant",
+        "target-region": "Target",
     },
     ALLOW: {"allow": ""},
 }
@@ -54,7 +55,12 @@ DATA: dict[str, Any] = {
         "tomas-okafor": {"roles": ["backend", "sre"]},
         "ines-carvalho": {"roles": "admin"},
         "nobody": {},
-    }
+    },
+    "tenants": {
+        "acme-retail": {"region": "eu-central"},
+        "nordwind": {"region": "us-east"},
+        "grün": {"region": ["eu-west"]},
+    },
 }
 
 Make: TypeAlias = Callable[[random.Random], Any]
@@ -171,6 +177,7 @@ QUESTIONS: dict[str, Make] = {
                     "Tenant", record(name=NAME, state=STATE, region=REGION, retention_days=DAYS, legal_hold=SWITCH)
                 ),
                 changed("Person", record(name=NAME)),
+                changed("Target", record(type=one_of("postgres", "postgres", "release"), region=REGION)),
             ),
             3,
         ),

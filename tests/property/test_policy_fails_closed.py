@@ -14,7 +14,10 @@ from runtime.policy.engine import ALLOW, DENY, TRANSITION, Policy
 WEEK = 604_800
 STATES = ("active", "suspended")
 PEOPLE: dict[str, dict[str, list[str]]] = {"mara": {"roles": ["admin", "mc"]}, "tomas": {"roles": ["sre"]}}
-POLICY = Policy.load((Path(__file__).parents[2] / "policies/policy.wasm").read_bytes()).with_data({"people": PEOPLE})
+TENANTS: dict[str, Any] = {"acme": {"region": "eu-central"}, "fjord": {"region": "us-east"}}
+POLICY = Policy.load((Path(__file__).parents[2] / "policies/policy.wasm").read_bytes()).with_data(
+    {"people": PEOPLE, "tenants": TENANTS}
+)
 
 SCALARS = st.one_of(
     st.none(),
@@ -48,6 +51,8 @@ FLAG = record(kind=mostly("Flag"), name=mostly("f"), spec=record(ttl_seconds=TTL
 APPROVER = record(name=mostly("mara"), roles=ROLES)
 TENANT = record(name=mostly("acme"), state=mostly(*STATES), region=mostly("eu-central", "us-east"))
 STEP = record(kind=mostly("Tenant"), name=mostly("acme"), before=st.none() | TENANT, after=st.none() | TENANT)
+PLACE = record(type=mostly("postgres", "release"), region=mostly("eu-central", "eu-west"))
+MOVE = record(kind=mostly("Target"), name=mostly("pg"), before=st.none() | PLACE, after=st.none() | PLACE)
 FLAG_STEP = record(kind=mostly("Flag"), name=mostly("f"), before=st.none(), after=st.none() | record(ttl_seconds=TTL))
 
 
@@ -143,3 +148,20 @@ def test_tenant_takes_only_the_steps_there_are(step: Any) -> None:
             right = {"tenant-region"}
     question = {"changes": [step], "approvers": [], "facts": {}, "time": "2026-11-24T08:00:00Z"}
     assert rules(TRANSITION, question) & {"tenant-new", "tenant-state", "tenant-region", "tenant-removed"} == right
+
+
+@given(MOVE)
+@settings(max_examples=400)
+def test_target_leaves_only_a_region_where_nobody_lives(step: Any) -> None:
+    before, after = at(step, "before"), at(step, "after")
+    stays = all(is_there(before, after, key) and same_json(before[key], after[key]) for key in ("type", "region"))
+    region = at(before, "region")
+    empty = type(region) is not object and not any(same(region, tenant["region"]) for tenant in TENANTS.values())
+    is_new, is_target = before is None, same(at(step, "kind"), "Target")
+    leaves = is_target and not is_new and not same(at(before, "type"), "release") and not stays and not empty
+    question = {"changes": [step], "approvers": [], "facts": {}, "time": "2026-11-24T08:00:00Z"}
+    assert ("target-region" in rules(TRANSITION, question)) is leaves
+
+
+def is_there(one: Any, other: Any, key: str) -> bool:
+    return all(isinstance(side, dict) and key in side for side in (one, other))
