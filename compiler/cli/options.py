@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -51,6 +52,9 @@ class Format(StrEnum):
     FULL = "full"
     CONCISE = "concise"
     JSON = "json"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    SARIF = "sarif"
 
 
 FormatOption: TypeAlias = Annotated[Format, typer.Option("--format", help="How findings are written.")]
@@ -102,8 +106,18 @@ def written(diagnostics: Diagnostics, tree: SourceTree, form: Format, stream: Te
             return as_json(diagnostics)
         case Format.CONCISE:
             return concise(diagnostics)
+        case Format.GITHUB | Format.GITLAB | Format.SARIF:
+            return _for_forges()[form](diagnostics)
 
     return full(diagnostics, tree.files, colour=colourful(stream or sys.stdout))
+
+
+def _for_forges() -> dict[Format, Callable[[Diagnostics], str]]:
+    from compiler.diagnostics.as_github import as_github  # noqa: PLC0415 -- who has no forge waits for none of them
+    from compiler.diagnostics.as_gitlab import as_gitlab  # noqa: PLC0415 -- see above
+    from compiler.diagnostics.as_sarif import as_sarif  # noqa: PLC0415 -- see above
+
+    return {Format.GITHUB: as_github, Format.GITLAB: as_gitlab, Format.SARIF: as_sarif}
 
 
 __all__ = [

@@ -6,12 +6,17 @@ import json
 from datetime import date
 
 import pytest
+from jsonschema import Draft4Validator
 
 from compiler.cli.check import findings
+from compiler.diagnostics import codes
+from compiler.diagnostics.as_github import as_github
+from compiler.diagnostics.as_gitlab import as_gitlab
 from compiler.diagnostics.as_json import as_json
+from compiler.diagnostics.as_sarif import as_sarif
 from compiler.diagnostics.concise import concise
 from compiler.diagnostics.full import full
-from compiler.diagnostics.model import Diagnostics
+from compiler.diagnostics.model import Diagnostics, Span
 from compiler.source import SourceTree, from_worktree
 from tests.cases.golden import HERE, Golden, Trees
 
@@ -29,6 +34,9 @@ def test_each_format_says_the_same_in_its_way(made: tuple[Diagnostics, SourceTre
     golden.check(FOLDER / "full.txt", full(diagnostics, source.files))
     golden.check(FOLDER / "concise.txt", concise(diagnostics))
     golden.check(FOLDER / "json.json", as_json(diagnostics))
+    golden.check(FOLDER / "github.txt", as_github(diagnostics))
+    golden.check(FOLDER / "gitlab.json", as_gitlab(diagnostics))
+    golden.check(FOLDER / "sarif.json", as_sarif(diagnostics))
 
 
 def test_colour_adds_nothing_but_colour(made: tuple[Diagnostics, SourceTree], golden: Golden) -> None:
@@ -44,3 +52,31 @@ def test_json_has_the_fields_that_a_script_relies_on(made: tuple[Diagnostics, So
     for item in json.loads(as_json(made[0])):
         assert {"code", "severity", "message", "path", "line", "column", "help"} <= item.keys()
         assert item["end_line"] >= item["line"]
+
+
+def test_sarif_is_what_its_published_schema_asks_for(made: tuple[Diagnostics, SourceTree]) -> None:
+    schema = json.loads((FOLDER / "schemas" / "sarif-2.1.0-rtm.5.json").read_text())
+    validator = Draft4Validator(schema)
+    log = json.loads(as_sarif(made[0]))
+    assert list(validator.iter_errors(log)) == []
+    assert len(log["runs"][0]["results"]) == len(made[0])
+    del log["runs"][0]["results"][0]["message"]
+    assert list(validator.iter_errors(log))
+
+
+def test_an_annotation_cannot_begin_another_command() -> None:
+    diagnostics = Diagnostics()
+    diagnostics.add(codes.UNKNOWN_KEY, "50 % of\n::error::x", Span("a,b:c.yaml", 1, 1, 1, 2), help="quote: it")
+    place = f"file=a%2Cb%3Ac.yaml,line=1,col=1,endLine=1,endColumn=2,title={codes.UNKNOWN_KEY.id} unknown-key"
+    assert as_github(diagnostics) == f"::error {place}::50 %25 of\\n::error::x%0Ahelp: quote: it\n"
+
+
+def test_a_fingerprint_stays_when_lines_above_move_and_tells_equals_apart() -> None:
+    def prints(*lines: int) -> list[str]:
+        diagnostics = Diagnostics()
+        for line in lines:
+            diagnostics.add(codes.UNKNOWN_KEY, "unknown key `x`", Span("a.yaml", line, 1, line, 2))
+        return [item["fingerprint"] for item in json.loads(as_gitlab(diagnostics))]
+
+    assert prints(3, 9) == prints(4, 10)
+    assert len(set(prints(3, 9))) == 2
