@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("compiler.cli.explain", "Show the page of a code, such as MC0012."),
     "build": ("compiler.cli.build", "Write the bundle and print the manifest's digest."),
     "plan": ("compiler.cli.plan", "Say what a change would do, and whose approval it needs."),
+    "comment": ("compiler.cli.comment", "Keep one comment of a pull request up to date."),
     "approve": ("compiler.cli.approve", "Sign a change after reading its plan."),
     "key": ("compiler.cli.key", "Prove that a new key is yours; list the keys that count."),
     "withdraw": ("compiler.cli.withdraw", "Take an approval of yours back."),

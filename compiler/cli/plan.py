@@ -12,7 +12,16 @@ import typer
 
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import Clone, UnsoundError, catch_up, policy_aside, stand, warnings_of
+from compiler.cli.standpoint import (
+    Clone,
+    UnsoundError,
+    catch_up,
+    commit_named,
+    default_base,
+    policy_aside,
+    stand,
+    warnings_of,
+)
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.printable import shown
 from compiler.driver import without_collector
@@ -62,6 +71,14 @@ def show(
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Ask the remote first for main and the branch `approvals`.")
     ] = False,
+    each: Annotated[
+        bool,
+        typer.Option(
+            "--each",
+            help="Go from base to head as an agent does, from one approved commit to the next: for what a merge queue "
+            "brings at once.",
+        ),
+    ] = False,
     trust_root: TrustRoot = None,
     today: Today = None,
     form: Annotated[PlanFormat, typer.Option("--format", help="How the plan is written.")] = PlanFormat.TEXT,
@@ -75,15 +92,16 @@ def show(
             if fetch:
                 catch_up(git)
             clone = Clone.read(git, aside, digest_of("--trust-root", trust_root))
-            made = _plan(clone, base, head, today_or(today))
+            day = today_or(today)
+            plans = _each(clone, base, head, day) if each else [_plan(clone, base, head, day)]
         uncommitted = git.uncommitted(*INPUT_FOLDERS) if head is None else ()
-        digest = made.change.digest if isinstance(made, Plan) else None
-        warnings = tuple(warnings_of(clone, digest, uncommitted))
+        digests = [made.change.digest if isinstance(made, Plan) else None for made in plans]
+        warnings = dict.fromkeys(text for digest in digests for text in warnings_of(clone, digest, uncommitted))
     gc.freeze()  # what is left to do is to print and to end
-    sys.stdout.write(written(made, form))
+    sys.stdout.write("\n".join(written(made, form) for made in plans) or "nothing to plan\n")
     for warning in warnings:
         typer.secho(f"warning: {shown(warning)}", fg=typer.colors.YELLOW, err=True)
-    if isinstance(made, Unsound) or not made.sound or (require_approved and not made.approved):
+    if any(isinstance(made, Unsound) or not made.sound or (require_approved and not made.approved) for made in plans):
         raise typer.Exit(1)
 
 
@@ -98,6 +116,27 @@ def written(made: Plan | Unsound, form: PlanFormat) -> str:
             return as_markdown(made) if isinstance(made, Plan) else unsound_as_markdown(made)
     colour = colourful(sys.stdout)
     return as_text(made, colour=colour) if isinstance(made, Plan) else unsound_as_text(made, colour=colour)
+
+
+def _each(clone: Clone, base: str | None, head: str | None, today: date) -> list[Plan | Unsound]:
+    """Plan what an agent would take one after the other on the first-parent line from base to head (plan, section 7,
+    rule 4); the last one is what it would not take, if there is such."""
+    git, plans = clone.git, list[Plan | Unsound]()
+    last = commit_named(git, head or "HEAD")
+    start = commit_named(git, base) if base is not None else default_base(clone, last)
+    line = git.first_parents(last, *INPUT_FOLDERS, since=start)
+    ahead = [step.commit.oid for step in line if step.changes]
+    while ahead:
+        made: Plan | Unsound | None = None
+        for commit in ahead:
+            made = _plan(clone, start, commit, today)
+            if isinstance(made, Plan) and made.sound and made.approved:
+                ahead, start = ahead[ahead.index(commit) + 1 :], commit
+                break
+        else:
+            ahead = []
+        plans += [] if made is None else [made]
+    return plans
 
 
 def _plan(clone: Clone, base: str | None, head: str | None, today: date) -> Plan | Unsound:

@@ -136,8 +136,8 @@ def policy_aside(git: Git, head: str | None) -> Aside:
 def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, today: date) -> Standpoint:
     """Take in everything about the change from `base` to `head`; raises UnsoundError, UsageError."""
     git, history = clone.git, clone.history
-    head_oid = _commit(git, head or "HEAD")
-    base_oid = _commit(git, base) if base is not None else default_base(clone, head_oid)
+    head_oid = commit_named(git, head or "HEAD")
+    base_oid = commit_named(git, base) if base is not None else default_base(clone, head_oid)
     tree = from_commit(git, head_oid)
     if history is not None:
         _same_release(tree)
@@ -358,7 +358,8 @@ def _titled(git: Git, point: Point, head: str, base: str | None) -> Point:
     return replace(point, subject=steps[-1].commit.subject, commits=len(steps)) if steps else point
 
 
-def _commit(git: Git, rev: str) -> str:
+def commit_named(git: Git, rev: str) -> str:
+    """Return the commit of a revision; raises UsageError where there is none."""
     oid = git.resolve(rev)
     if oid is None:
         raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists those there are")

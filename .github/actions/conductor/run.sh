@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# RUN (check, plan or approved) on EVENT: what the action and the GitLab template do. Needs a clone with its whole history.
+set -euo pipefail
+root=(${TRUST_ROOT:+--trust-root "$TRUST_ROOT"})
+base=(${BASE:+--base "$BASE"})
+
+case $RUN in
+check)
+  exec conductor check --repo "$REPO" --format "${FORMAT:-github}"
+  ;;
+plan)
+  plan=$(mktemp)
+  trap 'rm -f "$plan"' EXIT
+  code=0
+  conductor plan --repo "$REPO" --fetch --head "$HEAD" "${base[@]}" "${root[@]}" --format markdown >"$plan" || code=$?
+  [ -z "${GITHUB_STEP_SUMMARY:-}" ] || cat "$plan" >>"$GITHUB_STEP_SUMMARY"
+  # a plan that says what is wrong is worth reading as well; one that could not be made (2, 3) has said why on stderr
+  if [ -n "${NUMBER:-}" ] && [ "$code" -le 1 ]; then
+    conductor comment --on "${FORGE:-github}" --number "$NUMBER" <"$plan"
+  fi
+  exit "$code"
+  ;;
+approved)
+  # a merge queue may bring several changes at once, and each is taken by itself
+  each=()
+  [ "$EVENT" != merge_group ] || each=(--each)
+  exec conductor plan --repo "$REPO" --fetch --head "$HEAD" "${base[@]}" "${root[@]}" "${each[@]}" --require-approved
+  ;;
+*)
+  echo "run is check, plan or approved, not '$RUN'" >&2
+  exit 2
+  ;;
+esac

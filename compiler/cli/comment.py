@@ -1,0 +1,36 @@
+"""`conductor comment`: standard input as the one comment of a pull request that is kept up to date."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from compiler.forges import from_environment, put
+
+
+class ForgeName(StrEnum):
+    """Whose API it is."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("comment")(comment)
+
+
+def comment(
+    forge: Annotated[ForgeName, typer.Option("--on", help="The forge, whose job's variables are read.")],
+    number: Annotated[int, typer.Option("--number", min=1, help="The number of the pull or merge request.")],
+) -> None:
+    """Put standard input into one comment of a pull request, and write that one anew the next time.
+
+    `conductor plan --format markdown | conductor comment --on github --number 12`
+    """
+    made = put(from_environment(forge.value, number, os.environ), sys.stdin.read())
+    sys.stdout.write(f"comment {'made' if made else 'updated'}\n")
