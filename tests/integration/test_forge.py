@@ -252,3 +252,31 @@ def test_without_each_a_queue_of_two_changes_is_one_that_nobody_has_approved(des
     words = ("plan", "--base", base, "--head", head, "--require-approved", *DAY)
     assert desk.conductor(*words).code == 1
     assert desk.conductor(*words, "--each").code == 0
+
+
+def test_the_hook_finds_what_check_finds_before_a_commit(desk: Desk, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pre_commit",
+        "try-repo",
+        str(ROOT),
+        "conductor-check",
+        "--ref",
+        "HEAD",
+        "--all-files",
+    ]
+    # an environment of its own: the hook's commands are those that it installs
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PRE_COMMIT_HOME": str(tmp_path / "hooks")}
+    environment |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+
+    def hook() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=desk.repo, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    done = hook()
+    assert (done.returncode, "Passed" in done.stdout) == (0, True), done.stdout
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord").replace("standard", "standart")})
+    done = hook()
+    assert (done.returncode, "did you mean `standard`?" in done.stdout) == (1, True), done.stdout
