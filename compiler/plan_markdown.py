@@ -11,7 +11,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from compiler.diagnostics.printable import shown
+from compiler.markdown import cell, code
 from compiler.plan import Plan, Point
 from compiler.plan_consent import TWO_PEOPLE, Need
 from compiler.plan_differences import Difference, Operation
@@ -23,7 +23,6 @@ from runtime.contract.instant import text as moment
 _FIELDS = 8
 _MAX_CHARACTERS = 60_000
 _MARKS = {Verdict.NO_GENESIS: "❔", Verdict.CANNOT: "❌", Verdict.MISSING: "⏳", Verdict.APPROVED: "✅"}
-_SPECIAL = re.compile(r"([\\`*_\[\]#|<>~@&])")
 
 
 def as_markdown(plan: Plan) -> str:
@@ -49,12 +48,12 @@ def _template() -> Template:
         loader=PackageLoader("compiler", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
     )
     environment.filters |= {
-        "cell": _cell,
-        "code": _code,
+        "cell": cell,
+        "code": code,
         "fields": _fields,
         "attributes": _attributes,
         "seats": _seats,
-        "names": lambda names: _cell(names_of(names)),
+        "names": lambda names: cell(names_of(names)),
         "moment": moment,
     }
     return environment.get_template("plan.md.jinja")
@@ -62,15 +61,15 @@ def _template() -> Template:
 
 def title(base: Point, head: Point, sentence: str) -> str:
     """Return what every plan begins with."""
-    leads = f"`{_code(base.label)}` → `{_code(head.label)}`"
-    return f"### Conductor plan: {_cell(head.title)}\n\n{sentence}\n\n{leads}\n"
+    leads = f"`{code(base.label)}` → `{code(head.label)}`"
+    return f"### Conductor plan: {cell(head.title)}\n\n{sentence}\n\n{leads}\n"
 
 
 def _verdict(plan: Plan) -> str:
     if plan.change.empty:
         return "Nothing changes: both have the same manifest."
     standing, sentence = verdict(plan)
-    return f"{_MARKS[standing]} {_cell(sentence)}"
+    return f"{_MARKS[standing]} {cell(sentence)}"
 
 
 def _objects(plan: Plan) -> str:
@@ -101,7 +100,7 @@ def _told(operation: Operation, differences: tuple[Difference, ...]) -> str:
 
 
 def _difference(operation: Operation, item: Difference) -> str:
-    field, before, after = (f"`{_code(text)}`" for text in (item.field, value_of(item.before), value_of(item.after)))
+    field, before, after = (f"`{code(text)}`" for text in (item.field, value_of(item.before), value_of(item.after)))
     match item.operation:
         case Operation.ADD:
             return f"{field} {after}" if operation is Operation.ADD else f"{field} left out → {after}"
@@ -113,17 +112,7 @@ def _difference(operation: Operation, item: Difference) -> str:
 
 def _seats(need: Need) -> str:
     if need.rule == TWO_PEOPLE:
-        return _cell(two_people(need))
+        return cell(two_people(need))
     told = ", ".join(f"{place.role} ({place.person or 'missing'})" for place in need.places)
     told += ", only until anything else is taken" if need.exact else ""
-    return _cell(f"{told}: {need.reason}" if need.reason else told)
-
-
-def _cell(text: str) -> str:
-    """Text that means only itself, also in a table."""
-    return _SPECIAL.sub(r"\\\1", shown(text))
-
-
-def _code(text: str) -> str:
-    """Text between two backticks, also in a table."""
-    return shown(text).replace("`", "'").replace("|", "\\|") or " "
+    return cell(f"{told}: {need.reason}" if need.reason else told)

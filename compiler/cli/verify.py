@@ -18,8 +18,11 @@ import typer
 
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.progress import progress
+from compiler.cli.signing import PassphraseFrom
 from compiler.cli.trust_root import TrustRoot, digest_of
+from compiler.cli.typed import typed
 from compiler.cli.verify_text import as_text
+from compiler.cli.vsa import export
 from compiler.diagnostics.printable import shown_json
 from runtime.contract.canonical import encode
 from runtime.contract.errors import FormatError, UsageError
@@ -41,6 +44,14 @@ class ReportFormat(StrEnum):
     JSON = "json"
 
 
+class AuditFormat(StrEnum):
+    """The same, and for an auditor's file."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 def _time(given: str) -> datetime:
     try:
         return parse(given)
@@ -54,6 +65,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
+    context: typer.Context,
     *,
     repo: Repo = HERE,
     trust_root: TrustRoot = None,
@@ -81,12 +93,33 @@ def verify(
             help="The time to judge heartbeats by, as 2026-11-24T08:00:00Z; now if left out.",
         ),
     ] = None,
-    form: Annotated[ReportFormat, typer.Option("--format", help="How the report is written.")] = ReportFormat.TEXT,
+    form: Annotated[AuditFormat, typer.Option("--format", help="How the report is written.")] = AuditFormat.TEXT,
+    vsa: Annotated[
+        Path | None,
+        typer.Option(
+            "--vsa",
+            metavar="FILE|DIR",
+            show_default=False,
+            help="Also write one SLSA verification summary of what was verified, of what came after --since if given.",
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key",
+            metavar="FILE",
+            show_default=False,
+            help="Sign that summary: the auditor's private key; or FILE.pub, and the ssh-agent signs.",
+        ),
+    ] = None,
+    passphrase: PassphraseFrom = None,
 ) -> None:
     """Check every verdict in history and the whole ledger. Needs no network, no server and no private key.
 
     Exits with 0 if no answer is `failed`. In JSON every SHA-256 is 64 hex digits, without `sha256:`.
     """
+    if vsa is None and key is not None:
+        raise UsageError("--key signs a summary, and none was asked for", help="--vsa FILE writes one")
     with Repository(repo) as git, progress("verifying"), _without_collector():
         head = head_of(git, rev)
         compile_ = None
@@ -106,7 +139,9 @@ def verify(
             compile=compile_,
             release=VERSION if render else None,
         )
-    sys.stdout.write(written(report, form))
+    sys.stdout.write(written(report, form, typed(context)))
+    if vsa is not None:
+        sys.stderr.write(f"summary: {export(report, since, vsa, key, passphrase)}\n")
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -120,10 +155,14 @@ def head_of(git: Repository, rev: str | None) -> str:
     return head
 
 
-def written(report: Report, form: ReportFormat) -> str:
-    """Return the report as it is printed."""
-    if form is ReportFormat.JSON:
+def written(report: Report, form: AuditFormat, command: str = "") -> str:
+    """Return the report as it is printed; `command` is what was typed."""
+    if form is AuditFormat.JSON:
         return shown_json(encode(report.to_json()).decode()) + "\n"
+    if form is AuditFormat.MARKDOWN:
+        from compiler.cli.verify_markdown import as_markdown  # noqa: PLC0415 -- only for a file
+
+        return as_markdown(report, command)
     return as_text(report, colour=colourful(sys.stdout))
 
 

@@ -30,7 +30,7 @@ def as_text(report: Report, *, colour: bool) -> str:
 
 
 def _lines(report: Report, *, colour: bool) -> Iterator[str]:
-    yield from _limits(report)
+    yield from limits(report)
     yield ""
     for answer in Answer:
         status = report.answers[answer].status
@@ -59,7 +59,8 @@ def _verdict(report: Report, *, colour: bool) -> str:
     return _styled("FAILED", Status.FAILED, colour=colour) + count
 
 
-def _limits(report: Report) -> Iterator[str]:
+def limits(report: Report) -> Iterator[str]:
+    """Say whether the trust root is proven, and what was not assessed."""
     root = report.trust_root
     if root is None and any("several geneses" in item.message for item in report.problems):
         yield "trust root: none was given, and there are several to choose from"

@@ -22,11 +22,14 @@ _HELD: set[str] = set()
 
 def sign(statement: Statement, key: PrivateKey) -> Envelope:
     """Sign a statement; raises FormatError for one that nobody would read."""
-    payload = encode_statement(statement)
+    return sign_payload(encode_statement(statement), key, type(statement.predicate).__name__.lower())
+
+
+def sign_payload(payload: bytes, key: PrivateKey, what: str) -> Envelope:
+    """Sign the bytes of a statement, called `what`; raises FormatError as `sign` does."""
     if len(payload) > MAX_PAYLOAD:
         raise FormatError(
-            f"a {type(statement.predicate).__name__.lower()} of {len(payload)} bytes is not signed: at most "
-            f"{MAX_PAYLOAD} are read",
+            f"a {what} of {len(payload)} bytes is not signed: at most {MAX_PAYLOAD} are read",
             help="make what it is about in several steps",
         )
     return Envelope(payload, key.sign(pae(payload)), key.fingerprint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -151,3 +152,31 @@ def test_the_ledger_reads_as_a_story(finished_history: Path) -> None:
         assert (refused.code, "No such option" in refused.err) == (2, False)
     subjects = git(finished_history / "repo", "log", "--format=%s", "--", "evidence/ledger").splitlines()
     assert subjects[-1].startswith("Take ")
+
+
+def test_a_summary_is_written_once_signed_by_whoever_gives_a_key(finished_history: Path, tmp_path: Path) -> None:
+    repo, key = finished_history / "repo", finished_history / "keys" / "ines-carvalho"
+    asked = ("verify", "--repo", repo, "--trust-root", trust_root(repo), "--vsa", tmp_path)
+    bare, signed = conductor(*asked), conductor(*asked, "--key", key)
+    assert (bare.code, signed.code) == (0, 0), bare.err + signed.err
+    (plain,), (bundle,) = tmp_path.glob("*.vsa.json"), tmp_path.glob("*.vsa.sigstore.json")
+    assert f"summary: {bundle}" in signed.err
+    payload = payload_of(bundle)
+    assert json.loads(payload)["subject"] == json.loads(plain.read_bytes())["subject"]
+    assert conductor(*asked).code == 2
+    unasked = conductor("verify", "--repo", repo, "--key", key)
+    assert (unasked.code, "--vsa FILE" in unasked.err) == (2, True)
+
+
+def test_markdown_names_the_command_that_made_it(finished_history: Path) -> None:
+    repo = finished_history / "repo"
+    said = conductor("verify", "--repo", repo, "--trust-root", trust_root(repo), "--format", "markdown")
+    assert said.code == 0
+    assert (
+        f"| command | `conductor verify --repo {repo} --trust-root {trust_root(repo)} --format markdown` |" in said.out
+    )
+    assert "ines-carvalho, mara-lindqvist, tomas-okafor" in said.out
+
+
+def payload_of(bundle: Path) -> bytes:
+    return b64decode(json.loads(bundle.read_bytes())["dsseEnvelope"]["payload"])
