@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup lock format lint types contracts fast tree check demo test bench picture clean
+.PHONY: help setup lock format lint types contracts fast tree check demo test interop bench picture example clean
 
 help: ## what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -37,7 +37,7 @@ contracts: setup
 	$(BIN)/lint-imports --no-cache
 
 fast: setup
-	$(BIN)/pytest -q -n 2 -m 'not service'
+	$(BIN)/pytest -q -n 2 -m 'not service and not interop'
 
 tree: setup ## the repository's own YAML: no errors, byte-identical twice, schemas and pages up to date
 	$(BIN)/conductor check
@@ -56,11 +56,17 @@ demo: setup ## play the whole way on a PostgreSQL of its own, in plain words
 test: check ## everything, real services included
 	$(BIN)/pytest -q -n 2 --dist worksteal -m service
 
+interop: setup ## the evidence in the hands of others: cosign, openssl, ssh-keygen, git, in-toto's own types
+	$(BIN)/pytest -q -m interop tests/interop
+
 bench: setup ## the table of docs/benchmarks.md, beside the peers
 	$(BIN)/python -m tests.benchmarks --write
 
 picture: setup ## draw docs/demo.svg from a real run
 	$(BIN)/conductor demo --picture docs/demo.svg
+
+example: setup ## make docs/example anew, from a demo whose keys are thrown away
+	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && chmod 755 "$$scratch" && $(BIN)/conductor demo --dir "$$scratch/demo" --example docs/example
 
 clean: ## remove what `make` made here; caches outside stay
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -18,6 +18,7 @@ PAGES = (
     *("README.md", "docs/architecture.md", "evidence/README.md", "docs/benchmarks.md"),
     *("docs/getting-started.md", "docs/adopting.md"),
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))),
+    "docs/example/README.md",
 )
 
 

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.services.commands import git
-from tests.services.own_history import ROOT, trust_root
+from tests.services.evidence_page import by_hand, script
 
 pytestmark = pytest.mark.service
-
-
-def readme_script() -> str:
-    text = (ROOT / "evidence" / "README.md").read_text()
-    return "".join(re.findall(r"^```bash\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL))
-
-
-def by_hand(repo: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(repo.parent), "trust_root": trust_root(repo)}
-    return subprocess.run(
-        ("bash", "-c", readme_script()),
-        cwd=repo,
-        env=environment,
-        check=False,
-        capture_output=True,
-        timeout=60,
-        text=True,
-    )
 
 
 def test_stock_tools_verify_it_word_for_word_as_the_readme_says(finished_history: Path) -> None:
@@ -45,7 +25,7 @@ def test_stock_tools_verify_it_word_for_word_as_the_readme_says(finished_history
 
 
 def test_the_readme_does_not_end_the_shell_that_it_is_pasted_into() -> None:
-    words = re.findall(r"^\s*(set|exit|exec|return)\b", readme_script(), flags=re.MULTILINE)
+    words = re.findall(r"^\s*(set|exit|exec|return)\b", script(), flags=re.MULTILINE)
     assert words == []
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runtime.signing.keys import PrivateKey, write_keypair
-from tests.integration.test_evidence_by_hand import by_hand
 from tests.services.commands import conductor, git
+from tests.services.evidence_page import by_hand
 from tests.services.own_history import started
 
 pytestmark = pytest.mark.service

@@ -14,6 +14,7 @@ import typer
 import compiler
 from compiler.cli.app import run
 from compiler.cli.demo import scenes
+from compiler.cli.demo.example import keep
 from compiler.cli.demo.picture import draw
 from compiler.cli.demo.serving import serve as go_on
 from compiler.cli.demo.stage import Stage
@@ -36,6 +37,10 @@ def demo(
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the terminal, as an SVG.")
     ] = None,
+    example: Annotated[
+        Path | None,
+        typer.Option("--example", metavar="DIR", hidden=True, help="Also keep the history as docs/example."),
+    ] = None,
     *,
     serve: Annotated[bool, typer.Option("--serve", help="Keep servers and agent running until Ctrl-C.")] = False,
 ) -> None:
@@ -51,6 +56,8 @@ def demo(
         for scene in scenes.PLAY:
             scene(world, stage)
         _epilogue(folder, stage, time.monotonic() - begun)
+        if example is not None:
+            keep(folder, stage, example)
         if picture is not None:
             picture.write_text(draw(stage.transcript))
         if serve:
