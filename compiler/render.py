@@ -16,7 +16,7 @@ from runtime.contract.canonical import encode
 Bundle: TypeAlias = dict[str, bytes]
 """Path -> bytes, sorted by path."""
 
-ROOTS = ("conductor", "intelgraph", "people", "tenants", "flags")
+ROOTS = ("conductor", "intelgraph", "people", "grants", "tenants", "flags")
 """What the OPA bundle owns of `data`: the packages of policies/ and the data of resources."""
 
 

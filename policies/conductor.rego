@@ -21,5 +21,11 @@ allow if {
 	data.intelgraph.flags.allow
 }
 
+allow if {
+	input.action == "use-scope"
+	has_role(input.requester)
+	data.intelgraph.access.allow
+}
+
 # A role is what `policies/people` says, never what a requester says.
 has_role(requester) if requester.role in data.people[requester.name].roles

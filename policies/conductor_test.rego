@@ -70,3 +70,30 @@ test_another_action_is_refused if {
 	other := object.union(asked("mara-lindqvist", "admin", 60), {"action": "drop-everything"})
 	not conductor.allow with input as other with data.people as people
 }
+
+test_a_scope_is_used_in_a_role_that_one_has if {
+	question := {
+		"action": "use-scope",
+		"requester": {"name": "tomas-okafor", "role": "backend"},
+		"scope": "tenant.read",
+		"tenant": "acme",
+		"region": "eu-central",
+	}
+	grants := {"readers": {"roles": ["admin", "backend"], "scopes": ["tenant.read"], "tenants": ["acme"]}}
+	tenants := {"acme": {"state": "active", "region": "eu-central"}}
+	conductor.allow with input as question
+		with data.people as people
+		with data.grants as grants
+		with data.tenants as tenants
+	every part in [
+		{"action": "set-flag"},
+		{"requester": {"name": "tomas-okafor", "role": "admin"}},
+		{"requester": {"name": "nobody", "role": "backend"}},
+		{"scope": "admin.write"},
+	] {
+		not conductor.allow with input as object.union(question, part)
+			with data.people as people
+			with data.grants as grants
+			with data.tenants as tenants
+	}
+}

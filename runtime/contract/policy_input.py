@@ -80,8 +80,12 @@ class RequestedFlag(TypedDict):
 
 
 class AllowInput(TypedDict):
-    """May this requester do this? The action is `set-flag` so far, and brings its flag."""
+    """May this requester do this? `set-flag` brings its flag; `use-scope` brings a scope of the grants, the tenant it
+    is used on, and the region it is used from."""
 
     action: str
     requester: Requester
     flag: NotRequired[RequestedFlag]
+    scope: NotRequired[str]
+    tenant: NotRequired[str]
+    region: NotRequired[str]

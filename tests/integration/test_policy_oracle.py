@@ -26,7 +26,7 @@ pytestmark = pytest.mark.service
 
 ROOT = Path(__file__).parents[2]
 SEED = 20261124
-CASES = {DENY: 5000, TRANSITION: 5000, ALLOW: 2000}
+CASES = {DENY: 5000, TRANSITION: 5000, ALLOW: 4000}
 LEAST = 50
 RULES = {
     DENY: {
@@ -46,7 +46,7 @@ RULES = {
         "tenant-removed": "Tenant",
         "target-region": "Target",
     },
-    ALLOW: {"allow": ""},
+    ALLOW: {"set-flag": "", "use-scope": ""},
 }
 """Each rule, and the kind that it speaks of: only where that is asked about does silence count."""
 DATA: dict[str, Any] = {
@@ -57,9 +57,29 @@ DATA: dict[str, Any] = {
         "nobody": {},
     },
     "tenants": {
-        "acme-retail": {"region": "eu-central"},
-        "nordwind": {"region": "us-east"},
-        "grün": {"region": ["eu-west"]},
+        "acme-retail": {
+            "region": "eu-central",
+            "blueprint": "standard",
+            "state": "active",
+            "policies": {"cross_region_reads": True, "bulk_export": True},
+        },
+        "nordwind": {
+            "region": "us-east",
+            "blueprint": "regulated",
+            "state": "suspended",
+            "policies": {"cross_region_reads": False, "bulk_export": False},
+        },
+        "grün": {"region": ["eu-west"], "blueprint": "standard", "state": "active"},
+    },
+    "grants": {
+        "administration": {
+            "roles": ["admin"],
+            "scopes": ["admin.write", "graph.export", "graph.read", "tenant.read"],
+            "blueprints": ["standard", "regulated"],
+            "tenants": [],
+        },
+        "operations": {"roles": ["backend"], "scopes": ["tenant.read"], "tenants": ["nordwind"], "blueprints": []},
+        "odd": {"roles": "mc", "scopes": {"a": "tenant.read"}},
     },
 }
 
@@ -194,12 +214,15 @@ QUESTIONS: dict[str, Make] = {
         time=one_of("2026-11-24T08:00:00Z"),
     ),
     ALLOW: record(
-        action=one_of("set-flag", "set-flag", "set-flag", "drop"),
+        action=one_of("set-flag", "set-flag", "set-flag", "use-scope", "use-scope", "use-scope", "drop"),
         requester=record(
             name=one_of("mara-lindqvist", "mara-lindqvist", "tomas-okafor", "ines-carvalho", "nobody", "else"),
             role=one_of("admin", "admin", "mc", "backend"),
         ),
         flag=record(name=NAME, ttl_seconds=TTL),
+        scope=one_of("tenant.read", "admin.write", "graph.read", "graph.export"),
+        tenant=one_of("acme-retail", "acme-retail", "nordwind", "grün", "nobody"),
+        region=one_of("eu-central", "eu-central", "us-east"),
     ),
 }
 
@@ -246,12 +269,12 @@ def oracle(entrypoint: str, asked: list[Any], folder: Path) -> list[list[Any]]:
     return [[{"result": answers[str(i)]}] if str(i) in answers else [] for i in range(len(asked))]
 
 
-def fired(entrypoint: str, results: list[Any]) -> set[str]:
+def fired(entrypoint: str, question: Any, results: list[Any]) -> set[str]:
     if not results:
         return set()
     answer = results[0]["result"]
     if entrypoint == ALLOW:
-        return {"allow"} if answer is True else set()
+        return {question["action"]} if answer is True else set()
     return {item["rule"] for item in answer}
 
 
@@ -270,7 +293,7 @@ def test_wasm_answers_what_stock_opa_answers(
     for question, want in zip(asked, oracle(entrypoint, asked, tmp_path), strict=True):
         got = policy.results(entrypoint, question)
         assert comparable(got) == comparable(want), question
-        rules = fired(entrypoint, got)
+        rules = fired(entrypoint, question, got)
         spoke.update(rules)
         silent.update(
             rule for rule, kind in RULES[entrypoint].items() if rule not in rules and asked_about(kind, question)

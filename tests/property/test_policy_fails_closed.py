@@ -14,9 +14,31 @@ from runtime.policy.engine import ALLOW, DENY, TRANSITION, Policy
 WEEK = 604_800
 STATES = ("active", "suspended")
 PEOPLE: dict[str, dict[str, list[str]]] = {"mara": {"roles": ["admin", "mc"]}, "tomas": {"roles": ["sre"]}}
-TENANTS: dict[str, Any] = {"acme": {"region": "eu-central"}, "fjord": {"region": "us-east"}}
+TENANTS: dict[str, Any] = {
+    "acme": {
+        "region": "eu-central",
+        "blueprint": "standard",
+        "state": "active",
+        "policies": {"cross_region_reads": True, "bulk_export": False},
+    },
+    "fjord": {
+        "region": "us-east",
+        "blueprint": "standard",
+        "state": "suspended",
+        "policies": {"cross_region_reads": False, "bulk_export": True},
+    },
+}
+GRANTS: dict[str, Any] = {
+    "all": {
+        "roles": ["admin"],
+        "scopes": ["admin.write", "graph.export", "graph.read", "tenant.read"],
+        "blueprints": ["standard"],
+        "tenants": [],
+    },
+    "one": {"roles": ["sre"], "scopes": ["tenant.read"], "blueprints": [], "tenants": ["acme"]},
+}
 POLICY = Policy.load((Path(__file__).parents[2] / "policies/policy.wasm").read_bytes()).with_data(
-    {"people": PEOPLE, "tenants": TENANTS}
+    {"people": PEOPLE, "tenants": TENANTS, "grants": GRANTS}
 )
 
 SCALARS = st.one_of(
@@ -165,3 +187,40 @@ def test_target_leaves_only_a_region_where_nobody_lives(step: Any) -> None:
 
 def is_there(one: Any, other: Any, key: str) -> bool:
     return all(isinstance(side, dict) and key in side for side in (one, other))
+
+
+@given(
+    record(
+        action=mostly("use-scope"),
+        requester=record(name=mostly("mara", "tomas"), role=mostly("admin", "sre")),
+        scope=mostly("admin.write", "graph.export", "graph.read", "tenant.read"),
+        tenant=mostly("acme", "fjord"),
+        region=mostly("eu-central", "us-east"),
+    )
+)
+@settings(max_examples=600)
+def test_scope_is_used_only_as_a_grant_and_the_tenant_allow(question: Any) -> None:
+    right = same(at(question, "action"), "use-scope") and granted(question) and suits(question)
+    assert POLICY.results(ALLOW, question) == [{"result": right}]
+
+
+def granted(question: Any) -> bool:
+    name, role = at(question, "requester", "name"), at(question, "requester", "role")
+    roles = PEOPLE.get(name, {}).get("roles", []) if isinstance(name, str) else []
+    tenant, scope = at(question, "tenant"), at(question, "scope")
+    return role in roles and any(
+        role in grant["roles"]
+        and scope in grant["scopes"]
+        and (tenant in grant["tenants"] or TENANTS.get(tenant, {}).get("blueprint") in grant["blueprints"])
+        for grant in GRANTS.values()
+        if isinstance(tenant, str)
+    )
+
+
+def suits(question: Any) -> bool:
+    tenant, scope = TENANTS.get(question["tenant"], {}), question["scope"]
+    policies = tenant.get("policies", {})
+    usable = tenant.get("state") == "active" or scope == "tenant.read"
+    near = same(at(question, "region"), tenant.get("region"))
+    reachable = near or (scope in {"graph.read", "tenant.read"} and policies.get("cross_region_reads") is True)
+    return usable and reachable and (scope != "graph.export" or policies.get("bulk_export") is True)

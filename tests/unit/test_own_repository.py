@@ -115,6 +115,8 @@ def test_three_people_together_meet_every_rule_and_one_of_them_is_an_admin(model
         ("policies/flags.rego", {"mc", "sec-tl"}),
         ("config/governance/person/mara-lindqvist.json", {"mc", "sec-tl"}),
         ("policy/people/mara-lindqvist/data.json", {"mc", "sec-tl"}),
+        ("policies/grants/audit.yaml", {"mc", "sec-tl"}),
+        ("policy/grants/audit/data.json", {"mc", "sec-tl"}),
         ("policy/policy.wasm", {"mc", "sec-tl"}),
         ("policy/flags.rego", {"mc", "sec-tl"}),
         ("policy/.manifest", {"mc", "sec-tl"}),

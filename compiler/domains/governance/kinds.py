@@ -1,13 +1,13 @@
-"""Person, Agent, KeyProof, ApprovalPolicy, Compiler: who decides, who acts, by which rules, with which release."""
+"""Person, Grant, Agent, KeyProof, ApprovalPolicy, Compiler: who decides, who acts, by which rules and release."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, WithJsonSchema
 
 from compiler.domains import forms
-from compiler.domains.domain import Kind, Spec
+from compiler.domains.domain import Kind, RefersTo, Spec
 from compiler.domains.fields import RuleName, text
 from runtime.contract.possession import HOLDER
 from runtime.signing.keys import LINE
@@ -34,6 +34,7 @@ ROLES = (
 """Every role there is. The rule (MC0601) suggests the nearest one, so the type is plain text."""
 
 Role = Annotated[str, WithJsonSchema({"type": "string", "title": "role", "enum": list(ROLES)})]
+Scope: TypeAlias = Literal["admin.write", "billing.read", "graph.export", "graph.read", "tenant.read", "tenant.write"]
 EXAMPLE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOSFArnBeqdJVAt0c+r8ia5no4sHWq64cc8AyQHntrWA"
 """Nobody's: its private half was thrown away."""
 PublicKey = Annotated[
@@ -184,7 +185,27 @@ class CompilerSpec(Spec):
     release: Release = Field(description="The pinned release.")
 
 
+class GrantSpec(Spec):
+    """Which scopes people in a role have, on which tenants. What no grant gives, nobody has."""
+
+    roles: tuple[Role, ...] = Field(min_length=1, description="Who has them.", examples=[["auditor"]])
+    scopes: tuple[Scope, ...] = Field(
+        min_length=1,
+        description="What they may do. Of a suspended tenant only `tenant.read` and `billing.read` are left, of a "
+        "deprovisioned one nothing; from another region only reading is possible, where the blueprint's "
+        "`cross_region_reads` allows it; `graph.export` needs its `bulk_export`.",
+        examples=[["tenant.read", "billing.read"]],
+    )
+    blueprints: tuple[Annotated[str, RefersTo("Blueprint", followed=False)], ...] = Field(
+        (), description="On every tenant of these blueprints.", examples=[["standard"]]
+    )
+    tenants: tuple[Annotated[str, RefersTo("Tenant", followed=False)], ...] = Field(
+        (), description="On these tenants as well. A grant that names neither gives nothing."
+    )
+
+
 PERSON = Kind("Person", "person", "policies/people", PersonSpec)
+GRANT = Kind("Grant", "grant", "policies/grants", GrantSpec)
 KEY_PROOF = Kind("KeyProof", "key-proof", "policies/keys", KeyProofSpec)
 AGENT = Kind("Agent", "agent", "policies/agents", AgentSpec)
 APPROVAL_POLICY = Kind("ApprovalPolicy", "approval-policy", "policies", ApprovalPolicySpec, only="approvals")

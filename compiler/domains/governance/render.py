@@ -1,7 +1,8 @@
 """Person, Agent, KeyProof, ApprovalPolicy, Compiler -> all that a verdict needs, so that no verdict ever reads YAML.
 
-Also `data.people.<name>` of Rego: the roles a person has. Rules kept: a key goes out as its one OpenSSH line without
-comment, and roles, keys and requirements are sorted, so that moving a line in YAML changes no bundle file.
+And for Rego `data.people.<name>`, the roles a person has, and `data.grants.<name>`, the scopes that roles have. Rules
+kept: a key goes out as its one OpenSSH line without comment, and roles, keys and requirements are sorted, so that
+moving a line in YAML changes no bundle file.
 """
 
 from __future__ import annotations
@@ -9,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from compiler.domains.domain import Model, Resource, Spec
-from compiler.domains.governance.kinds import AgentSpec, ApprovalPolicySpec, CompilerSpec, KeyProofSpec, PersonSpec
+from compiler.domains.governance.kinds import (
+    AgentSpec,
+    ApprovalPolicySpec,
+    CompilerSpec,
+    GrantSpec,
+    KeyProofSpec,
+    PersonSpec,
+)
 from compiler.domains.written import as_input
 from runtime.contract.canonical import JSON, encode
 from runtime.contract.instant import parse
@@ -35,6 +43,9 @@ def render(resource: Resource[Spec], model: Model) -> Iterator[tuple[str, bytes]
             roles = tuple(sorted(set(person.roles)))
             yield path, Person(name=name, keys=_keys(person.keys), roles=roles).data()
             yield f"policy/people/{name}/data.json", encode({"roles": list(roles)})
+        case GrantSpec() as grant:
+            given = {key: sorted(set(getattr(grant, key))) for key in ("roles", "scopes", "blueprints", "tenants")}
+            yield f"policy/grants/{name}/data.json", encode(given)
         case AgentSpec() as agent:
             config = Agent(
                 name=name,

@@ -16,6 +16,7 @@ from compiler.domains.governance.kinds import (
     AgentSpec,
     ApprovalPolicySpec,
     CompilerSpec,
+    GrantSpec,
     KeyProofSpec,
     PersonSpec,
 )
@@ -40,6 +41,9 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     people, agents = model.all(PersonSpec), model.all(AgentSpec)
     for person in people.values():
         _roles(person, diagnostics)
+    for grant in model.all(GrantSpec).values():
+        for role in dict.fromkeys(grant.spec.roles):
+            _role(role, grant.span("roles", grant.spec.roles.index(role)), diagnostics)
     _keys([*people.values(), *agents.values()], diagnostics)
     for proof in model.all(KeyProofSpec).values():
         _proof(proof, model, diagnostics)
