@@ -45,7 +45,7 @@ def test_an_empty_folder_becomes_a_repository_that_is_clean(tmp_path: Path, peop
     assert (made.code, made.err) == (0, "")
     repo = tmp_path / "acme-graph"
     checked = conductor("check", "--repo", repo)
-    assert (checked.code, checked.out) == (0, "18 files: no errors, no warnings\n")
+    assert (checked.code, checked.out) == (0, "20 files: no errors, no warnings\n")
     assert "# Acme Graph\n" in (repo / "README.md").read_text()
     assert git(repo, "symbolic-ref", "HEAD") == "refs/heads/main"
     git(repo, "add", "--all")
