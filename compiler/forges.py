@@ -71,7 +71,7 @@ class GitHub:
     def mine(self) -> str | None:
         """Return the id of our comment."""
         for item in _pages(self._request, f"{self._repo}/issues/{self.number}/comments"):
-            if str(item.get("body", "")).startswith(MARKER) and item.get("user", {}).get("login") == self.author:
+            if str(item.get("body", "")).startswith(MARKER) and (item.get("user") or {}).get("login") == self.author:
                 return str(int(item["id"]))
         return None
 
@@ -106,7 +106,7 @@ class GitLab:
         """Return the id of our note."""
         me = self._request("GET", "/user")["id"]
         for item in _pages(self._request, self._notes):
-            if str(item.get("body", "")).startswith(MARKER) and item.get("author", {}).get("id") == me:
+            if str(item.get("body", "")).startswith(MARKER) and (item.get("author") or {}).get("id") == me:
                 return str(int(item["id"]))
         return None
 

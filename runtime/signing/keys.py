@@ -45,6 +45,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
+from runtime.signing.weak_keys import refuse_weak
 
 
 class SignsForUs(Protocol):
@@ -291,6 +292,8 @@ def _parse(line: str) -> PublicKey:
         raise FormatError(f"{parts[0]} is neither an Ed25519 nor an ECDSA P-256 key")
     if key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() != canonical:
         raise FormatError("the public key is not in its canonical encoding", help="ssh-keygen -y -f FILE prints it")
+    if isinstance(key, Ed25519PublicKey):
+        refuse_weak(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
     return PublicKey(canonical, key)
 
 
@@ -314,4 +317,5 @@ def _parse_hardware(line: str) -> PublicKey:
         raise FormatError(
             "the hardware key is for another purpose than ssh:", help="ssh-keygen -t ed25519-sk makes one for it"
         )
+    refuse_weak(key)
     return PublicKey(line, Ed25519PublicKey.from_public_bytes(key), application)

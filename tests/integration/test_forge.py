@@ -119,6 +119,7 @@ def test_the_plan_is_one_comment_that_is_written_anew(desk: Desk, forge: Forge) 
     for number in range(130):
         forge.say("somebody", f"remark {number}")
     forge.say("mallory", f"{MARKER}\nall approved")
+    forge.comments[0] |= {"user": None, "body": f"{MARKER}\nby an account that is gone"}
     desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
     first = action(desk, "plan", forge, NUMBER="12")
     assert (first.returncode, first.stdout) == (0, "comment made\n"), first.stderr

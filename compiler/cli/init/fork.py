@@ -7,6 +7,7 @@ remote is, no command that starts anything is given.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -83,11 +84,17 @@ class _Side:
         targets = [target for _, found in both for target in found.values()]
         return cls(
             keys={key.public: agent.name for agent in agents for key in agent.keys},
-            heads={agent.ledger_head: agent.name for agent in agents if agent.ledger_head.startswith(_FILE)},
+            heads={_one_name(agent.ledger_head): agent.name for agent in agents if agent.ledger_head.startswith(_FILE)},
             identities={target.identity: target.name for target in targets},
             dsns={target.dsn: target.name for target in targets},
             people=frozenset(name for governance, _ in both for name in governance.people),
         )
+
+
+def _one_name(reference: str) -> str:
+    """One file has one name here, however it is spelt."""
+    path = posixpath.normpath(reference.removeprefix(_FILE))
+    return f"{_FILE}/{path.lstrip('/')}" if path.startswith("//") else f"{_FILE}{path}"
 
 
 def _head(git: Repository) -> str:
