@@ -16,7 +16,7 @@ from compiler.cli.app import COMMANDS, command
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     *("README.md", "docs/architecture.md", "evidence/README.md", "docs/benchmarks.md"),
-    *("docs/getting-started.md", "docs/adopting.md"),
+    *("docs/getting-started.md", "docs/adopting.md", "docs/adding-a-domain.md"),
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))),
     "docs/example/README.md",
 )
