@@ -41,7 +41,9 @@ def blocks() -> Iterator[tuple[str, str, str]]:
 
 def patched(diff: str) -> str:
     """The file that a diff of the page changes."""
-    return re.findall(r"(?m)^\+\+\+ b/(.+)$", diff)[0]
+    found = re.search(r"(?m)^\+\+\+ b/(.+)$", diff)
+    assert found is not None, diff
+    return found[1]
 
 
 @pytest.fixture
