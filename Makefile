@@ -59,8 +59,8 @@ test: check ## everything, real services included
 interop: setup ## the evidence in the hands of others: cosign, openssl, ssh-keygen, git, in-toto's own types
 	$(BIN)/pytest -q -m interop tests/interop
 
-bench: setup ## the table of docs/benchmarks.md, beside the peers
-	$(BIN)/python -m tests.benchmarks --write
+bench: setup ## table and picture of docs/benchmarks.md, beside the peers
+	$(BIN)/python -m tests.benchmarks --tenants 1000 10000 --write
 
 picture: setup ## draw docs/demo.svg from a real run
 	$(BIN)/conductor demo --picture docs/demo.svg

@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks [--tenants 1000 10000] [--runs 5] [--write]`: the table of what has to hold.
 
 Peers and ours run interleaved on the same generated tenants, with equal rules (`trees.py`). `--write` replaces the
-table in `docs/benchmarks.md`.
+table in `docs/benchmarks.md`, and, where there are two sizes or more, draws what grows with the tree beside it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,15 @@ from pathlib import Path
 from runtime.release import VERSION
 from tests.benchmarks import peers, trees
 from tests.benchmarks.inside import figures
+from tests.benchmarks.plot import Panel, drawn
 from tests.benchmarks.timing import Contender, Measured, in_memory, interleave, machine
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
+PICTURE = ROOT / "docs" / "benchmarks.svg"
+BETWEEN = (2500, 5000)
+"""Sizes that are drawn and not in the table."""
+DRAWN = ("check", "cue vet", "build", "cue export")
 CONDUCTOR = str(Path(sys.executable).parent / "conductor")
 
 
@@ -47,11 +52,15 @@ def main() -> None:
     options = parser.parse_args()
     begun = machine()
     lines: list[Line] = []
+    grown: dict[int, dict[str, Measured]] = {}
     folder = Path(tempfile.mkdtemp(prefix="conductor-bench-"))
     try:
-        for count in options.tenants:
+        least, most = min(options.tenants), max(options.tenants)
+        for count in sorted({*options.tenants, *(size for size in BETWEEN if least < size < most)}):
             with in_memory() as memory:
-                lines += compare(count, options.runs, folder / str(count), memory)
+                grown[count] = compare(count, options.runs, folder / str(count), memory)
+            if count in options.tenants:
+                lines += _lines(count, grown[count])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     lines += inside()
@@ -69,10 +78,30 @@ def main() -> None:
     sys.stdout.write(text)
     if options.write:
         before, mark, _ = PAGE.read_text().partition("<!-- table -->\n")
-        PAGE.write_text(f"{before}{mark}{text}")
+        picture = ""
+        if len(grown) > 1:
+            PICTURE.write_text(drawn(panels(grown)))
+            picture = f"![Time and memory over the number of tenants, ours and cue's]({PICTURE.name})\n\n"
+        PAGE.write_text(f"{before}{mark}{picture}{text}")
 
 
-def compare(count: int, runs: int, folder: Path, memory: Path) -> list[Line]:
+def panels(grown: dict[int, dict[str, Measured]]) -> list[Panel]:
+    """What grows with the tree, as diagrams."""
+    return [
+        Panel(
+            "Whole processes, cold",
+            "s",
+            {name: [(size, found[name].median) for size, found in grown.items()] for name in DRAWN},
+        ),
+        Panel(
+            "Peak memory",
+            "MiB",
+            {name: [(size, found[name].mebibytes) for size, found in grown.items()] for name in DRAWN},
+        ),
+    ]
+
+
+def compare(count: int, runs: int, folder: Path, memory: Path) -> dict[str, Measured]:
     """Whole processes beside their peers, interleaved, at `count` tenants. Every run writes to a folder of its own, in
     memory; `build` once more to a disk."""
     ours, plain, kapitan = folder / "ours", folder / "plain", folder / "kapitan"
@@ -107,7 +136,7 @@ def compare(count: int, runs: int, folder: Path, memory: Path) -> list[Line]:
         # by itself, because it deletes as many files as it makes
         there = {"TMPDIR": str(memory)}
         (found["kapitan"],) = interleave([Contender("kapitan", command, kapitan, environment=there)], runs=runs)
-    return list(_lines(count, found))
+    return found
 
 
 def _lines(count: int, found: dict[str, Measured]) -> list[Line]:
