@@ -1,14 +1,12 @@
 """Declared targets -> opened targets -> what is there. Never changes anything.
 
 Rules kept: a target says who it is before it is asked anything, and one with another identity stops everything; one
-that is away stops what needs it, and nothing else; all are looked at side by side, as each keeps a server, a disk or
-the cores busy and the others wait, and what goes wrong is told of the first by name.
+that is away stops what needs it, and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -28,14 +26,9 @@ class Opened:
 
     def observe(self, objects: Mapping[ObjectId, Object]) -> dict[ObjectId, Attributes]:
         """Attributes of what is there of these objects, and of ours that nobody named: on the targets that answered."""
-        named: dict[str, list[ObjectId]] = {name: [] for name in self.targets}
-        for found in objects:
-            if found.target in named:
-                named[found.target].append(found)
         seen: dict[ObjectId, Attributes] = {}
-        with ThreadPoolExecutor(max_workers=max(1, len(self.targets))) as pool:
-            for attributes in pool.map(lambda name: self.targets[name].observe(named[name]), named):
-                seen.update(attributes)
+        for name, target in self.targets.items():
+            seen.update(target.observe(found for found in objects if found.target == name))
         return seen
 
     def within(self, objects: Mapping[ObjectId, Object]) -> list[Object]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from runtime.contract.canonical import MAX_SNAPSHOT, decode, encode, sha256
 from runtime.contract.change import Snapshot
@@ -58,39 +58,33 @@ class Genesis:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Genesis:
-        """Read canonical JSON; raises FormatError. The last one is remembered: it is long, and whoever starts from it
-        reads it twice."""
-        return _read(data)
-
-
-@lru_cache(maxsize=1)
-def _read(data: bytes) -> Genesis:
-    match decode(data, max_bytes=MAX_SNAPSHOT):
-        case {
-            "format": 1,
-            "repository": str(repository),
-            "branch": str(branch),
-            "commit": str(commit),
-            "manifest": manifest_json,
-            "contents": dict(contents),
-            "previous": str() | None as previous,
-            "ledger": str() | None as ledger,
-        } as value if len(value) == 8:
-            manifest = Manifest.from_json(manifest_json)
-        case _:
-            raise FormatError(
-                f"a genesis of format {FORMAT} has exactly repository, branch, commit, manifest, contents, "
-                "previous, ledger"
-            )
-    if contents.keys() != {path for path in manifest.bundle if carried(path)}:
-        raise FormatError("a genesis carries exactly the contents under config/, objects/ and data.json")
-    for path, text in contents.items():
-        if not isinstance(text, str) or sha256(text.encode()) != manifest.bundle[path]:
-            raise FormatError(f"the content of {path} has not the digest that the manifest names")
-    if previous is not None:
-        check_sha256(previous)
-    if ledger is not None and (ledger == branch or len(ledger) > _LONGEST or not BRANCH_NAME.fullmatch(ledger)):
-        raise FormatError(f"{ledger[:_LONGEST]!r} is no branch beside {branch}")
-    genesis = Genesis(repository, branch, commit, Snapshot(manifest, contents), previous, ledger)
-    genesis.__dict__["data"] = data  # canonical, as `decode` has seen: it is long, and encoding it again takes time
-    return genesis
+        """Read canonical JSON; raises FormatError."""
+        match decode(data, max_bytes=MAX_SNAPSHOT):
+            case {
+                "format": 1,
+                "repository": str(repository),
+                "branch": str(branch),
+                "commit": str(commit),
+                "manifest": manifest_json,
+                "contents": dict(contents),
+                "previous": str() | None as previous,
+                "ledger": str() | None as ledger,
+            } as value if len(value) == 8:
+                manifest = Manifest.from_json(manifest_json)
+            case _:
+                raise FormatError(
+                    f"a genesis of format {FORMAT} has exactly repository, branch, commit, manifest, contents, "
+                    "previous, ledger"
+                )
+        if contents.keys() != {path for path in manifest.bundle if carried(path)}:
+            raise FormatError("a genesis carries exactly the contents under config/, objects/ and data.json")
+        for path, text in contents.items():
+            if not isinstance(text, str) or sha256(text.encode()) != manifest.bundle[path]:
+                raise FormatError(f"the content of {path} has not the digest that the manifest names")
+        if previous is not None:
+            check_sha256(previous)
+        if ledger is not None and (ledger == branch or len(ledger) > _LONGEST or not BRANCH_NAME.fullmatch(ledger)):
+            raise FormatError(f"{ledger[:_LONGEST]!r} is no branch beside {branch}")
+        genesis = cls(repository, branch, commit, Snapshot(manifest, contents), previous, ledger)
+        genesis.__dict__["data"] = data  # canonical, as `decode` has seen: it is long, and encoding it again takes time
+        return genesis
