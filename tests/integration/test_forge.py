@@ -101,6 +101,8 @@ def action(desk: Desk, run: str, forge: Forge | None = None, /, **more: str) -> 
     declared = yaml.safe_load((ACTION / "action.yml").read_text())
     (step,) = [step for step in declared["runs"]["steps"] if step["name"] == "Conductor"]
     environment = dict.fromkeys(step["env"], "")
+    (root,) = (path.stem for path in (desk.repo / "evidence" / "genesis").glob("*.json"))
+    environment["TRUST_ROOT"] = f"sha256:{root}"
     environment |= {"RUN": run, "REPO": str(desk.repo), "HEAD": desk.git("rev-parse", "HEAD"), "EVENT": "pull_request"}
     if forge is not None:
         environment |= {"GITHUB_API_URL": forge.address, "GITHUB_REPOSITORY": "intelgraph/own", "GITHUB_TOKEN": "t0ken"}
@@ -242,6 +244,16 @@ def test_a_queue_passes_when_an_agent_would_take_all_that_it_brings(desk: Desk, 
     done = action(desk, "approved", None, **queue)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("✓ two-people") == 2
+
+
+def test_what_is_installed_is_this_release() -> None:
+    assert f"intelgraph-conductor[compiler]=={VERSION}" in (ACTION / "action.yml").read_text()
+    assert f"intelgraph-conductor[compiler]=={VERSION}" in (ROOT / ".gitlab" / "conductor.gitlab-ci.yml").read_text()
+
+
+def test_where_a_history_has_begun_the_check_needs_to_be_told_its_start(desk: Desk) -> None:
+    done = action(desk, "approved", None, TRUST_ROOT="")
+    assert (done.returncode, "CONDUCTOR_TRUST_ROOT" in done.stderr) == (2, True)
 
 
 def test_without_each_a_queue_of_two_changes_is_one_that_nobody_has_approved(desk: Desk) -> None:

@@ -21,6 +21,11 @@ plan)
   exit "$code"
   ;;
 approved)
+  # without it the first genesis that two people signed would do, whoever they are
+  if [ -z "${TRUST_ROOT:-}" ] && [ -n "$(git -C "$REPO" ls-tree "origin/${MAIN:-main}" evidence/genesis 2>/dev/null)" ]; then
+    echo "trust-root is empty: set the repository's variable CONDUCTOR_TRUST_ROOT to the genesis you were told of" >&2
+    exit 2
+  fi
   # a merge queue may bring several changes at once, and each is taken by itself
   each=()
   [ "$EVENT" != merge_group ] || each=(--each)
