@@ -166,7 +166,11 @@ def _given(case: Case, name: str, signed: Signed) -> Given:
 
 def _needs(case: Case, approvers: tuple[Approver, ...]) -> tuple[Need, ...]:
     there = {item.name for item in approvers}
-    others = [person for person in case.before.people.values() if person.name not in there and person.keys]
+    others = [
+        person
+        for person in case.before.people.values()
+        if person.keys and not any(case.same(name, person.name) for name in there)
+    ]
     anyone = tuple(sorted(person.name for person in others))
     names: list[str | None] = [*sorted(there), None, None]
     two = tuple(Place("anyone", name) for name in names[: max(2, len(there))])

@@ -203,6 +203,10 @@ class Case:
         except FormatError:
             return None
 
+    def same(self, one: str, other: str | None) -> bool:
+        """Whether two names are one person's. Over a debt, people may have been renamed since it was opened."""
+        return one == other or (self.debt is not None and other is not None and self.debt.same(one, other))
+
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
         """The case with the people, keys and rules of P; and with those that the change gives, if it gives any. Where

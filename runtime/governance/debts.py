@@ -1,13 +1,14 @@
 """A change that one person let through -> the debt of the approvals that it lacks. Pure values.
 
 An emergency replaces exactly who must approve, and for a while: a debt is open from its verdict until the approvals
-that were missing are there (`cleared`), or until nothing is left of what it brought (`taken back`).
+that were missing are there (`cleared`), or until all that it altered is as it was before (`taken back`). What others
+made of it since is still owed: they approved what they altered, not what they found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -15,8 +16,8 @@ from runtime.contract.canonical import JSON
 from runtime.contract.change import Change
 from runtime.contract.instant import text
 from runtime.contract.manifest import Manifest
-from runtime.governance.config import ApprovalPolicy
-from runtime.governance.people import Approver
+from runtime.governance.config import ApprovalPolicy, Person
+from runtime.governance.people import Approver, Known, acquainted
 
 if TYPE_CHECKING:
     from runtime.governance.case import Signed
@@ -52,17 +53,36 @@ class Debt:
     opened: datetime
     deadline: datetime
     settled: Settled | None = None
+    known: Known = field(default_factory=dict)
+    """Who is who: names and keys, then and since."""
 
     def overdue(self, at: datetime) -> bool:
         """Whether it is open past its deadline."""
         return self.settled is None and at >= self.deadline
 
     def left(self, manifest: Manifest, change: Change | None = None) -> tuple[str, ...]:
-        """Paths that still hold what it brought, by a manifest; once a change that leads on from there is taken."""
+        """Paths that are not as before it, by a manifest; or, with a change that leads on from there, after it."""
         here: dict[str, str | None] = {**manifest.inputs, **manifest.bundle}
         if change is not None:
             here.update({path: after for path, _, after in (*change.inputs, *change.bundle)})
-        return tuple(path for path, _, after in (*self.change.inputs, *self.change.bundle) if here.get(path) == after)
+        return tuple(path for path, before in self._before.items() if here.get(path) != before)
+
+    def restores(self, change: Change, path: str) -> bool:
+        """Whether a change gives a path of the debt what it held before."""
+        rows = (*change.inputs, *change.bundle)
+        return path in self._before and any(row[0] == path and row[2] == self._before[path] for row in rows)
+
+    def meeting(self, people: Iterable[Person]) -> Debt:
+        """Get to know the people of a later time."""
+        return replace(self, known=acquainted(self.known, people))
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two names are one person's."""
+        return one == other or other in self.known.get(one, ())
+
+    @property
+    def _before(self) -> Mapping[str, str | None]:
+        return {path: before for path, before, _ in (*self.change.inputs, *self.change.bundle)}
 
     def settle(self, settled: Settled) -> Debt:
         """End it."""

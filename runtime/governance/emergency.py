@@ -1,17 +1,18 @@
 """Emergencies: the rules of consent that they are bound by, and how what they leave open is judged.
 
 An emergency reading of a case waives `REPLACED`, who must approve, and nothing else. In return: an incident commander
-signs it; it alters no policy, ends no tenant, and comes only while no other debt is open. Past a debt's deadline
-nothing passes but what has to do with it. The functions stand in `CONSENT` (`runtime.governance.rules`).
+signs it; it alters no policy, ends no tenant, loosens nothing that guards data, and comes only while no other debt is
+open. While one is, nothing ends a tenant; past its deadline nothing passes but what has to do with it. The functions
+stand in `CONSENT` (`runtime.governance.rules`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from runtime.contract.canonical import decode
+from runtime.contract.canonical import JSON, decode
 from runtime.contract.errors import FormatError
 from runtime.contract.instant import text
 from runtime.governance.case import Case, Problem, Reading, Signed, Verified
@@ -22,7 +23,9 @@ ROLE = "incident-commander"
 REPLACED = frozenset({"two-people", "by-path", "one-role-each"})
 """The rules that an emergency replaces, and that the clearing of its debt asks: who must approve."""
 _TENANT = "config/tenants/tenant/"
+_TARGET = "config/targets/target/"
 _ENDED = "deprovisioned"
+_EVERYTHING = 100
 
 
 def incident_commander(reading: Reading, signed: Signed, _: tuple[Approver, ...]) -> str | None:
@@ -41,16 +44,54 @@ def governance_by_two(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str
 
 
 def no_deprovision(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
-    """No emergency ends a tenant."""
-    if reading.emergency:
-        yield from (f"no emergency ends a tenant, and this one ends {name}" for name in ended(reading.case))
+    """No emergency ends a tenant, nor does anything while a debt is open: what the emergency made possible would be
+    done before anybody looked at it. What the emergency itself added may be taken away again."""
+    debt = reading.case.verified.debt
+    for path, (before, after) in reading.case.change.contents.items():
+        if not path.startswith(_TENANT) or not _ends(before, after):
+            continue
+        name = path.removeprefix(_TENANT).removesuffix(".json")
+        if debt is not None and not debt.restores(reading.case.change, path):
+            yield f"nothing ends a tenant while the debt of verdict {debt.verdict[:12]} is open, and this ends {name}"
+        elif reading.emergency:
+            yield f"no emergency ends a tenant, and this one ends {name}"
 
 
-def ended(case: Case) -> Iterable[str]:
-    """Tenants that a change deprovisions or takes away; what cannot be read counts as ended."""
-    for path, (before, after) in case.change.contents.items():
-        if path.startswith(_TENANT) and _ends(before, after):
-            yield path.removeprefix(_TENANT).removesuffix(".json")
+def safeguards_by_two(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
+    """No emergency lifts a legal hold, shortens a retention, or alters where a target is, what it may lose at once and
+    where its archive goes. What is rendered is looked at, so that a blueprint loosens nothing either."""
+    if not reading.emergency:
+        return
+    for path, (before, after) in reading.case.change.contents.items():
+        for folder, loosened in ((_TENANT, _freed), (_TARGET, _moved)):
+            if path.startswith(folder) and before is not None:
+                name = path.removeprefix(folder).removesuffix(".json")
+                words = loosened(_fields(before), _fields(after))
+                yield from (f"no emergency {word}, and this one does it to {name}" for word in words)
+
+
+def _freed(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> Iterable[str]:
+    """A tenant that is gone, or cannot be read, is ended: `no_deprovision` speaks of it."""
+    if "state" not in after:
+        return
+    if before.get("legal_hold", False) is not False and after.get("legal_hold") is not True:
+        yield "lifts a legal hold"
+    if _number(after, "retention_days", 0) < _number(before, "retention_days", 0):
+        yield "shortens a retention"
+
+
+def _moved(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> Iterable[str]:
+    """A target that is gone has lost all of it."""
+    yield from (
+        f"alters `{key}` of a target" for key in ("archive", "dsn", "identity") if before.get(key) != after.get(key)
+    )
+    if _number(after, "max_delete_percent", _EVERYTHING) > _number(before, "max_delete_percent", _EVERYTHING):
+        yield "raises `max_delete_percent`"
+
+
+def _number(fields: Mapping[str, JSON], key: str, otherwise: int) -> int:
+    value = fields.get(key)
+    return value if isinstance(value, int) else otherwise
 
 
 def _ends(before: str | None, after: str | None) -> bool:
@@ -59,12 +100,17 @@ def _ends(before: str | None, after: str | None) -> bool:
 
 
 def _state(content: str | None) -> str | None:
+    state = _fields(content).get("state")
+    return state if isinstance(state, str) else None
+
+
+def _fields(content: str | None) -> Mapping[str, JSON]:
+    """A file's fields; none of what is absent or cannot be read."""
     try:
         value = None if content is None else decode(content.encode(), floats=True)
     except FormatError:
-        return None
-    state = value.get("state") if isinstance(value, dict) else None
-    return state if isinstance(state, str) else None
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def one_debt(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
@@ -75,7 +121,7 @@ def one_debt(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
 
 
 def debt_first(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
-    """Past the deadline of a debt, only policies pass, and what leaves nothing of what it brought."""
+    """Past the deadline of a debt, only policies pass, and what makes all that it altered as it was before."""
     case = reading.case
     debt = case.verified.debt
     if debt is None or not debt.overdue(case.at) or _policies_only(case):
@@ -84,8 +130,8 @@ def debt_first(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
     if left:
         yield (
             f"the debt of verdict {debt.verdict[:12]} is overdue since {text(debt.deadline)}: until it is cleared only "
-            f"what takes it back may pass, and after this {left[0]} still holds what {debt.by} brought; its approvals "
-            "are given with `conductor approve --debt`"
+            f"what takes it back may pass, and after this {left[0]} is not as it was before {debt.by} altered it; its "
+            "approvals are given with `conductor approve --debt`"
         )
 
 
@@ -118,8 +164,9 @@ def debt_case(verified: Verified, debt: Debt, statements: Iterable[Signed], *, a
     """Return the case of a debt's clearing: the same change, by the rules of then and the people of now.
 
     Its own verdict is left out of what could have spent an approval, and neither main nor the policy is asked again:
-    the verdict was. Whoever has left since, or lost a key, clears nothing.
+    the verdict was. Whoever has left since, or lost a key, clears nothing; whoever has another name is no other person.
     """
+    debt = debt.meeting(verified.governance.people.values())
     then = replace(
         verified,
         governance=replace(verified.governance, policy=debt.policy),

@@ -101,7 +101,11 @@ def _objection(
 def _missing(reading: Reading, counted: tuple[Approver, ...]) -> Iterable[Missing]:
     """Who is still needed: the two people first, then rule by rule."""
     there = {approver.name for approver in counted}
-    others = [person for person in reading.case.before.people.values() if person.name not in there and person.keys]
+    others = [
+        person
+        for person in reading.case.before.people.values()
+        if person.keys and not any(reading.case.same(name, person.name) for name in there)
+    ]
     roles = [approver.roles for approver in counted]
     if len(there) < 2:
         yield Missing("two-people", ("anyone",) * (2 - len(there)), tuple(sorted(person.name for person in others)))

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from runtime.governance.config import Person, Requirement
+
+Known: TypeAlias = Mapping[str, frozenset[str]]
+"""Name or fingerprint -> all names and fingerprints of that person, of whatever time."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,16 @@ def assign(roles: Sequence[frozenset[str]], wanted: tuple[str, ...]) -> Assignme
     for approver in range(len(roles)):
         seat(approver, set())
     return Assignment(wanted, dict(sorted(holder.items())))
+
+
+def acquainted(known: Known, people: Iterable[Person]) -> Known:
+    """Add the people of another time: whoever shares a key, or a name, with somebody known is that person."""
+    groups = dict(known)
+    for person in people:
+        one = frozenset((person.name, *(key.fingerprint for key in person.keys)))
+        whole = one.union(*(groups[item] for item in one if item in groups))
+        groups.update(dict.fromkeys(whole, whole))
+    return groups
 
 
 def could_help(roles: Sequence[frozenset[str]], wanted: tuple[str, ...], others: Iterable[Person]) -> tuple[str, ...]:

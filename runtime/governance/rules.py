@@ -25,6 +25,7 @@ from runtime.governance.emergency import (
     incident_commander,
     no_deprovision,
     one_debt,
+    safeguards_by_two,
 )
 from runtime.governance.people import Approver, assign, places
 from runtime.signing.keys import fingerprint
@@ -80,9 +81,11 @@ def _subject(reading: Reading, signed: Signed, _: Counted) -> str | None:
 
 def _counted_once(reading: Reading, signed: Signed, counted: Counted) -> str | None:
     name = reading.owner(signed.fingerprint)
-    if all(approver.name != name for approver in counted):
+    there = next((approver.name for approver in counted if reading.case.same(approver.name, name)), None)
+    if there is None:
         return None
-    return f"{name} is counted already: people are counted, never keys or signatures"
+    who = name if name == there else f"{name}, who was {there},"
+    return f"{who} is counted already: people are counted, never keys or signatures"
 
 
 def _two_people(reading: Reading, counted: Counted) -> Iterable[str]:
@@ -331,7 +334,10 @@ CONSENT: tuple[Rule, ...] = (
     ChangeRule("by-path", 1, "every rule that matches a row has its people among them", _by_path),
     ChangeRule("one-role-each", 1, "within one rule a person fills one role", _one_role_each),
     ChangeRule("governance-by-two", 1, "no emergency alters policies or governance", governance_by_two),
-    ChangeRule("no-deprovision", 1, "no emergency ends a tenant", no_deprovision),
+    ChangeRule(
+        "no-deprovision", 1, "no emergency ends a tenant, nor does anything while a debt is open", no_deprovision
+    ),
+    ChangeRule("safeguards-by-two", 1, "no emergency loosens what guards data or says where it is", safeguards_by_two),
     ChangeRule("one-debt", 1, "no emergency while a debt is open", one_debt),
     ChangeRule("this-repository", 1, "the change is of this repository", _this_repository),
     ChangeRule("this-branch", 1, "the change is for this branch", _this_branch),

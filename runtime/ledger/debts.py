@@ -1,4 +1,4 @@
-"""A verdict by emergency -> a debt; a clearing, or a verdict that leaves nothing of it -> that debt settled.
+"""A verdict by emergency -> a debt; a clearing, or a verdict after which all is as before -> that debt settled.
 
 Judged again by whoever replays, with what the clearing names: by the rules of the P before the verdict, and by the
 people and keys of now. Rules kept: a clearing that what it names does not justify is a finding and clears nothing.
@@ -15,7 +15,7 @@ from runtime.governance.case import Case, Judgement
 from runtime.governance.debts import Debt, How, Settled
 from runtime.governance.emergency import debt_case
 from runtime.governance.judge import judge
-from runtime.governance.people import Approver
+from runtime.governance.people import Approver, acquainted
 from runtime.ledger.entry import Entry, approval_path
 from runtime.ledger.facts import ClearingFacts, Stage
 from runtime.ledger.findings import Finding, finding
@@ -44,13 +44,17 @@ def opened(case: Case, entry: Entry, verdict: Verdict, judgement: Judgement) -> 
         policy=before.policy,
         opened=entry.position.time,
         deadline=entry.position.time + timedelta(hours=before.policy.emergency_hours),
+        known=acquainted({}, before.people.values()),
     )
 
 
-def repaid(debts: tuple[Debt, ...], manifest: Manifest, entry: Entry, judgement: Judgement) -> tuple[Debt, ...]:
-    """The debts once a verdict has led to a manifest: one of which nothing is left is taken back."""
-    *others, debt = debts
-    return debts if debt.left(manifest) else (*others, _settled(debt, "taken back", entry, judgement.people))
+def repaid(state: Replaying, manifest: Manifest, entry: Entry, judgement: Judgement) -> tuple[Debt, ...]:
+    """The debts once a verdict has led to a manifest: one of which nothing is left is taken back. One that stays gets
+    to know the people after it, so that whoever changes name and keys step by step is followed."""
+    *others, debt = state.debts
+    if debt.left(manifest):
+        return (*others, debt.meeting(state.verified.governance.people.values()))
+    return (*others, _settled(debt, "taken back", entry, judgement.people))
 
 
 def cleared(state: Replaying, entry: Entry, clearing: Clearing, *, void: bool) -> list[Finding]:

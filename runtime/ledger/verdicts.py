@@ -74,7 +74,7 @@ def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, vo
         state.take(detail.head, change, answer.snapshot, answer.tree)
         state.timeline.append(Taken(entry.digest, change.paths, entry.position.time))
         if debt is not None:
-            state.debts = repaid(state.debts, answer.snapshot.manifest, entry, answer.judgement)
+            state.debts = repaid(state, answer.snapshot.manifest, entry, answer.judgement)
         if answer.judgement.emergency is not None:
             state.debts = (*state.debts, opened(answer.case, entry, verdict, answer.judgement))
     return [

@@ -15,7 +15,7 @@ from runtime.governance.case import Case, Judgement, Problem, Signed, Taken, Tim
 from runtime.governance.config import Governance
 from runtime.governance.debts import Debt
 from runtime.governance.emergency import debt_case
-from runtime.governance.people import Approver
+from runtime.governance.people import Approver, acquainted
 from runtime.release import VERSION
 from runtime.signing.keys import PrivateKey
 from runtime.testing.small_tree import BRANCH, REPOSITORY, START, key_of, small_tree
@@ -139,6 +139,7 @@ class Court:
             policy=before.policy,
             opened=then.now,
             deadline=then.now + timedelta(hours=before.policy.emergency_hours),
+            known=acquainted({}, before.people.values()),
         )
         return replace(then, verified=replace(then.verified, debts=(*then.verified.debts, debt)))
 

@@ -23,6 +23,8 @@ _GOVERNANCE = {
     "policies/approvals.yaml": "config/governance/approval-policy/approvals.json",
     "policies/compiler.yaml": "config/governance/compiler/compiler.json",
 }
+_SAFEGUARDS = ("legal_hold", "retention_days")
+"""What a blueprint gives its tenants, unless they say otherwise."""
 
 
 def compile_commit(git: Git) -> Compile:
@@ -68,6 +70,7 @@ def _rendered(path: str, data: bytes, files: Mapping[str, bytes]) -> dict[str, b
                 "state": spec.get("state", "active"),
                 "spec": spec,
                 "blueprint": _document(blueprint),
+                **{key: value for key, value in {**_document(blueprint), **spec}.items() if key in _SAFEGUARDS},
             }
             objects = encode_objects(_objects(name, spec))
             return {f"config/tenants/tenant/{name}.json": encode(content), f"objects/tenant/{name}.json": objects}

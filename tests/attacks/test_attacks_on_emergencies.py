@@ -7,8 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
+from runtime.contract.canonical import JSON
 from runtime.contract.predicates import Clearing, Verdict
 from runtime.governance.case import Case, Problem, Signed
+from runtime.governance.config import Person
 from runtime.governance.judge import judge
 from runtime.governance.people import Approver
 from runtime.governance.rules import CONSENT
@@ -18,7 +22,8 @@ from runtime.ledger.append import Tip, Written
 from runtime.ledger.rules import CHAIN, Rule
 from runtime.testing.chronicle import Chronicle, resigned, writer
 from runtime.testing.court import Court
-from runtime.testing.small_tree import RULES, document, key_of, policy, small_tree
+from runtime.testing.proofs import proof
+from runtime.testing.small_tree import ROLES, RULES, document, key_of, person, policy, public, small_tree
 
 if TYPE_CHECKING:
     from tests.attacks.conftest import KeptOutBy
@@ -76,6 +81,66 @@ def test_tenant_is_taken_away_by_emergency(court: Court, refused_by: RefusedBy) 
     refused_by("no-deprovision", alone(court, {"tenants/globex.yaml": None}))
 
 
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("tenants/acme.yaml", {"legal_hold": True}, {"legal_hold": False}),
+        ("tenants/acme.yaml", {"legal_hold": True}, {}),
+        ("tenants/acme.yaml", {"retention_days": 1095}, {"retention_days": 1}),
+        ("tenants/blueprints/basic.yaml", {"legal_hold": True}, {"legal_hold": False}),
+        ("tenants/blueprints/basic.yaml", {"retention_days": 1095}, {"retention_days": 1}),
+        ("spec/targets/pg.yaml", {"archive": {"recipients": ["age1both"]}}, {"archive": {"recipients": ["age1mara"]}}),
+        ("spec/targets/pg.yaml", {"archive": {"recipients": ["age1both"]}}, None),
+        ("spec/targets/pg.yaml", {"max_delete_percent": 0}, {"max_delete_percent": 100}),
+        ("spec/targets/pg.yaml", {"identity": "the real one"}, {"identity": "mine"}),
+        ("spec/targets/pg.yaml", {"dsn": "file:/run/secrets/pg"}, {"dsn": "file:/home/mara/pg"}),
+    ],
+)
+def test_guards_are_sent_away_by_emergency(
+    path: str, before: dict[str, JSON], after: dict[str, JSON] | None, refused_by: RefusedBy
+) -> None:
+    """I end no tenant. I only see to it that nothing is in the way when somebody does, or that what is saved of it is
+    saved for me.
+
+    Rule: `safeguards-by-two`.
+    """
+    rules = policy({**RULES, "targets": (("spec/targets/**",), ("platform", "pm"))}).data()
+    court = Court.open(small_tree(**{APPROVALS: rules, path: document(blueprint="basic", **before)}))
+    edit = None if after is None else document(blueprint="basic", **after)
+    refused_by("safeguards-by-two", alone(court, {path: edit}))
+
+
+def test_an_emergency_may_tighten_what_guards(court: Court) -> None:
+    held = {"tenants/acme.yaml": document(blueprint="basic", legal_hold=True, retention_days=1095)}
+    target = Court.open(small_tree(**{"spec/targets/pg.yaml": document(max_delete_percent=50, drift="heal")}))
+    calmer = {"spec/targets/pg.yaml": document(max_delete_percent=0, drift="report")}
+    assert judge(alone(court, held)).allowed
+    assert judge(alone(target, calmer)).allowed
+
+
+@pytest.mark.parametrize("hours", [0, 30], ids=["before its deadline", "overdue"])
+def test_tenant_is_ended_while_the_debt_is_open(hours: int, refused_by: RefusedBy) -> None:
+    """By night I suspended the tenant, so that it can be ended. By day two of us end it, as the rules ask, before
+    anybody has looked at the suspension.
+
+    Rule: `no-deprovision`.
+    """
+    court = Court.open().emergency(SUSPEND).later(hours=hours)
+    change = court.change({**NOTES, "tenants/acme.yaml": document(blueprint="basic", state="deprovisioned")})
+    case = court.case(change, court.approve(change, "mara", "tomas"))
+    if hours:  # `debt-first` refuses it as well
+        assert "no-deprovision" in {problem.rule for problem in judge(case).problems}
+    else:
+        refused_by("no-deprovision", case)
+
+
+def test_a_tenant_that_an_emergency_added_may_be_taken_away_again(court: Court) -> None:
+    debtor = court.emergency(INITECH)
+    change = debtor.change({"tenants/initech.yaml": None})
+    assert judge(debtor.case(change, debtor.approve(change, "mara", "tomas"))).allowed
+    assert debtor.verified.debts[0].left(debtor.verified.snapshot.manifest, change) == ()
+
+
 def test_one_emergency_after_the_other(court: Court, refused_by: RefusedBy) -> None:
     """Nobody has approved my last emergency yet. I do the rest of the release in the same way.
 
@@ -129,6 +194,45 @@ def test_half_of_it_is_taken_back(court: Court, refused_by: RefusedBy) -> None:
     later = court.emergency({**NOTES, **SUSPEND}).later(hours=24)
     change = later.change({"spec/notes.yaml": document(text="nothing asks for this one")})
     refused_by("debt-first", later.case(change, later.approve(change, "ines", "tomas")))
+
+
+def test_another_change_covers_it(court: Court, refused_by: RefusedBy) -> None:
+    """Nobody of platform has seen my 9000 seats. They approve a title in the same file: it holds nothing any more that
+    I wrote, and nobody asks for my seats again.
+
+    Rule: `debt-first`.
+    """
+    seats = {"tenants/acme.yaml": document(blueprint="basic", seats=9000)}
+    titled = {"tenants/acme.yaml": document(blueprint="basic", seats=9000, title="Acme Ltd")}
+    later = court.emergency(seats).later(hours=24)
+    change = later.change(titled)
+    refused_by("debt-first", later.case(change, later.approve(change, "mara", "tomas")))
+
+
+def test_debt_paid_by_its_maker_under_another_name(court: Court, refused_by: RefusedBy) -> None:
+    """I have married since, and work for platform now. Mara let it through, and Mara Berg, who has Mara's key,
+    approves: that makes two.
+
+    Rule: `counted-once`.
+    """
+    debtor = court.emergency(SUSPEND)
+    change = debtor.verified.debts[0].change
+    berg = Person(name="mara-berg", keys=(public(key_of("mara")),), roles=(*ROLES["mara"], "platform"))
+    later = debtor.after({"policies/people/mara.yaml": None, "policies/people/mara-berg.yaml": berg.data()})
+    refused_by("counted-once", later.clearing(later.sign(change, key_of("mara"))))
+
+
+def test_debt_paid_by_its_maker_with_a_key_that_did_not_call_it(refused_by: RefusedBy) -> None:
+    """I had two keys. With one I let it through; the other one has my new name, and my new role.
+
+    Rule: `counted-once`.
+    """
+    files = small_tree(**{"policies/people/mara.yaml": person("mara", *ROLES["mara"], keys=2).data()})
+    debtor = Court.open(files).emergency(SUSPEND)
+    change = debtor.verified.debts[0].change
+    berg = Person(name="mara-berg", keys=(public(key_of("mara", 2)),), roles=(*ROLES["mara"], "platform"))
+    later = debtor.after({"policies/people/mara.yaml": None, "policies/people/mara-berg.yaml": berg.data()})
+    refused_by("counted-once", later.clearing(later.sign(change, key_of("mara", 2))))
 
 
 def test_debt_paid_by_its_maker(court: Court, refused_by: RefusedBy) -> None:
@@ -329,6 +433,52 @@ def test_the_agent_forgives_a_debt(kept_out_by: KeptOutBy) -> None:
     change = verdict.statement.digest_of("change.json") or ""
     chronicle.push(clearing(chronicle, verdict, chronicle.approval(change, "ines")))
     kept_out_by("by-path", CONSENT, lambda consent: believed(chronicle, CHAIN, consent))
+
+
+def test_a_debt_is_paid_by_its_maker_who_changes_name_and_key_step_by_step(kept_out_by: KeptOutBy) -> None:
+    """Two people give me a second key, then take away the first and my name. The agent, which is mine, finds that the
+    one who pays has neither name nor key of the one who owes.
+
+    Rule: `counted-once`.
+    """
+    chronicle = begun()
+    verdict = indebted(chronicle)
+    second = person("mara", *ROLES["mara"], keys=2)
+    berg = Person(name="mara-berg", keys=(public(key_of("mara", 2)),), roles=(*ROLES["mara"], "platform"))
+    edits: tuple[Mapping[str, bytes | None], ...] = (
+        {"policies/people/mara.yaml": second.data(), **proof("person/mara", key_of("mara", 2))},
+        {
+            "policies/people/mara.yaml": None,
+            "policies/people/mara-berg.yaml": berg.data(),
+            **proof("person/mara-berg", key_of("mara", 2)),
+        },
+    )
+    for edit in edits:
+        commit = chronicle.edit(edit)
+        chronicle.take(commit, [chronicle.approval(chronicle.change(commit), name) for name in ("mara", "ines")])
+    assert believed(chronicle, CHAIN)
+    digest = verdict.statement.digest_of("change.json") or ""
+    chronicle.push(clearing(chronicle, verdict, chronicle.approval(digest, "mara", number=2)))
+    kept_out_by("counted-once", CONSENT, lambda consent: believed(chronicle, CHAIN, consent))
+
+
+def test_a_debt_is_over_only_once_all_is_as_it_was() -> None:
+    chronicle = begun()
+    commit = chronicle.edit({"tenants/acme.yaml": document(blueprint="basic", seats=9000)})
+    signed = chronicle.approval(chronicle.change(commit), "mara", kind="emergency")
+    written = chronicle.verdict(commit, [signed], emergency=signed.sha256)
+    chronicle.push(written)
+    chronicle.moved(commit, written)
+    chronicle.apply(because=written.statement.digest_of("change.json") or "")
+    for edit, settled in (
+        ({"tenants/acme.yaml": document(blueprint="basic", seats=9000, title="Acme Ltd")}, None),
+        ({"tenants/acme.yaml": document(blueprint="basic")}, "taken back"),
+    ):
+        commit = chronicle.edit(edit)
+        chronicle.take(commit, [chronicle.approval(chronicle.change(commit), name) for name in ("mara", "tomas")])
+        (debt,) = chronicle.replay().debts
+        assert (debt.settled and debt.settled.how) == settled
+    assert believed(chronicle, CHAIN)
 
 
 def test_a_clearing_is_dated_back(kept_out_by: KeptOutBy) -> None:

@@ -50,9 +50,9 @@ class Owed:
     days: int
 
     def left(self, snapshot: Snapshot) -> bool:
-        """Whether anything of what it brought is there."""
+        """Whether anything that it altered is not as it was."""
         here = {**snapshot.manifest.inputs, **snapshot.manifest.bundle}
-        return any(here.get(path) == after for path, _, after in (*self.change.inputs, *self.change.bundle))
+        return any(here.get(path) != before for path, before, _ in (*self.change.inputs, *self.change.bundle))
 
 
 @dataclass
@@ -295,6 +295,10 @@ class Story:
             ended = [path for path, (_, after) in change.contents.items() if after is None]
             assert not any(path.startswith("config/tenants/tenant/") for path in ended)
         owed = self.model.owed
+        if owed is not None:
+            added = {path for path, before, _ in owed.change.bundle if before is None}
+            gone = {path for path, (_, after) in change.contents.items() if after is None}
+            assert all(path in added for path in gone if path.startswith("config/tenants/tenant/")), "tenant ended"
         if owed is not None and at >= owed.deadline and owed.left(take.snapshot):
             assert all(path.startswith("policies/") for path, _, _ in change.inputs), "the debt comes first"
         inputs = [path for path, _, _ in change.inputs]
