@@ -59,6 +59,7 @@ def ask(port: int, host: str) -> int:
         connection.close()
 
 
+@pytest.mark.service  # it waits as long as the real thing does
 def test_silent_connections_use_up_no_files_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "SECONDS", 1.0)
     before = len(list(Path("/proc/self/fd").iterdir()))

@@ -77,6 +77,7 @@ def test_policy_answers_however_long_nobody_has_asked() -> None:
         assert asked.transition({"changes": [], "approvers": [], "facts": {}, "time": "2026-11-24T08:00:00Z"}) == []
 
 
+@pytest.mark.service  # it waits as long as the real thing does
 def test_process_beside_ends_with_the_one_that_asks() -> None:
     """`plan` is killed while the process that evaluates for it is busy in a wasm, and that goes on for ever."""
     beside = "import opapywasm.runtime as it; it._NO_DEADLINE_TICKS = 1 << 40; from compiler.aside import main; main()"
