@@ -13,6 +13,8 @@ from runtime.testing.fleet import Fleet
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
 from tests.attacks.test_attacks_by_one_odd_push import goes_on, push, store
 
+pytestmark = pytest.mark.service  # real sockets and large trees wait as long as they do
+
 PLACES = ["zzz", "tenants/zzz", "tenants", "evidence/zzz", "evidence/ledger/2026/11/zzz", "evidence", "flags/z.yaml"]
 
 

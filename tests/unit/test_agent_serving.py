@@ -23,6 +23,8 @@ from runtime.testing.fleet import DAY, Fleet
 from runtime.testing.memory_target import MemoryControl
 from runtime.testing.small_tree import REPOSITORY
 
+pytestmark = pytest.mark.service  # real sockets and large trees wait as long as they do
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 
 
