@@ -11,21 +11,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from runtime.contract.canonical import JSON, decode
+from runtime.contract.canonical import decode
 from runtime.contract.errors import FormatError
 
 _FOLDER = "policy/"
 _FILE = "data.json"
 
 
-def data_of(contents: Mapping[str, str]) -> dict[str, JSON]:
-    """The document of the data files among a snapshot's contents; raises FormatError."""
-    document: dict[str, JSON] = json.loads(data_text(contents))
-    return document
-
-
 def data_text(contents: Mapping[str, str]) -> str:
-    """The same as JSON text."""
+    """The document of the data files among a snapshot's contents, as JSON text; raises FormatError."""
     folders: dict[str, Any] = {}
     for path in sorted(path for path in contents if path.startswith(_FOLDER) and path.rsplit("/", 1)[-1] == _FILE):
         if not _is_object(contents[path]):

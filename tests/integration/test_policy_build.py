@@ -20,7 +20,7 @@ from compiler.opa import Opa, RegoError
 from compiler.rego import LOCK, WASM, Lock, check, lacking, sources, tests
 from compiler.wasm_builtins import LACKING
 from runtime.contract.canonical import encode
-from runtime.policy.data import data_of
+from runtime.policy.data import data_text
 from runtime.policy.engine import ALLOW, DENY, TRANSITION, Policy
 from tests.cases.inputs import lay_out, own_bundle, own_policy
 from tests.services.opa import opa
@@ -191,9 +191,9 @@ def asked(real: Opa, bundle: Path, query: str, question: Any) -> Any:
 def test_bundle_loads_in_stock_opa_and_answers_as_the_wasm_in_it(real: Opa, bundle: Path) -> None:
     contents = {f"policy/{path.relative_to(bundle)}": path.read_text() for path in bundle.rglob("data.json")}
     policy = Policy.of((bundle / "policy.wasm").read_bytes(), contents)
-    people = data_of(contents)["people"]
+    people = json.loads(data_text(contents))["people"]
     assert asked(real, bundle, "data.people", {}) == people
-    assert asked(real, bundle, "data.tenants", {}) == data_of(contents)["tenants"]
+    assert asked(real, bundle, "data.tenants", {}) == json.loads(data_text(contents))["tenants"]
     for name, person in sorted(people.items()):
         for role in (*person["roles"], "admin"):
             question: Any = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 from runtime.contract.canonical import encode, sha256
 from runtime.contract.errors import FormatError
 from runtime.contract.policy_input import AllowInput, DenyInput, PolicyResource, TransitionInput
-from runtime.policy.data import data_of
+from runtime.policy.data import data_text
 from runtime.policy.engine import BATCH, DENY, NOBODY_IN_PARTICULAR, Denial, Policy, PolicyError, Refused
 from tests.cases.inputs import own_policy
 
@@ -173,7 +174,7 @@ def test_data_files_are_put_together_as_opa_does() -> None:
         "policy/data.json": encode({"limits": {"days": 3}}).decode(),
         "config/tenants/tenant/acme-retail.json": "{}",
     }
-    assert data_of(contents) == {
+    assert json.loads(data_text(contents)) == {
         "people": {"mara": {"roles": ["mc"]}},
         "tenants": {"acme-retail": {"region": "eu-central"}},
         "limits": {"days": 3},
@@ -191,7 +192,7 @@ def test_data_files_are_put_together_as_opa_does() -> None:
 )
 def test_data_files_that_contradict_each_other_are_refused(contents: dict[str, str]) -> None:
     with pytest.raises(FormatError):
-        data_of(contents)
+        json.loads(data_text(contents))
 
 
 def test_policy_of_a_snapshot_has_its_data() -> None:
