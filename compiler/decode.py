@@ -10,7 +10,6 @@ Rules kept:
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
@@ -23,18 +22,13 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, one_of
 from compiler.domains.domain import Kind, Resource, Spec
+from compiler.faultless import faultless
+from compiler.header import API_VERSION, LABEL, MAX_NAME, METADATA_KEYS, NAME, ROOT_KEYS
 from compiler.mistakes import forgotten, report
-from compiler.nodes import Document, Entry, Mapping, Node, Scalar
-from compiler.secrets import find_secrets, worth_a_look
+from compiler.nodes import Document, Entry, Mapping, Scalar, plain
+from compiler.secrets import find_secrets
 from compiler.shape import Facts
 
-API_VERSION = "conductor/v1"
-NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
-LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
-MAX_NAME = 63
-ROOT_KEYS = ("apiVersion", "kind", "metadata", "spec")
-METADATA_KEYS = ("name", "labels", "description")
-_ROOT, _METADATA = frozenset(ROOT_KEYS), frozenset(METADATA_KEYS)
 DROPS = 4
 """How often what is wrong is left out before a resource is given up."""
 
@@ -79,7 +73,7 @@ def decode(
 
     for path, document in (*documents.items(), *((path, None) for path in refused)):
         decoder = None
-        resource: Resource[Spec] | Husk | None = None if document is None else _faultless(document, by_name)
+        resource: Resource[Spec] | Husk | None = None if document is None else faultless(document, by_name)
         if document is not None and resource is None:
             decoder = _Decoder(document, by_name, names, diagnostics)
             resource = decoder.resource()
@@ -105,38 +99,6 @@ def _by_path(path: str, kinds: Iterable[Kind]) -> Iterable[tuple[str, str]]:
     folder, _, file = path.rpartition("/")
     name = file.rsplit(".", 1)[0].lower()
     return ((kind.name, name) for kind in kinds if kind.folder == folder and kind.only in {None, name})
-
-
-def _faultless(document: Document, kinds: MappingOf[str, Kind]) -> Resource[Spec] | None:
-    """Return the resource that a document is if nothing is to be said about it: most of a tree, and no node is read.
-
-    It asks what `_Decoder` asks, which decodes the others, and gives what that would give (a property shows it).
-    """
-    value = document.value
-    if value is None or value.keys() != _ROOT or value["apiVersion"] != API_VERSION or worth_a_look(document.text):
-        return None
-    kind = kinds.get(value["kind"]) if isinstance(value["kind"], str) else None
-    metadata, spec = value["metadata"], value["spec"]
-    folder, _, file = document.path.rpartition("/")
-    if kind is None or folder != kind.folder or (kind.only is not None and file != f"{kind.only}.yaml"):
-        return None
-    if not isinstance(metadata, dict) or not isinstance(spec, dict) or not _METADATA.issuperset(metadata):
-        return None
-    name, labels, description = metadata.get("name"), metadata.get("labels", {}), metadata.get("description", "")
-    if not isinstance(name, str) or NAME.fullmatch(name) is None or len(name) > MAX_NAME:
-        return None
-    if not isinstance(labels, dict) or not all(map(LABEL.fullmatch, labels)):
-        return None
-    if not all(isinstance(text, str) for text in (*labels.values(), description)):
-        return None
-    written = json.dumps(spec, ensure_ascii=False)
-    if "null" in written:
-        return None  # perhaps a value that was forgotten
-    try:
-        model = kind.spec.model_validate_json(written, strict=True)
-    except ValidationError:
-        return None
-    return Resource(kind, name, labels, description, model, document)
 
 
 class _Decoder:
@@ -369,15 +331,6 @@ class _Decoder:
         span = entry.value.span if isinstance(entry.value, Scalar) and entry.value.text else entry.key_span
         if span not in self.document.doubtful and entry.value.span not in self.document.doubtful:
             self.diagnostics.add(code, message, span, help=help_)
-
-
-def plain(node: Node) -> Any:
-    """Return the JSON value of a node."""
-    if isinstance(node, Scalar):
-        return node.value
-    if isinstance(node, Mapping):
-        return {key: plain(entry.value) for key, entry in node.entries.items()}
-    return [plain(item) for item in node.items]
 
 
 def _dropped(value: Any, places: Iterable[tuple[str | int, ...]]) -> bool:

@@ -20,17 +20,20 @@ from compiler.parse import parse
 from compiler.render import Bundle, render
 from compiler.resolve import resolve
 from compiler.source import SourceTree, from_commit
+from compiler.values import NO_VALUES, Values
 from runtime.contract.compiling import Compile, Compiled
 from runtime.git.interface import Git
 
 KEPT = 16
 
 
-def check_tree(tree: SourceTree, diagnostics: Diagnostics, *, deny: Deny = deny_here) -> CheckedModel:
-    """Find every mistake of a tree. `deny` asks policy.wasm."""
+def check_tree(
+    tree: SourceTree, diagnostics: Diagnostics, *, deny: Deny = deny_here, values: Values = NO_VALUES
+) -> CheckedModel:
+    """Find every mistake of a tree. `deny` asks policy.wasm; `values` remembers what was read, for `check` alone."""
     with without_collector():
         diagnostics.extend(tree.findings)
-        documents = parse(tree.files, diagnostics)
+        documents = parse(tree.files, diagnostics, values)
         resources = decode(documents, tree.refused, KINDS, diagnostics)
         model = resolve(resources, diagnostics)
         return check(model, tree.files, ALL, deny, diagnostics)

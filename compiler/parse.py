@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
@@ -33,11 +34,13 @@ from yaml.events import (
 
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
-from compiler.nodes import Document, Entry, Mapping, Node, Scalar, Sequence
+from compiler.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, plain
 from compiler.scalars import MAX_SHOWN, Trouble, meant, resolve_plain
 from compiler.syntax import Place, Stop, conflicts, syntax_error
 from compiler.text import read_text
-from compiler.values import value_of
+from compiler.values import NO_VALUES, Values, value_of
+from runtime.contract.canonical import JSON
+from runtime.contract.errors import ConductorError
 
 MAX_DEPTH = 32
 
@@ -47,16 +50,29 @@ _CURLY = "\u00ab\u00bb\u2018\u2019\u201a\u201c\u201d\u201e"
 _new = tuple.__new__
 
 
-def parse(files: MappingOf[str, bytes], diagnostics: Diagnostics) -> dict[str, Document | None]:
-    """Read every YAML file; None stands for one that could not be read to its end. Other texts must be texts."""
+class WrongValueError(ConductorError):
+    """What was remembered of a file is not what stands in it."""
+
+
+def parse(
+    files: MappingOf[str, bytes], diagnostics: Diagnostics, values: Values = NO_VALUES
+) -> dict[str, Document | None]:
+    """Read every YAML file; None stands for one that could not be read to its end. Other texts must be texts.
+
+    `values` remembers what was read before; nodes are always read from the file.
+    """
     for path, data in files.items():
         if path.endswith((".rego", ".json")):
             read_text(path, data, diagnostics)
-    return {path: parse_file(path, data, diagnostics) for path, data in files.items() if path.endswith(".yaml")}
+    yaml = [(path, data) for path, data in files.items() if path.endswith(".yaml")]
+    return {path: parse_file(path, data, diagnostics, values) for path, data in yaml}
 
 
-def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | None:
+def parse_file(path: str, data: bytes, diagnostics: Diagnostics, values: Values = NO_VALUES) -> Document | None:
     """Read one file."""
+    known = values.get(data)
+    if known is not None:
+        return Document(path, data.decode(), _sound_root(known), known)
     found = read_text(path, data, diagnostics)
     if found is None:
         return None
@@ -64,7 +80,8 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | N
     if conflicts(path, text, diagnostics):
         return None
     if clean and not _has_curly(text) and (value := value_of(text, MAX_DEPTH)) is not None:
-        return Document(path, text, _sound_root, value)
+        values.put(data, value)
+        return Document(path, text, _sound_root(value), value)
     builder = _Builder(path, text, diagnostics)
     try:
         root = builder.build()
@@ -85,12 +102,19 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics) -> Document | N
     )
 
 
-def _sound_root(path: str, text: str) -> Mapping:
-    """Return the nodes of a text that has a value."""
-    root = _Builder(path, text, Diagnostics()).build()
-    if not isinstance(root, Mapping):
-        raise TypeError(f"{path} has a value and no nodes")
-    return root
+def _sound_root(value: MappingOf[str, JSON]) -> Callable[[str, str], Mapping]:
+    """Return what reads the nodes of a text that has this value; raises WrongValueError if it has another."""
+
+    def read(path: str, text: str) -> Mapping:
+        try:
+            root = _Builder(path, text, Diagnostics()).build()
+        except YAMLError:
+            root = None
+        if not isinstance(root, Mapping) or plain(root) != value:
+            raise WrongValueError(f"{path} holds something else than what was read", help="run the command again")
+        return root
+
+    return read
 
 
 def _has_curly(text: str) -> bool:

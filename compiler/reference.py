@@ -18,8 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, WithJsonSchema
 from pydantic.fields import FieldInfo
 
-from compiler.decode import API_VERSION, LABEL, NAME
 from compiler.domains.domain import Domain, Kind, RefersTo
+from compiler.header import API_VERSION, LABEL, NAME
 
 SCHEMAS = "compiler/schemas"
 PAGES = "docs/kinds"

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from compiler.decode import Husk, Resources, plain
+from compiler.decode import Husk, Resources
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
 from compiler.diagnostics.suggest import nearest
 from compiler.domains.domain import Model, RefersTo, Resource, Spec
-from compiler.nodes import Document, Pointer
+from compiler.nodes import Document, Pointer, plain
 from compiler.shape import named, references
 
 Declared: TypeAlias = Resource[Spec] | Husk

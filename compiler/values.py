@@ -7,10 +7,12 @@ the time and a third of the memory of reading nodes with spans. Rules kept: what
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from pathlib import Path
+from typing import Any, Protocol
 
-from yaml import YAMLError
-from yaml._yaml import CParser
+from yaml import YAMLError, __version__
+from yaml._yaml import CParser, get_version_string
 from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -27,6 +29,38 @@ from runtime.contract.canonical import JSON
 
 _UNREAD = (float, Trouble)
 """A float is kept as its text, and trouble is to be told."""
+
+
+class Values(Protocol):
+    """What remembers values by the bytes they were read from."""
+
+    def get(self, data: bytes) -> dict[str, JSON] | None:
+        """Return the value of these bytes; None if it is not known."""
+
+    def put(self, data: bytes, value: dict[str, JSON]) -> None:
+        """Note the value of these bytes."""
+
+
+class _NoValues:
+    def get(self, data: bytes) -> dict[str, JSON] | None:  # noqa: ARG002 -- nothing is known of any
+        return None
+
+    def put(self, data: bytes, value: dict[str, JSON]) -> None:
+        pass
+
+
+_READERS = ("parse.py", "scalars.py", "syntax.py", "text.py", "values.py")
+
+
+def reader() -> str:
+    """SHA-256 (hex) of all that makes values of bytes: what another one has read is not ours."""
+    digest = hashlib.sha256(f"{__version__} {get_version_string()}".encode())
+    for name in _READERS:
+        digest.update(hashlib.sha256(Path(__file__).with_name(name).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+NO_VALUES: Values = _NoValues()
 
 
 def value_of(text: str, max_depth: int) -> dict[str, JSON] | None:

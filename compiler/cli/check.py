@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,18 +19,41 @@ from compiler.diagnostics.model import Diagnostics
 from compiler.diagnostics.printable import shown
 from compiler.source import WASM, SourceTree
 
+if TYPE_CHECKING:
+    from compiler.values import Values
+
+LEAST = 500
+"""Files; fewer are read as fast without a memory of earlier runs."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("check")(check)
 
 
-def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatOption = Format.FULL) -> None:
+def check(
+    repo: Repo = HERE,
+    rev: Rev = None,
+    today: Today = None,
+    form: FormatOption = Format.FULL,
+    *,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache",
+            envvar="CONDUCTOR_NO_CACHE",
+            help="Read every file anew. Otherwise what was read of large work trees is kept in ~/.cache/conductor.",
+        ),
+    ] = False,
+) -> None:
     """Find every mistake of the tree, with file, line and column. Warnings end with 0, errors with 1."""
     with progress("checking"):
         tree = read_tree(repo, rev)
         with Aside(tree.files.get(WASM)) as aside:
-            diagnostics = findings(tree, today_or(today), deny=aside.deny)
+            if no_cache or rev is not None or len(tree.files) < LEAST:
+                diagnostics = findings(tree, today_or(today), deny=aside.deny)
+            else:
+                diagnostics = _sooner(repo, tree, today_or(today), aside)
     gc.freeze()  # what is left to do is to print and to end
     sys.stdout.write(written(diagnostics, tree, form))
     if form is Format.FULL:
@@ -42,14 +68,32 @@ def check(repo: Repo = HERE, rev: Rev = None, today: Today = None, form: FormatO
     raise typer.Exit(1 if diagnostics.failed else 0)
 
 
-def findings(tree: SourceTree, today: date, *, deny: Deny = deny_here) -> Diagnostics:
+def _sooner(repo: Path, tree: SourceTree, today: date, aside: Aside) -> Diagnostics:
+    """Find the same, without reading again what an earlier run has read."""
+    from compiler.cli.remembered import keep, place, recall  # noqa: PLC0415 -- as in `findings`
+    from compiler.parse import WrongValueError  # noqa: PLC0415 -- see above
+
+    file = place(repo)
+    remembered = recall(file)
+    try:
+        diagnostics = findings(tree, today, deny=aside.deny, values=remembered)
+    except WrongValueError:
+        with suppress(OSError):
+            file.unlink()
+        return findings(tree, today)
+    keep(file, remembered)
+    return diagnostics
+
+
+def findings(tree: SourceTree, today: date, *, deny: Deny = deny_here, values: Values | None = None) -> Diagnostics:
     """Return every mistake of a tree, and what is wrong with its flags' days."""
     # the compiler is imported while the other process loads the policy
     from compiler.domains.flags.expiry import judge_days  # noqa: PLC0415 -- see above
     from compiler.driver import check_tree  # noqa: PLC0415 -- see above
+    from compiler.values import NO_VALUES  # noqa: PLC0415 -- see above
 
     diagnostics = Diagnostics()
-    checked = check_tree(tree, diagnostics, deny=deny)
+    checked = check_tree(tree, diagnostics, deny=deny, values=NO_VALUES if values is None else values)
     judge_days(checked.model, today, diagnostics)
     return diagnostics
 

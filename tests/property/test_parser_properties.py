@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from compiler.decode import plain
 from compiler.diagnostics.as_json import as_json
 from compiler.diagnostics.full import full
 from compiler.diagnostics.model import Diagnostics
 from compiler.driver import check_tree
+from compiler.nodes import plain
 from compiler.parse import parse_file
 from compiler.source import from_files
 

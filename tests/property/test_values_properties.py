@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from compiler.decode import Resources, decode, plain
+from compiler.decode import Resources, decode
 from compiler.diagnostics.model import Diagnostics
 from compiler.domains.registry import KINDS
-from compiler.nodes import Document
+from compiler.nodes import Document, plain
 from compiler.parse import MAX_DEPTH, parse_file
 from compiler.values import value_of
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from compiler.decode import MAX_NAME, NAME
 from compiler.diagnostics.suggest import did_you_mean, one_of
 from compiler.domains.fields import REFERENCE, REGION
 from compiler.domains.governance.kinds import ROLES
+from compiler.header import MAX_NAME, NAME
 from runtime.contract.errors import FormatError, UsageError
 from runtime.signing.keys import PublicKey
 

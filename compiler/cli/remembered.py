@@ -1,0 +1,123 @@
+"""Bytes of YAML files -> their values, from one run of `check` to the next (ADR 0100).
+
+One file a repository, below the user's cache folder: a line about the whole, then a line a value, by the SHA-256 of the
+bytes it was read from. Rules kept:
+
+- only `check` of a work tree asks it; what is built, planned, approved, taken or verified is read from the files;
+- what is not ours alone (another's, open to others, a link), not whole, or of another reader of YAML counts as nothing,
+  and so does what cannot be read or written; it holds what the last tree held, and nothing else;
+- nodes, and so every finding's place, are read from the file, and a value that is not theirs is found out then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from compiler.values import reader
+from runtime.contract.canonical import JSON
+
+MOST_BYTES = 64 * 1024 * 1024
+DAYS = 30
+"""After which a repository that nobody checks is forgotten."""
+_SUFFIX = ".values"
+
+
+class Remembered:
+    """Values by the bytes they were read from. Those asked for or noted since the start are kept, and no others."""
+
+    def __init__(self, lines: dict[bytes, bytes] | None = None) -> None:
+        self._before = lines or {}
+        self._now: dict[bytes, dict[str, JSON]] = {}
+
+    def get(self, data: bytes) -> dict[str, JSON] | None:
+        """Return the value of these bytes."""
+        key = _key(data)
+        value = self._now.get(key)
+        if value is None and (line := self._before.get(key)) is not None:
+            with suppress(ValueError, RecursionError):
+                read = json.loads(line)
+                if isinstance(read, dict):
+                    value = self._now[key] = read
+        return value
+
+    def put(self, data: bytes, value: dict[str, JSON]) -> None:
+        """Note the value of these bytes."""
+        self._now[_key(data)] = value
+
+    @property
+    def lines(self) -> dict[bytes, bytes] | None:
+        """What is to be kept; None if it is what was there."""
+        if self._now.keys() == self._before.keys():
+            return None
+        return {
+            key: self._before.get(key) or json.dumps(value, separators=(",", ":")).encode()
+            for key, value in self._now.items()
+        }
+
+
+def place(repo: Path) -> Path:
+    """Where the values of a repository are kept."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = hashlib.sha256(os.fsencode(repo.resolve())).hexdigest()[:32]
+    return cache / "conductor" / "values" / f"{name}{_SUFFIX}"
+
+
+def recall(file: Path) -> Remembered:
+    """Read what was kept."""
+    data = b""
+    with suppress(OSError):
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            status = os.fstat(descriptor)
+            ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+            data = stream.read() if ours and status.st_size <= MOST_BYTES else b""
+    head, _, body = data.partition(b"\n")
+    if not body or head != _head(body):
+        return Remembered()
+    parts = (line.partition(b" ") for line in body.split(b"\n"))
+    return Remembered({key: value for key, _, value in parts})
+
+
+def keep(file: Path, remembered: Remembered) -> None:
+    """Write what is to be kept, in one step; nothing if that is what was there, or too much."""
+    lines = remembered.lines
+    if lines is None:
+        return
+    body = b"\n".join(b"%s %s" % item for item in lines.items())
+    if len(body) > MOST_BYTES:
+        return
+    with suppress(OSError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _forget(file.parent)
+        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as made:  # its mode is 0600
+            try:
+                made.write(_head(body) + b"\n" + body)
+                made.flush()
+                Path(made.name).replace(file)
+            except BaseException:
+                Path(made.name).unlink()
+                raise
+
+
+def _forget(folder: Path) -> None:
+    """Remove what nobody has written for long, also what was left half done."""
+    now = time.time()
+    for path in folder.iterdir():
+        if now - path.lstat().st_mtime > DAYS * 86_400:
+            path.unlink()
+
+
+def _key(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
+
+
+def _head(body: bytes) -> bytes:
+    """The line about the whole: it names the form, who reads YAML, and the rest."""
+    return b"conductor-values-1 %s %s" % (reader().encode(), _key(body))
