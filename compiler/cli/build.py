@@ -48,7 +48,7 @@ def build(
             diagnostics = Diagnostics()
             bundle = compile_tree(tree, diagnostics, deny=aside.deny)
         gc.freeze()  # what is left to do is to write and to end
-        sys.stderr.write(written(diagnostics, tree, form, sys.stderr) if len(diagnostics) else "")
+        sys.stderr.write(written(diagnostics, tree, form, sys.stderr, repo=repo) if len(diagnostics) else "")
         if bundle is None:
             raise typer.Exit(1)
         manifest = Manifest(tree.digests(), {path: sha256(data) for path, data in bundle.items()})

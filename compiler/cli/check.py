@@ -55,7 +55,7 @@ def check(
             else:
                 diagnostics = _sooner(repo, tree, today_or(today), aside)
     gc.freeze()  # what is left to do is to print and to end
-    sys.stdout.write(written(diagnostics, tree, form))
+    sys.stdout.write(written(diagnostics, tree, form, repo=repo))
     if form is Format.FULL:
         errors = sum(item.severity.value == "error" for item in diagnostics)
         warnings = len(diagnostics) - errors

@@ -99,17 +99,28 @@ def read_tree(repo: Path, rev: str | None) -> SourceTree:
         return from_commit(git, commit)
 
 
-def written(diagnostics: Diagnostics, tree: SourceTree, form: Format, stream: TextIO | None = None) -> str:
-    """Return findings as they go to a stream."""
+def written(
+    diagnostics: Diagnostics, tree: SourceTree, form: Format, stream: TextIO | None = None, *, repo: Path = HERE
+) -> str:
+    """Return findings as they go to a stream. A forge counts paths from where the clone of `repo` begins."""
     match form:
         case Format.JSON:
             return as_json(diagnostics)
         case Format.CONCISE:
             return concise(diagnostics)
         case Format.GITHUB | Format.GITLAB | Format.SARIF:
-            return _for_forges()[form](diagnostics)
+            return _for_forges()[form](diagnostics.below(folder_in_clone(repo)))
 
     return full(diagnostics, tree.files, colour=colourful(stream or sys.stdout))
+
+
+def folder_in_clone(repo: Path) -> str:
+    """Return the way from where the clone begins to `repo`, as "platform/"; "" where that is the same, or no clone."""
+    here = repo.resolve()
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            return f"{here.relative_to(folder).as_posix()}/" if folder != here else ""
+    return ""
 
 
 def _for_forges() -> dict[Format, Callable[[Diagnostics], str]]:

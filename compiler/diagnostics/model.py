@@ -6,7 +6,7 @@ In the manner of rustc and ruff (plan, section 4): lower case, no full stop, nev
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -33,6 +33,10 @@ class Label(NamedTuple):
 
     span: Span
     text: str = ""
+
+    def below(self, folder: str) -> Label:
+        """Return the same with a path that begins where `folder` does."""
+        return Label(self.span._replace(path=folder + self.span.path), self.text)
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,19 @@ class Diagnostics:
     def extend(self, found: Iterable[Diagnostic]) -> None:
         """Add findings that were made elsewhere."""
         self._found.extend(found)
+
+    def below(self, folder: str) -> Diagnostics:
+        """Return the same with paths that begin where `folder` ("platform/", or "") does."""
+        return Diagnostics(
+            [
+                replace(
+                    item,
+                    primary=item.primary.below(folder),
+                    secondary=tuple(label.below(folder) for label in item.secondary),
+                )
+                for item in self._found
+            ]
+        )
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(sorted(self._found, key=lambda item: (item.primary.span, item.code.id, item.message)))

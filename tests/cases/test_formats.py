@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft4Validator
@@ -19,6 +20,8 @@ from compiler.diagnostics.full import full
 from compiler.diagnostics.model import Diagnostics, Span
 from compiler.source import SourceTree, from_worktree
 from tests.cases.golden import HERE, Golden, Trees
+from tests.cases.inputs import lay_out
+from tests.services.commands import conductor, git
 
 FOLDER = HERE / "formats"
 
@@ -62,6 +65,31 @@ def test_sarif_is_what_its_published_schema_asks_for(made: tuple[Diagnostics, So
     assert len(log["runs"][0]["results"]) == len(made[0])
     del log["runs"][0]["results"][0]["message"]
     assert list(validator.iter_errors(log))
+
+
+def test_a_forge_is_told_paths_from_where_the_clone_begins(
+    made: tuple[Diagnostics, SourceTree], golden: Golden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(tmp_path / "clone" / "our platform", made[1].files)
+    git(tmp_path / "clone", "init", "--quiet")
+
+    def said(form: str, repo: str) -> str:
+        return conductor("check", "--repo", repo, "--today", "2026-11-24", "--format", form).out
+
+    for cwd, repo in (
+        (tmp_path, "clone/our platform"),
+        (tmp_path / "clone", "our platform"),
+        (tmp_path / "clone" / "our platform", "."),
+    ):
+        monkeypatch.chdir(cwd)
+        golden.check(FOLDER / "github-below.txt", said("github", repo))
+        assert {item["location"]["path"].split("/")[0] for item in json.loads(said("gitlab", repo))} == {"our platform"}
+        (run,) = json.loads(said("sarif", repo))["runs"]
+        for item in run["results"]:
+            for place in (*item["locations"], *item.get("relatedLocations", ())):
+                assert place["physicalLocation"]["artifactLocation"]["uri"].startswith("our%20platform/")
+        # a person types the command where the tree begins
+        assert {line.split("/")[0] for line in said("concise", repo).splitlines()} == {"flags", "tenants"}
 
 
 def test_an_annotation_cannot_begin_another_command() -> None:
