@@ -90,6 +90,10 @@ class Aside:
         if self.process is not None:
             self.process.kill()
 
+    def answers(self, wasm: bytes | None) -> bool:
+        """Whether the other process is there, and of this wasm; where there is none, none is needed."""
+        return wasm == self._wasm and (wasm is None or (self.process is not None and self.process.poll() is None))
+
     def deny(self, wasm: bytes, batches: Iterable[DenyInput]) -> list[Denial]:
         """Ask the other process; this one, if the other has failed or has loaded something else."""
         asked = []
@@ -185,6 +189,7 @@ def main() -> None:
         match json.loads(line):
             case None:
                 _answer({"denials": sorted(found)} if wrong is None else {"error": wrong.message, "help": wrong.help})
+                found, wrong = set(), None
             case {"contents": contents}:
                 with_data = Policy.of(wasm, contents)
             case {"transition": asked}:

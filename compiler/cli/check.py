@@ -18,6 +18,7 @@ from compiler.cli.progress import progress
 from compiler.diagnostics.model import Diagnostics
 from compiler.diagnostics.printable import shown
 from compiler.source import WASM, SourceTree
+from runtime.contract.errors import UsageError
 
 if TYPE_CHECKING:
     from compiler.values import Values
@@ -37,6 +38,10 @@ def check(
     today: Today = None,
     form: FormatOption = Format.FULL,
     *,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Check again at each change, until Ctrl-C; JSON is a line each time."),
+    ] = False,
     no_cache: Annotated[
         bool,
         typer.Option(
@@ -47,6 +52,12 @@ def check(
     ] = False,
 ) -> None:
     """Find every mistake of the tree, with file, line and column. Warnings end with 0, errors with 1."""
+    if watch:
+        if rev is not None:
+            raise UsageError("a commit does not change", help="leave out --rev or --watch")
+        from compiler.cli import watch as watching  # noqa: PLC0415 -- for this option only
+
+        watching.watch(repo, form, lambda: today_or(today))
     with progress("checking"):
         tree = read_tree(repo, rev)
         with Aside(tree.files.get(WASM)) as aside:
@@ -57,14 +68,7 @@ def check(
     gc.freeze()  # what is left to do is to print and to end
     sys.stdout.write(written(diagnostics, tree, form, repo=repo))
     if form is Format.FULL:
-        errors = sum(item.severity.value == "error" for item in diagnostics)
-        warnings = len(diagnostics) - errors
-        if len(diagnostics):
-            start = "" if repo == HERE else f"paths start in {shown(os.path.relpath(repo))}: go there to type them\n"
-            sys.stdout.write(f"\n{start}")
-        sys.stdout.write(
-            f"{_count(len(tree.files), 'file')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}\n"
-        )
+        sys.stdout.write(f"{summary(tree, diagnostics, repo)}\n")
     raise typer.Exit(1 if diagnostics.failed else 0)
 
 
@@ -96,6 +100,17 @@ def findings(tree: SourceTree, today: date, *, deny: Deny = deny_here, values: V
     checked = check_tree(tree, diagnostics, deny=deny, values=NO_VALUES if values is None else values)
     judge_days(checked.model, today, diagnostics)
     return diagnostics
+
+
+def summary(tree: SourceTree, diagnostics: Diagnostics, repo: Path) -> str:
+    """Return the line below the findings."""
+    errors = sum(item.severity.value == "error" for item in diagnostics)
+    warnings = len(diagnostics) - errors
+    start = ""
+    if len(diagnostics):
+        start = "" if repo == HERE else f"paths start in {shown(os.path.relpath(repo))}: go there to type them\n"
+        start = f"\n{start}"
+    return f"{start}{_count(len(tree.files), 'file')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
 
 
 def _count(number: int, what: str) -> str:

@@ -17,6 +17,7 @@ import os
 import stat
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,14 +33,23 @@ _SUFFIX = ".values"
 class Remembered:
     """Values by the bytes they were read from. Those asked for or noted since the start are kept, and no others."""
 
-    def __init__(self, lines: dict[bytes, bytes] | None = None) -> None:
+    def __init__(
+        self, lines: Mapping[bytes, bytes] | None = None, values: Mapping[bytes, dict[str, JSON]] | None = None
+    ) -> None:
         self._before = lines or {}
+        self._earlier = values or {}
         self._now: dict[bytes, dict[str, JSON]] = {}
+
+    def anew(self) -> Remembered:
+        """Return what remembers the values that were asked for or noted here, for another look at the tree."""
+        return Remembered(values=self._now)
 
     def get(self, data: bytes) -> dict[str, JSON] | None:
         """Return the value of these bytes."""
         key = _key(data)
         value = self._now.get(key)
+        if value is None and (value := self._earlier.get(key)) is not None:
+            self._now[key] = value
         if value is None and (line := self._before.get(key)) is not None:
             with suppress(ValueError, RecursionError):
                 read = json.loads(line)

@@ -37,6 +37,18 @@ def test_the_other_process_answers_as_this_one() -> None:
         assert aside.deny(WASM, iter(batches)) == expected
 
 
+def test_an_answer_is_about_the_last_question_alone() -> None:
+    with Aside(WASM) as aside:
+        assert aside.deny(WASM, [batch(604_801)])
+        assert aside.deny(WASM, [batch(604_800)]) == []
+        assert aside.answers(WASM)
+        assert not aside.answers(None)
+        aside.stop()
+        assert aside.process is not None
+        aside.process.wait()
+        assert not aside.answers(WASM)
+
+
 def test_a_policy_that_cannot_be_loaded_is_the_same_error() -> None:
     with pytest.raises(PolicyError) as here:
         deny_here(b"\0asm", [batch(1)])
