@@ -1,8 +1,10 @@
 """Changes taken and results, one after the other -> since when a tenant is suspended, and since when it is gone.
 
 These are the facts that policy is told about a change (plan, section 7, rule 5). Rules kept: a fact is a signed result
-that says `done` of exactly what P asks of that tenant, and its time is the entry's; the first such result counts, so
-that drift which is healed later begins nothing anew; a tenant that is resumed, or whose file goes, leaves no fact.
+that says `done` of exactly what P asks of that tenant, and its time is the entry's, where that is one that counts; of
+a result that runs ahead of what anybody vouches for it is no later than the first sound time after it; the first such
+result counts, so that drift which is healed later begins nothing anew; a tenant that is resumed, or whose file goes,
+leaves no fact.
 """
 
 from __future__ import annotations
@@ -29,10 +31,12 @@ class Lifecycle:
     suspended: dict[str, datetime] = field(default_factory=dict)
     deprovisioned: dict[str, datetime] = field(default_factory=dict)
     _absent: dict[str, frozenset[ObjectId]] = field(default_factory=dict)
+    _ahead: set[str] = field(default_factory=set)
+    """Tenants of which a fact has a time that nobody vouches for yet."""
 
     def copy(self) -> Lifecycle:
         """Return one that goes on by itself."""
-        return Lifecycle(dict(self.suspended), dict(self.deprovisioned), dict(self._absent))
+        return Lifecycle(dict(self.suspended), dict(self.deprovisioned), dict(self._absent), set(self._ahead))
 
     def taken(self, change: Change) -> None:
         """A verdict has taken this change."""
@@ -41,17 +45,27 @@ class Lifecycle:
                 for facts in (self.suspended, self.deprovisioned, self._absent):
                     facts.pop(name, None)
 
-    def ended(self, snapshot: Snapshot, intent: Intent, result: Result) -> None:
-        """A result has answered for the open intent; `snapshot` is P's."""
+    def ended(self, snapshot: Snapshot, intent: Intent, result: Result, *, ahead: bool = False) -> None:
+        """A result has answered for the open intent; `snapshot` is P's, `ahead` whether its time counts for nothing."""
         for record, outcome in zip(intent.actions, result.outcomes, strict=False):
             if outcome.outcome != "done" or record.tenant is None or record.after is None:
                 continue
+            if ahead:
+                self._ahead.add(record.tenant)
             if record.type == ABSENCE:
                 self._gone(snapshot, record, record.tenant, result.ledger.time)
             elif _forbids_login(record) and record.tenant not in self.suspended:
                 item = _wanted(snapshot, record.tenant).get(_id(record))
                 if item is not None and item.attributes == record.after:
                     self.suspended[record.tenant] = result.ledger.time
+
+    def reached(self, at: datetime) -> None:
+        """The ledger's clock stands at a sound time: what came before it was not later."""
+        for name in self._ahead:
+            for facts in (self.suspended, self.deprovisioned):
+                if name in facts:
+                    facts[name] = min(facts[name], at)
+        self._ahead.clear()
 
     def facts(self, change: Change, at: datetime) -> Mapping[str, JSON]:
         """`now`, and of each tenant in the change what is known: seconds since 1970-01-01, for wasm has no clock."""

@@ -348,12 +348,14 @@ class Replaying:
                 if self.open_intent is not None and result.intent == self.open_intent.digest:
                     intent = self.open_intent.predicate
                     if isinstance(intent, Intent) and all(rule.name == AHEAD for rule in broken):
-                        self.lifecycle.ended(self.snapshot, intent, result)
+                        self.lifecycle.ended(self.snapshot, intent, result, ahead=runs_ahead)
                     self.open_intent = None
             case Refusal() as refusal:
                 self.name(change_path(refusal.change))
         self.entries.append(entry)
         self.tip = times.moved(self.tip, tip_after(entry.position, entry.digest), runs_ahead=runs_ahead)
+        if not any(rule.voids for rule in broken):
+            self.lifecycle.reached(self.tip.time)
         self.jumps = tuple(item for item in self.jumps if item[0].position.time > self.tip.time)
 
     def _see(self, entry: Entry, place: Place) -> tuple[bool, bool]:

@@ -7,6 +7,8 @@ the verdict all the same; whoever verifies asks P's policy again, with the facts
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 
 from compiler.driver import compile_commit
 from runtime.contract.objects import Action, Operation, decode_objects
@@ -28,6 +30,7 @@ FILE = "tenants/keeper.yaml"
 RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 ARCHIVE = f"{{folder: file:/var/lib/conductor/archives, recipients: [{RECIPIENT}]}}"
 KEPT_DAYS = 365
+FUTURE = datetime.fromisoformat("2031-01-01T00:00:00Z")
 
 
 def started() -> Chronicle:
@@ -46,8 +49,10 @@ def take(chronicle: Chronicle, yaml: bytes | None) -> str:
     return commit
 
 
-def done(chronicle: Chronicle, by: Writer | None = None, *, types: Iterable[str] = ()) -> None:
-    """Say that what P asks of the tenant was done (of these types alone, if any are named)."""
+def done(
+    chronicle: Chronicle, by: Writer | None = None, *, types: Iterable[str] = (), at: datetime | None = None
+) -> None:
+    """Say that what P asks of the tenant was done (of these types alone, if any are named), at another time if told."""
     text = chronicle.snapshot.contents["objects/tenant/keeper.json"]
     todo = [
         Action(Operation.CREATE, item.id, None, item.attributes, item.wave, item.tenant, "genesis")
@@ -57,7 +62,7 @@ def done(chronicle: Chronicle, by: Writer | None = None, *, types: Iterable[str]
     who, manifest = by or writer(), chronicle.snapshot.manifest.digest
     intent = append.intent(chronicle.tip, who, chronicle.later(), because="genesis", manifest=manifest, actions=todo)
     outcomes = [Outcome(index=index, outcome="done") for index in range(len(todo))]
-    result = append.result(intent.tip, who, chronicle.later(), intent=intent.digest, outcomes=outcomes)
+    result = append.result(intent.tip, who, at or chronicle.later(), intent=intent.digest, outcomes=outcomes)
     for entry in (intent, result):
         chronicle.push(entry, sign=sign_commit(who.key))
 
@@ -198,6 +203,29 @@ def test_forged_entry_that_says_it_is_suspended(kept_out_by: KeptOutBy) -> None:
         return "keeper" in _suspended(chronicle.replay(rules=rules, policies=Policy.of))
 
     kept_out_by("signed", CHAIN, attempt)
+
+
+def test_data_that_nobody_may_ever_delete(kept_out_by: KeptOutBy) -> None:
+    """The customer has asked for the end of their data. I had the agent's key for a minute, and wrote that it suspended
+    them in 2031: until a year after that the retention has not passed.
+
+    Rule: `ahead`.
+    """
+    chronicle = started()
+    take(chronicle, tenant_yaml("keeper", state="suspended"))
+    honest = chronicle.now
+    done(chronicle, at=FUTURE)
+    chronicle.tip = replace(chronicle.tip, time=honest)
+    chronicle.push(chronicle.heartbeat())
+    since = chronicle.now
+    chronicle.later(days=KEPT_DAYS + 1)
+    commit = take(chronicle, tenant_yaml("keeper", state="deprovisioned"))
+
+    def attempt(rules: tuple[Rule, ...]) -> bool:
+        return chronicle.replay(rules=rules, policies=Policy.of).commit != commit
+
+    kept_out_by("ahead", CHAIN, attempt)
+    assert chronicle.replay(policies=Policy.of).state.lifecycle.suspended == {"keeper": since}
 
 
 def _suspended(history: History) -> Iterable[str]:
