@@ -81,13 +81,24 @@ class Signed:
         return cls.of(decode_envelope(data))
 
 
+def made(rights: Governance, signed: Signed) -> bool:
+    """Whether the key that is said to have signed a statement is known to these rights, and did."""
+    line = rights.public_keys.get(signed.fingerprint)
+    try:
+        return line is not None and verify(signed.envelope, line)
+    except FormatError:
+        return False
+
+
 @dataclass(frozen=True)
 class Taken:
-    """What a verdict (or the genesis, which alters nothing before it) did: its SHA-256, the paths, the time."""
+    """What a verdict (or the genesis, which alters nothing before it) did: its SHA-256, the paths, the time; the people
+    and keys that it left, where it altered them."""
 
     sha256: str
     paths: frozenset[str]
     at: datetime | None
+    governance: Governance | None = None
 
 
 class Timeline:
@@ -132,6 +143,12 @@ class Timeline:
         found = [(self._altered.get(path, -1), path) for path in paths]
         last, path = max(found, default=(-1, ""))
         return (path, self._taken[last]) if last > position else None
+
+    def governances(self, position: int) -> tuple[Governance, ...]:
+        """Who had which keys where an entry stands, and each time that this has changed since."""
+        since = [item.governance for item in self._taken[position:]]
+        then = next((item.governance for item in reversed(self._taken[: position + 1]) if item.governance), None)
+        return tuple(item for item in (then, *since[1:]) if item is not None)
 
     def copy(self) -> Timeline:
         """Return one that grows on its own."""
@@ -233,11 +250,7 @@ class Reading:
 
     def authentic(self, signed: Signed) -> bool:
         """Whether the key that is said to have signed is known, and did."""
-        line = self.rights.public_keys.get(signed.fingerprint)
-        try:
-            return line is not None and verify(signed.envelope, line)
-        except FormatError:
-            return False
+        return made(self.rights, signed)
 
     def roles(self, name: str) -> frozenset[str]:
         """In which roles a person stands."""

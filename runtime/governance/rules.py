@@ -16,7 +16,7 @@ from runtime.contract import instant
 from runtime.contract.change import Row
 from runtime.contract.errors import FormatError
 from runtime.contract.possession import Holder
-from runtime.governance.case import Reading, Signed
+from runtime.governance.case import Reading, Signed, made
 from runtime.governance.config import Agent, Governance, Key, PathRule, Person
 from runtime.governance.emergency import (
     carry_exact,
@@ -274,19 +274,35 @@ def _approval_days(reading: Reading, signed: Signed, _: Counted) -> str | None:
 
 
 def _not_withdrawn(reading: Reading, signed: Signed, _: Counted) -> str | None:
-    """A withdrawal takes back its maker's statements about the change up to its own moment, itself among them."""
+    """A withdrawal takes back its maker's statements about the change up to its own moment, itself among them.
+
+    Its maker is who had its key at any time since what the statement's maker knew: that somebody was renamed, or that
+    a key was replaced, gives no approval back. What was approved after a key was lost, that key withdraws no more.
+    """
     name = reading.owner(signed.fingerprint)
     for other in reading.case.approvals:
         if (
             other.approval.kind == "withdrawal"
             and other.change == signed.change
             and other.approval.signed_at >= signed.approval.signed_at
-            and reading.owner(other.fingerprint) == name
-            and reading.authentic(other)
+            and _same_hand(reading, signed, other)
         ):
             when = instant.text(other.approval.signed_at)
             return f"it is a withdrawal, of {when}" if other is signed else f"{name} withdrew it at {when}"
     return None
+
+
+def _same_hand(reading: Reading, signed: Signed, other: Signed) -> bool:
+    """Whether one person made both statements, by the people and keys of now, or of any time since the first one."""
+    timeline = reading.case.verified.timeline
+    position = timeline.position(signed.approval.after)
+    then = () if position is None else timeline.governances(position)
+    for governance in (reading.rights, *then):
+        owners = governance.owner_of_key
+        name = owners.get(other.fingerprint)
+        if name is not None and owners.get(signed.fingerprint) == name and made(governance, other):
+            return True
+    return False
 
 
 # 4. Next, 5. Transitions, and the pin ---

@@ -119,7 +119,7 @@ class Replaying:
         self.governance = Governance.of(genesis.snapshot.contents)
         self.owners = dict(self.governance.owner_of_key)
         """Fingerprint -> the person whose key it is or was: for readers, never for a judge."""
-        self.timeline = Timeline([Taken(genesis.digest, frozenset(), None)])
+        self.timeline = Timeline([Taken(genesis.digest, frozenset(), None, self.governance)])
         self.tree: dict[str, TreeFile] = self.inputs_at(genesis.commit)
         self.lifecycle = Lifecycle()
         """What results have said of tenants, as far as policy asks for it."""

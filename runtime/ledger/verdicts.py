@@ -70,9 +70,10 @@ def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, vo
     sound = not void and not problems
     if sound and answer.case and answer.judgement and answer.snapshot and answer.tree is not None:
         change = answer.case.change
-        debt = state.verified.debt
+        debt, before = state.verified.debt, state.governance
         state.take(detail.head, change, answer.snapshot, answer.tree)
-        state.timeline.append(Taken(entry.digest, change.paths, entry.position.time))
+        people = None if state.governance is before else state.governance
+        state.timeline.append(Taken(entry.digest, change.paths, entry.position.time, people))
         if debt is not None:
             state.debts = repaid(state, answer.snapshot.manifest, entry, answer.judgement)
         if answer.judgement.emergency is not None:

@@ -59,7 +59,7 @@ class Court:
         files = small_tree() if files is None else files
         snapshot = snapshot_of(files)
         governance = Governance.of(snapshot.contents)
-        timeline = Timeline([Taken(GENESIS, frozenset(), None)])
+        timeline = Timeline([Taken(GENESIS, frozenset(), None, governance)])
         return cls(files, Verified(REPOSITORY, BRANCH, COMMIT, snapshot, governance, timeline))
 
     def edited(self, edits: Mapping[str, bytes | None]) -> dict[str, bytes]:
@@ -115,11 +115,10 @@ class Court:
         change = self.change(edits)
         now = self.now + timedelta(hours=hours)
         timeline = self.verified.timeline.copy()
-        timeline.append(Taken(sha256(f"verdict {len(timeline)}".encode()).hexdigest(), change.paths, now))
         snapshot = taken(self.verified.snapshot, change)
-        verified = replace(
-            self.verified, snapshot=snapshot, governance=Governance.of(snapshot.contents), timeline=timeline
-        )
+        governance, name = Governance.of(snapshot.contents), sha256(f"verdict {len(timeline)}".encode()).hexdigest()
+        timeline.append(Taken(name, change.paths, now, governance))
+        verified = replace(self.verified, snapshot=snapshot, governance=governance, timeline=timeline)
         return Court(self.edited(edits), verified, now)
 
     def emergency(self, edits: Mapping[str, bytes | None], name: str = "mara", *, hours: float = 1) -> Court:

@@ -42,6 +42,56 @@ def test_a_withdrawal_is_deleted_from_the_branch(court: Court, kept_out_by: Kept
     kept_out_by("not-withdrawn", CONSENT, lambda rules: judge(later.case(change, found), rules).allowed)
 
 
+def test_a_withdrawal_by_a_key_that_was_replaced_since(court: Court, kept_out_by: KeptOutBy) -> None:
+    """Mara approved with the key of her desk and withdrew with that of her laptop. Her laptop has another key by now,
+    and nobody knows the one that withdrew any more. I file her approval again.
+
+    Rule: `not-withdrawn`.
+    """
+    mara = "policies/people/mara.yaml"
+
+    def holding(*numbers: int) -> dict[str, bytes]:
+        keys = tuple(public(key_of("mara", number)) for number in numbers)
+        return {mara: Person(name="mara", keys=keys, roles=ROLES["mara"]).data()}
+
+    known = court.after(holding(1, 2))
+    change = known.change(SUSPEND)
+    approval = known.sign(change, key_of("mara"))
+    withdrawal = known.later(hours=1).sign(change, key_of("mara", 2), kind="withdrawal")
+    later = known.later(hours=1).after(holding(1, 3))
+    found = (approval, withdrawal, *later.approve(change, "tomas"))
+    kept_out_by("not-withdrawn", CONSENT, lambda rules: judge(later.case(change, found), rules).allowed)
+
+
+def test_a_withdrawal_under_the_name_that_somebody_had_before(court: Court, kept_out_by: KeptOutBy) -> None:
+    """Mara withdrew with a key that went with her old name. Under the new one she has the key that approved, and no
+    other. I file her approval again.
+
+    Rule: `not-withdrawn`.
+    """
+    both = tuple(public(key_of("mara", number)) for number in (1, 2))
+    renamed = Person(name="mara-berg", keys=both[:1], roles=ROLES["mara"])
+    known = court.after({"policies/people/mara.yaml": Person(name="mara", keys=both, roles=ROLES["mara"]).data()})
+    change = known.change(SUSPEND)
+    approval = known.sign(change, key_of("mara"))
+    withdrawal = known.later(hours=1).sign(change, key_of("mara", 2), kind="withdrawal")
+    edits = {"policies/people/mara.yaml": None, "policies/people/mara-berg.yaml": renamed.data()}
+    later = known.later(hours=1).after(edits)
+    found = (approval, withdrawal, *later.approve(change, "tomas"))
+    kept_out_by("not-withdrawn", CONSENT, lambda rules: judge(later.case(change, found), rules).allowed)
+
+
+def test_a_stolen_key_that_was_replaced_withdraws_nothing_made_after_it(court: Court) -> None:
+    """I have Mara's old key, which no longer counts, and withdraw with it whatever she approves: nothing moves."""
+    renewed = Person(name="mara", keys=(public(key_of("mara", 2)),), roles=ROLES["mara"])
+    later = court.after({"policies/people/mara.yaml": renewed.data(), **proof("person/mara", key_of("mara", 2))})
+    change = later.change(NOTES)
+    mine = later.sign(change, key_of("mara"), kind="withdrawal", after=court.verified.timeline.last.sha256)
+    hers = later.sign(change, key_of("mara", 2))
+    judgement = judge(later.case(change, (hers, mine, *later.approve(change, "tomas"))))
+    assert (judgement.allowed, judgement.people) == (True, ("mara", "tomas"))
+
+
 def test_a_withdrawal_that_was_thought_over_is_replayed(court: Court) -> None:
     """Mara withdrew, and approved again. I file her old withdrawal once more, so that nothing ever moves."""
     change = court.change(SUSPEND)
