@@ -59,8 +59,7 @@ def log(repo: Repo = HERE, rev: Rev = None, trust_root: TrustRoot = None, form: 
     else:
         for line in told:
             entry = line.entry
-            told_so = f"{line.by} {line.what}; because: {line.because}"
-            sys.stdout.write(f"{entry.sequence:>5}  {line.time}  {entry.kind:<9}  {shown(told_so)}\n")
+            sys.stdout.write(f"{entry.sequence:>5}  {line.time}  {entry.kind:<9}  {shown(line.told)}\n")
     _warn(history)
 
 
@@ -162,7 +161,7 @@ def _table(told: list[Line]) -> None:
         table.add_column(heading, overflow="fold")
     for line in told:
         entry = line.entry
-        table.add_row(str(entry.sequence), line.time, entry.kind, shown(line.what), shown(line.by), shown(line.because))
+        table.add_row(str(entry.sequence), line.time, entry.kind, shown(line.what), shown(line.by), shown(line.reason))
     Console(no_color=not colourful(sys.stdout), highlight=False, markup=False).print(table)
 
 

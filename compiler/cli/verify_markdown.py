@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from compiler.cli.verify_text import limits
+from compiler.cli.verify_text import gaps, limits
 from compiler.diagnostics.ledger import code_of
 from compiler.markdown import cell, code
 from runtime.contract.instant import text
@@ -112,6 +112,8 @@ def _open(report: Report, history: History) -> list[str]:
     found = [f"- commit `{oid}` waits for a verdict" for oid in history.pending]
     if history.debt is not None and report.at is not None:
         found.append(f"- open debt: {cell(history.debt.sentence(report.at))}")
+    if report.after_gap:
+        found.append(f"- after a gap: {cell(gaps(report))}")
     return ["## Open, and no failure", "", *found] if found else []
 
 

@@ -136,10 +136,22 @@ def _summary(report: Report, history: History) -> Iterator[str]:
         more = f" and {len(history.pending) - 3} more" if len(history.pending) > 3 else ""
         commits = _count(len(history.pending), "commit")
         yield f"pending: {commits} that no verdict has taken (a forecast, no failure): {names}{more}"
+    if report.after_gap:
+        yield f"after a gap: {gaps(report)}"
     if history.debt is not None and report.at is not None:
         yield shown(f"open debt: {history.debt.sentence(report.at)} (conductor evidence debts)")
     if report.ok:
         yield f"head: sha256:{report.head} (keep it: the next audit gives it as --since)"
+
+
+def gaps(report: Report) -> str:
+    """Say which entries rest on an agent's word that a gap is real."""
+    first, count = report.after_gap[0], len(report.after_gap)
+    which = f"entry {first.sequence} says" if count == 1 else f"{count} entries say, the first is {first.sequence},"
+    return (
+        f"{which} that the agent was told that the silence before it is real (--after-gap): its time is "
+        f"{first.position.agent}'s word"
+    )
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

@@ -3,10 +3,12 @@
 Rules kept: an agent writes nothing where its clock is further ahead of the last sound entry than governance allows,
 unless two people have signed what it takes that late, or whoever started it says that the gap is real; then it mends,
 tells, and takes nothing that nobody vouches for, because everybody who reads the ledger would say that it took nothing.
+What it writes only because it was told so says so.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from runtime.agent.decide import Decision, Nothing, Take
@@ -36,7 +38,7 @@ def in_time(world: World, state: State, decision: Decision) -> Decision:
 def require_step(world: World, state: State) -> None:
     """Raise ClockGapError where an entry would run ahead, and nobody said that it may."""
     at = state.tip.moment(world.clock())
-    if world.after_gap or in_step(state, at) or _in_step_with_the_last(state, at):
+    if world.after_gap or _needs_no_word(state, at):
         return
     gap, most = at - state.tip.time, allowed(state.history.governance)
     raise ClockGapError(
@@ -46,6 +48,12 @@ def require_step(world: World, state: State) -> None:
         "(again): that vouches for the time. Or start with --after-gap: it mends and tells, and takes what is approved "
         "from then on",
     )
+
+
+def marking(world: World, state: State) -> World:
+    """The world in which what is written says that only `--after-gap` let it be, if so it is."""
+    told = world.after_gap and not _needs_no_word(state, state.tip.moment(world.clock()))
+    return replace(world, writer=replace(world.writer, after_gap=told))
 
 
 def unvouched(wanted: Decision, decision: Decision) -> tuple[str, ...]:
@@ -61,6 +69,10 @@ def unvouched(wanted: Decision, decision: Decision) -> tuple[str, ...]:
 def in_step(state: State, at: datetime) -> bool:
     """Whether a time is near enough to the last sound one."""
     return at <= limit(state.history.governance, state.tip.time, ())
+
+
+def _needs_no_word(state: State, at: datetime) -> bool:
+    return in_step(state, at) or _in_step_with_the_last(state, at)
 
 
 def _in_step_with_the_last(state: State, at: datetime) -> bool:

@@ -18,7 +18,7 @@ from datetime import timedelta
 from runtime.agent.apply import LockLostError, perform
 from runtime.agent.attest import BeatenError, Book
 from runtime.agent.causes import DRIFT, aims
-from runtime.agent.clock import in_time, require_step, unvouched
+from runtime.agent.clock import in_time, marking, require_step, unvouched
 from runtime.agent.closing import close
 from runtime.agent.debts import clear, overdue
 from runtime.agent.decide import Decision, Nothing, Refuse, Take, for_another_release
@@ -163,7 +163,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     book.catch_up(state)
     if state.history.open_intent is not None:
         require_step(world, state)
-        return Outcome(state, (close(world, state, book, state.history.open_intent),))
+        return Outcome(state, (close(marking(world, state), state, book, state.history.open_intent),))
     state.require_main()
     if (cleared := clear(world, state, book)) is not None:
         return Outcome(state, (cleared,))
@@ -172,6 +172,8 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     wanted = state.decide(world, at)
     decision = in_time(world, state, wanted)
     take = decision if isinstance(decision, Take) else None
+    if take is None:  # else two people vouch for the time
+        world = marking(world, state)
     state.authorise(world, take)
     goal = state.goal(world, take)
     if take is None:

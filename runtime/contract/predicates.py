@@ -50,6 +50,7 @@ class LedgerPosition(Wire):
     `previous` is the SHA-256 of the whole previous file; of the genesis for the first entry (sequence 1). `main` is
     main's head as the agent saw it, where the ledger is on a branch of its own; on main itself git says it (None).
     `turn` is the turn of the agent's loop that wrote it: its commit's message and every line of its log have it, too.
+    `after_gap` says that nothing but `--after-gap` let it be written so late: the agent was told of a gap.
     """
 
     sequence: int = Field(ge=1)
@@ -59,6 +60,7 @@ class LedgerPosition(Wire):
     release: Release
     main: CommitId | None
     turn: TurnId
+    after_gap: bool
 
 
 class Seen(Wire):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runtime.contract.canonical import JSON, decode
 from runtime.contract.errors import FormatError
@@ -34,6 +34,14 @@ def incident_commander(reading: Reading, signed: Signed, _: tuple[Approver, ...]
     if signed.approval.kind != "emergency" or name is None or ROLE in reading.roles(name):
         return None
     return f"it is an emergency, and {name} is no {ROLE}"
+
+
+def emergency_hours(reading: Reading, signed: Signed, _: tuple[Approver, ...]) -> str | None:
+    """No emergency lies ready: it counts as long as its debt may be open, whatever it says of its own end."""
+    hours = reading.rights.policy.emergency_hours
+    if signed.approval.kind != "emergency" or reading.case.at < signed.approval.signed_at + timedelta(hours=hours):
+        return None
+    return f"it is an emergency of {text(signed.approval.signed_at)}, and an emergency lasts {hours} hours"
 
 
 def governance_by_two(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:

@@ -21,6 +21,7 @@ from runtime.governance.config import Agent, Governance, Key, PathRule, Person
 from runtime.governance.emergency import (
     carry_exact,
     debt_first,
+    emergency_hours,
     governance_by_two,
     incident_commander,
     no_deprovision,
@@ -345,6 +346,7 @@ CONSENT: tuple[Rule, ...] = (
     ApprovalRule("approval-days", 3, "it counts no longer than P's rules let any approval count", _approval_days),
     ApprovalRule("not-withdrawn", 3, "its maker has not taken it back", _not_withdrawn),
     ApprovalRule("incident-commander", 1, "an emergency is signed by an incident commander", incident_commander),
+    ApprovalRule("emergency-hours", 3, "an emergency counts no longer than P's rules let one last", emergency_hours),
     ApprovalRule("counted-once", 1, "people are counted, never keys", _counted_once),
     ChangeRule("two-people", 1, "at least two different people approve every change", _two_people),
     ChangeRule("by-path", 1, "every rule that matches a row has its people among them", _by_path),

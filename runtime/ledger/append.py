@@ -96,12 +96,14 @@ class Tip:
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes: the agent's name, its key, the release that runs, and the turn of the loop in which it writes."""
+    """Who writes: the agent's name, its key, the release that runs, and the turn of the loop in which it writes; and
+    whether it writes only because it was told that a gap is real."""
 
     agent: str
     key: PrivateKey
     release: Release
     turn: str
+    after_gap: bool = False
 
     @property
     def author(self) -> Author:
@@ -309,6 +311,7 @@ def _position(tip: Tip, writer: Writer, at: datetime) -> LedgerPosition:
         release=writer.release,
         main=tip.main,
         turn=writer.turn,
+        after_gap=writer.after_gap,
     )
 
 

@@ -271,7 +271,8 @@ def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
         finding(
             AHEAD,
             f"entry {entry.sequence} says {text(entry.position.time)}, and nobody vouches for more than {text(until)}: "
-            "no time from there on counts until two people have signed a change that late",
+            "no time from there on counts until two people have signed a change that late"
+            + ("; its agent was told that the gap is real (--after-gap)" if entry.position.after_gap else ""),
             path=entry.path,
             commit=entry.commit,
             answer=Answer.FRESHNESS,

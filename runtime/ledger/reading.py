@@ -32,6 +32,16 @@ class Line:
         """The agent that wrote it."""
         return self.entry.position.agent
 
+    @property
+    def told(self) -> str:
+        """Who did what because of what."""
+        return f"{self.by} {self.what}; because: {self.reason}"
+
+    @property
+    def reason(self) -> str:
+        """Because of what, and whether its time is its agent's word alone."""
+        return self.because + ("; after a gap that its agent was told is real" * self.entry.position.after_gap)
+
     def to_json(self) -> JSON:
         """Return the line as JSON."""
         entry = self.entry
@@ -42,6 +52,7 @@ class Line:
             "what": self.what,
             "by": self.by,
             "because": self.because,
+            "after_gap": entry.position.after_gap,
             "sha256": entry.digest,
             "path": entry.path,
             "commit": entry.commit,

@@ -25,7 +25,7 @@ from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger.beside import Heads
 from runtime.ledger.blobs import Blobs
-from runtime.ledger.entry import BY_PEOPLE, EVIDENCE
+from runtime.ledger.entry import BY_PEOPLE, EVIDENCE, Entry
 from runtime.ledger.findings import Answer, Finding, finding
 from runtime.ledger.history import History, TrustRoot, replay, without_ledger
 from runtime.ledger.replaying import Policies
@@ -92,6 +92,11 @@ class Report:
         """Whether no answer is `failed`."""
         return all(item.status is not Status.FAILED for item in self.answers.values())
 
+    @property
+    def after_gap(self) -> tuple[Entry, ...]:
+        """Entries that only `--after-gap` let be written so late: their time is an agent's word."""
+        return tuple(entry for entry in self.history.entries if entry.position.after_gap) if self.history else ()
+
     def to_json(self) -> JSON:
         """Return the report as the command prints it."""
         root, history = self.trust_root, self.history
@@ -108,6 +113,7 @@ class Report:
             "entries": len(history.entries) if history else 0,
             "rendered": {"again": self.rendered.again, "of": self.rendered.of} if self.rendered else None,
             "debts": [debt.to_json(self.at) for debt in history.debts] if history and self.at else [],
+            "after_gap": [entry.sequence for entry in self.after_gap],
             "problems": [_problem(item) for item in self.problems],
         }
 

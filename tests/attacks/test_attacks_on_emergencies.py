@@ -150,14 +150,25 @@ def test_one_emergency_after_the_other(court: Court, refused_by: RefusedBy) -> N
 
 
 def test_emergency_that_lies_ready_for_a_better_day(court: Court, refused_by: RefusedBy) -> None:
-    """In the outage Mara signed an emergency for four hours, and did not need it. I merge it a day later.
+    """In the outage Mara signed an emergency for four hours, and did not need it. I merge it six hours later.
 
     Rule: `unexpired`.
     """
     change = court.change(SUSPEND)
     until = court.later(hours=4).now
     signed = court.sign(change, key_of("mara"), kind="emergency", expires_at=until)
-    refused_by("unexpired", court.later(days=1).case(change, (signed,)))
+    refused_by("unexpired", court.later(hours=6).case(change, (signed,)))
+
+
+def test_emergency_that_says_itself_how_long_it_lasts(court: Court, refused_by: RefusedBy) -> None:
+    """I signed it by hand, without `conductor approve`, in the bad night a week ago, and wrote that it holds for thirty
+    days. The night is over, nobody remembers it; the change comes only now.
+
+    Rule: `emergency-hours`.
+    """
+    change = court.change(SUSPEND)
+    ready = court.sign(change, key_of("mara"), kind="emergency")
+    refused_by("emergency-hours", court.later(days=7).case(change, (ready,)))
 
 
 def test_emergency_against_the_policy(court: Court, refused_by: RefusedBy) -> None:

@@ -39,6 +39,10 @@ class Given:
         return self.kind == "withdrawal"
 
 
+NIGHT = timedelta(hours=24)
+"""How long an emergency lasts in every history: `emergency_hours` of the small tree."""
+
+
 @dataclass(frozen=True)
 class Owed:
     """What an emergency left open: its change, which verdict took it, who had approved by then in which roles."""
@@ -85,7 +89,8 @@ class Model:
         )
         since = [paths for number, paths in enumerate(self.verdicts) if number >= one.known and number != but]
         spent = any(paths & change.paths for paths in since) or (bool(since) and self.is_exact(change))
-        in_time = one.at <= at < min(one.until, one.at + timedelta(days=days))
+        lasts = NIGHT if one.kind == "emergency" else timedelta(days=days)
+        in_time = one.at <= at < min(one.until, one.at + lasts)
         return one.change == change.digest and in_time and not (one.withdrawal or taken_back or spent)
 
     def copy(self) -> Model:

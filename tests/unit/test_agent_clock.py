@@ -7,15 +7,20 @@ from datetime import timedelta
 
 import pytest
 
+from compiler.cli.verify_markdown import as_markdown
+from compiler.cli.verify_text import as_text
 from runtime.agent.clock import ClockGapError
 from runtime.agent.loop import once
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.governance import clock
 from runtime.ledger import append
 from runtime.ledger.findings import Answer
+from runtime.ledger.reading import lines
+from runtime.ledger.verify import verify
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.court import Court
 from runtime.testing.fleet import Fleet
+from runtime.testing.memory_policy import no_objection
 from runtime.testing.small_tree import AGENT, document, key_of
 
 MONTH = timedelta(days=31)
@@ -81,14 +86,25 @@ def test_whoever_says_that_the_gap_is_real_has_it_in_the_ledger_until_people_vou
     once(replace(fleet.world(), after_gap=True))
     assert fleet.story()[-1] == "heartbeat"
     assert rules(fleet) == [("ahead", Answer.FRESHNESS)]
+    assert "its agent was told that the gap is real" in fleet.history().findings[0].message
     fleet.now += timedelta(days=1)
     once(fleet.world())
     assert fleet.story()[-1] == "heartbeat", "the gap is in the ledger: nobody needs to say it again"
     assert rules(fleet) == [("ahead", Answer.FRESHNESS)]
     fleet.approved(initech={})
-    once(fleet.world())
+    once(replace(fleet.world(), after_gap=True))
     assert fleet.story()[-3:] == ["verdict", "intent", "result"]
     assert rules(fleet) == []
+    history = fleet.history()
+    marked = [entry for entry in history.entries if entry.position.after_gap]
+    assert [entry.kind for entry in marked] == ["heartbeat"], "one entry needed the word, and says so for good"
+    told = next(line for line in lines(history) if line.entry == marked[0])
+    assert told.told.endswith("because: heartbeat; after a gap that its agent was told is real")
+    report = verify(fleet.people, history.head, now=fleet.now, trust_root=history.genesis.digest, policies=no_objection)
+    assert report.after_gap == tuple(marked)
+    said = f"entry {marked[0].sequence} says that the agent was told that the silence before it is real (--after-gap)"
+    assert said in as_text(report, colour=False)
+    assert said in as_markdown(report, "conductor verify")
 
 
 def test_after_an_entry_from_the_future_an_honest_agent_goes_on(fleet: Fleet) -> None:

@@ -56,6 +56,7 @@ def position(at: datetime) -> LedgerPosition:
         release=Release(version="1", sha256="0" * 64),
         main=None,
         turn="0" * 32,
+        after_gap=False,
     )
 
 

@@ -20,6 +20,7 @@ POSITION = LedgerPosition(
     release=Release(version="1", sha256="f" * 64),
     main=None,
     turn="9" * 32,
+    after_gap=False,
 )
 RESULT = Statement(
     subject=subject(intent="a" * 64),

@@ -40,6 +40,7 @@ INTENT = Statement(
             release=Release(version="1", sha256="f" * 64),
             main=None,
             turn="9" * 32,
+            after_gap=False,
         ),
         because="drift",
         manifest="d" * 64,
