@@ -6,7 +6,7 @@ Data goes one way; every stage is a module with one public function of its name;
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -22,7 +22,9 @@ from compiler.resolve import resolve
 from compiler.source import SourceTree, from_commit
 from compiler.values import NO_VALUES, Values
 from runtime.contract.compiling import Compile, Compiled
+from runtime.contract.policy_input import DenyInput
 from runtime.git.interface import Git
+from runtime.policy.engine import Denial, NoAnswerError
 
 KEPT = 16
 
@@ -59,10 +61,19 @@ def compile_commit(git: Git) -> Compile:
 def compiled(tree: SourceTree) -> Compiled:
     """Compile a tree for the runtime: its findings as lines."""
     diagnostics = Diagnostics()
-    bundle = compile_tree(tree, diagnostics)
+    unanswered: list[str] = []
+
+    def deny(wasm: bytes, batches: Iterable[DenyInput]) -> list[Denial]:
+        try:
+            return deny_here(wasm, batches)
+        except NoAnswerError as error:
+            unanswered.append(error.message)
+            raise
+
+    bundle = compile_tree(tree, diagnostics, deny=deny)
     if bundle is None:
         errors = tuple(line(item) for item in diagnostics if item.severity is Severity.ERROR)
-        return Compiled(tree.digests(), {}, errors)
+        return Compiled(tree.digests(), {}, errors, next(iter(unanswered), None))
     return Compiled(tree.digests(), bundle)
 
 

@@ -116,7 +116,8 @@ def verify(
 ) -> None:
     """Check every verdict in history and the whole ledger. Needs no network, no server and no private key.
 
-    Exits with 0 if no answer is `failed`. In JSON every SHA-256 is 64 hex digits, without `sha256:`.
+    Exits with 0 if no answer is `failed`; with 3 if none is, but this machine could not render what --render asked for.
+    In JSON every SHA-256 is 64 hex digits, without `sha256:`.
     """
     if vsa is None and key is not None:
         raise UsageError("--key signs a summary, and none was asked for", help="--vsa FILE writes one")
@@ -142,7 +143,8 @@ def verify(
     sys.stdout.write(written(report, form, typed(context)))
     if vsa is not None:
         sys.stderr.write(f"summary: {export(report, since, vsa, key, passphrase)}\n")
-    raise typer.Exit(0 if report.ok else 1)
+    unanswered = report.rendered is not None and report.rendered.unanswered
+    raise typer.Exit(1 if not report.ok else 3 if unanswered else 0)
 
 
 def head_of(git: Repository, rev: str | None) -> str:

@@ -84,8 +84,11 @@ def limits(report: Report) -> Iterator[str]:
         return
     if report.rendered is None:
         yield "not re-rendered: the manifests are those of the ledger (--render renders commits of this release again)"
-    elif report.rendered.again < report.rendered.of:
-        rest = report.rendered.of - report.rendered.again
+        return
+    for why in report.rendered.unanswered:
+        yield shown(f"not assessed: rendering: {why}")
+    rest = report.rendered.of - report.rendered.again - len(report.rendered.unanswered)
+    if rest:
         yield f"not re-rendered: {rest} of {report.rendered.of} verified commits, which other releases rendered"
 
 

@@ -18,12 +18,13 @@ class Compiled:
     """A commit's inputs (path -> SHA-256 of the raw blob) and bundle (path -> bytes), or why it has none.
 
     `errors` are one-line findings `path:line:column: error[MC0012]: …`; with any, `bundle` is empty and there is no
-    manifest.
+    manifest. `unanswered` says where one of them is only that this machine could not ask the policy.
     """
 
     inputs: Mapping[str, str]
     bundle: Mapping[str, bytes]
     errors: tuple[str, ...] = ()
+    unanswered: str | None = None
 
     @cached_property
     def snapshot(self) -> Snapshot | None:

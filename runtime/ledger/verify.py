@@ -60,10 +60,15 @@ class Assessed:
 
 @dataclass(frozen=True)
 class Rendered:
-    """How many verified commits were rendered again, of how many."""
+    """How many verified commits were rendered again, of how many; why this machine could not render others."""
 
     again: int
     of: int
+    unanswered: tuple[str, ...] = ()
+
+    def to_json(self) -> JSON:
+        """Return it as JSON."""
+        return {"again": self.again, "of": self.of, "unanswered": list(self.unanswered)}
 
 
 class WorkFile(NamedTuple):
@@ -111,7 +116,7 @@ class Report:
             "verified": history.commit if history else None,
             "pending": list(history.pending) if history else [],
             "entries": len(history.entries) if history else 0,
-            "rendered": {"again": self.rendered.again, "of": self.rendered.of} if self.rendered else None,
+            "rendered": self.rendered.to_json() if self.rendered else None,
             "debts": [debt.to_json(self.at) for debt in history.debts] if history and self.at else [],
             "after_gap": [entry.sequence for entry in self.after_gap],
             "problems": [_problem(item) for item in self.problems],
@@ -160,8 +165,7 @@ def verify(
         problems.extend(_worktree(git, history.state.blobs, head, worktree))
     rendered = None
     if compile is not None and release is not None:
-        again, differing = _rendered(history, compile, release)
-        rendered = Rendered(again, len(history.verified.timeline))
+        rendered, differing = _rendered(history, compile, release)
         problems.extend(differing)
     problems.extend(_complete(history))
     problems.extend(_owed(history, now))
@@ -258,8 +262,8 @@ def _worktree(git: Git, blobs: Blobs, head: str, worktree: Mapping[str, WorkFile
     return found
 
 
-def _rendered(history: History, compile: Compile, release: str) -> tuple[int, list[Finding]]:  # noqa: A002 -- see `verify`
-    """Render every verified commit of this release again."""
+def _rendered(history: History, compile: Compile, release: str) -> tuple[Rendered, list[Finding]]:  # noqa: A002 -- see `verify`
+    """Render every verified commit of this release again, where this machine can ask its policy."""
     start = history.genesis
     taken = {item.sha256 for item in history.verified.timeline.later(0)}
     commits: list[tuple[str, str, str | None]] = [
@@ -270,13 +274,19 @@ def _rendered(history: History, compile: Compile, release: str) -> tuple[int, li
     if Governance.of(start.snapshot.contents).compiler.release == release:
         commits.insert(0, (start.commit, start.snapshot.manifest.digest, None))
     found: list[Finding] = []
+    unanswered: list[str] = []
     for commit, digest, path in commits:
-        snapshot = compile(commit).snapshot
+        compiled = compile(commit)
+        if compiled.unanswered is not None:
+            unanswered.append(f"commit {commit[:12]}: {compiled.unanswered}")
+            continue
+        snapshot = compiled.snapshot
         rendered = "nothing" if snapshot is None else f"manifest {snapshot.manifest.digest[:12]}"
         if snapshot is None or snapshot.manifest.digest != digest:
             message = f"commit {commit[:12]} renders {rendered}, and the ledger says manifest {digest[:12]}"
             found.append(finding("rendered", message, path=path, commit=commit))
-    return len(commits), found
+    again = len(commits) - len(unanswered)
+    return Rendered(again, len(history.verified.timeline), tuple(unanswered)), found
 
 
 def _complete(history: History) -> list[Finding]:

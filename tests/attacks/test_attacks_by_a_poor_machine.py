@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from compiler.cli.verify_text import as_text
+from compiler.driver import compile_commit as compile_real
 from runtime.agent import loop
 from runtime.agent.attest import BeatenError
 from runtime.agent.loop import once
@@ -18,12 +20,16 @@ from runtime.contract.policy_input import TransitionInput
 from runtime.governance.rules import CONSENT, ChangeRule
 from runtime.ledger.head import Head
 from runtime.ledger.history import replay
+from runtime.ledger.verify import Rendered, Report, verify
 from runtime.policy.engine import NoAnswerError, Policy, PolicyError, Refused
+from runtime.release import VERSION
+from runtime.testing.chronicle import Chronicle
 from runtime.testing.fleet import Fleet
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_policy import MemoryPolicy, no_objection
 from runtime.testing.small_tree import REPOSITORY
 from tests.services.commands import limited
+from tests.services.real_installation import tree
 
 WASM = Path(__file__).parents[2] / "policies/policy.wasm"
 
@@ -125,6 +131,27 @@ def test_a_question_that_takes_too_long_is_no_answer(monkeypatch: pytest.MonkeyP
 def test_no_answer_is_still_an_error_of_the_policy_to_who_proposes() -> None:
     assert issubclass(NoAnswerError, PolicyError)
     assert NoAnswerError.exit_code == 3
+
+
+def test_a_commit_whose_policy_this_machine_cannot_load_is_not_called_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I give the auditor a machine with too little memory: their own report says that the commits render nothing."""
+    files = tree("7561840233917260418/attacks", "f" * 32, "heal")
+    chronicle = Chronicle.start(files, compiler=compile_real)
+    chronicle.apply()
+
+    def report() -> Report:
+        compile_ = compile_real(chronicle.git)
+        return verify(chronicle.git, chronicle.head, now=chronicle.now, compile=compile_, release=VERSION)
+
+    assert report().rendered == Rendered(1, 1)
+    load = classmethod(lambda _, wasm: poor(wasm, {}))
+    monkeypatch.setattr(Policy, "load", load)
+    monkeypatch.setattr(Policy, "of", load)
+    found = report()
+    assert found.problems == ()
+    assert found.rendered is not None
+    assert (found.rendered.again, len(found.rendered.unanswered)) == (0, 1)
+    assert "not assessed: rendering: commit" in as_text(found, colour=False)
 
 
 # less than was there ---
