@@ -17,6 +17,7 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostic, Label, Severity, Span
 from compiler.plan_consent import Consent, consent_of
 from compiler.plan_differences import Operation
+from compiler.plan_queue import Queue
 from compiler.plan_resources import Effects, Inputs, ResourceChange, effects_of
 from compiler.plan_rules import Uncovered, uncovered
 from runtime.contract.change import Change
@@ -90,7 +91,7 @@ class Standpoint:
     case: Case | None
     merged: bool
     """Whether the head is on main already."""
-    waits: tuple[Landed, ...]
+    queue: Queue | None
     landed: tuple[Landed, ...]
     forecast: Forecast | None
     today: date
@@ -114,8 +115,10 @@ class Plan:
     warnings: tuple[Diagnostic, ...]
     """What `check` warns of since this change."""
     uncovered: tuple[Uncovered, ...]
-    waits: tuple[Landed, ...]
-    """Commits of main before the base that no verdict has taken: this change comes after them."""
+    merged: bool
+    """Whether the head is on main already."""
+    queue: Queue | None
+    """What waits on main before it, and whether approvals given now will count."""
     landed: tuple[Landed, ...]
     forecast: Forecast | None
     sources: Mapping[str, bytes]
@@ -129,7 +132,8 @@ class Plan:
     @property
     def approved(self) -> bool:
         """Whether it could be taken now."""
-        return self.change.empty or (self.sound and self.consent is not None and self.consent.allowed)
+        counts = self.queue is None or self.queue.usable
+        return self.change.empty or (self.sound and self.consent is not None and self.consent.allowed and counts)
 
 
 def plan(standpoint: Standpoint) -> Plan:
@@ -149,7 +153,8 @@ def plan(standpoint: Standpoint) -> Plan:
         problems=(*_ill_dated(standpoint), *_refused(standpoint.inputs, effects, consent)),
         warnings=standpoint.warnings,
         uncovered=uncovered(standpoint.before, standpoint.after, standpoint.files),
-        waits=standpoint.waits,
+        merged=standpoint.merged,
+        queue=standpoint.queue,
         landed=standpoint.landed,
         forecast=standpoint.forecast,
         sources=standpoint.files,

@@ -76,7 +76,7 @@ def value_of(plan: Plan) -> JSON:
         "warnings": [to_json(item) for item in plan.warnings],
         "uncovered": [{"rule": item.rule, "glob": item.glob, "paths": list(item.paths)} for item in plan.uncovered],
         "approvals": None if consent is None else consent.to_json(),
-        "waits": [{"commit": item.commit, "subject": item.subject} for item in plan.waits],
+        "queue": None if plan.queue is None else plan.queue.to_json(),
         "landed": [
             {"commit": item.commit, "subject": item.subject, "taken": item.taken, "meets": list(item.meets)}
             for item in plan.landed

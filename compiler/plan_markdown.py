@@ -12,22 +12,35 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from compiler.markdown import cell, code
+from compiler.paint import Paint
 from compiler.plan import Plan, Point
 from compiler.plan_consent import TWO_PEOPLE, Need
 from compiler.plan_differences import Difference, Operation
+from compiler.plan_page import Page, names_of
 from compiler.plan_resources import ObjectChange, ResourceChange
-from compiler.plan_text import LAYOUT, names_of, two_people, value_of
+from compiler.plan_text import LAYOUT
+from compiler.plan_text_approvals import two_people
+from compiler.plan_values import moved
 from compiler.plan_verdict import Verdict, how, verdict
 from runtime.contract.instant import text as moment
 
 _FIELDS = 8
 _MAX_CHARACTERS = 60_000
-_MARKS = {Verdict.NO_GENESIS: "❔", Verdict.CANNOT: "❌", Verdict.MISSING: "⏳", Verdict.APPROVED: "✅"}
+_MARKS = {
+    Verdict.NO_GENESIS: "❔",
+    Verdict.CANNOT: "❌",
+    Verdict.QUEUED: "❌",
+    Verdict.MISSING: "⏳",
+    Verdict.APPROVED: "✅",
+}
 
 
-def as_markdown(plan: Plan) -> str:
-    """Return the plan as Markdown."""
+def as_markdown(plan: Plan, *, full: bool = False) -> str:
+    """Return the plan as Markdown; `full`: with all fields of a row, as far as a forge takes them."""
+    page = Page(Paint(on=False), full=full)
     text = _template().render(
+        fields=lambda item: _fields(item, page),
+        attributes=lambda item: _attributes(item, page),
         plan=plan,
         title=title(plan.base, plan.head, _verdict(plan)),
         how=None if plan.consent is None else how(plan.consent, plan.head.commit or ""),
@@ -50,8 +63,6 @@ def _template() -> Template:
     environment.filters |= {
         "cell": cell,
         "code": code,
-        "fields": _fields,
-        "attributes": _attributes,
         "seats": _seats,
         "names": lambda names: cell(names_of(names)),
         "moment": moment,
@@ -80,27 +91,35 @@ def _objects(plan: Plan) -> str:
     )
 
 
-def _fields(item: ResourceChange) -> str:
+def _fields(item: ResourceChange, page: Page) -> str:
     if item.operation is Operation.REMOVE:
         return ""
     if item.path is None:
         return "follows from what it refers to"
-    return LAYOUT if item.layout_only else _told(item.operation, item.differences)
+    return LAYOUT if item.layout_only else _told(item.operation, item.differences, page)
 
 
-def _attributes(item: ObjectChange) -> str:
-    return "" if item.operation is Operation.REMOVE else _told(item.operation, item.differences)
+def _attributes(item: ObjectChange, page: Page) -> str:
+    return "" if item.operation is Operation.REMOVE else _told(item.operation, item.differences, page)
 
 
-def _told(operation: Operation, differences: tuple[Difference, ...]) -> str:
-    lines = [_difference(operation, item) for item in differences[:_FIELDS]]
-    if len(differences) > _FIELDS:
-        lines.append(f"… {len(differences) - _FIELDS} more")
+def _told(operation: Operation, differences: tuple[Difference, ...], page: Page) -> str:
+    told = page.some(differences, _FIELDS)
+    lines = [_difference(operation, item, page) for item in told]
+    if len(differences) > len(told):
+        lines.append(f"… {len(differences) - len(told)} more: `conductor plan --full` shows them")
     return "<br>".join(lines)
 
 
-def _difference(operation: Operation, item: Difference) -> str:
-    field, before, after = (f"`{code(text)}`" for text in (item.field, value_of(item.before), value_of(item.after)))
+def _difference(operation: Operation, item: Difference, page: Page) -> str:
+    field = f"`{code(item.field)}`"
+    lists = moved(item.before, item.after) if item.operation is Operation.ALTER else None
+    if lists is not None:
+        signed = [*(f"+ `{code(one)}`" for one in lists.came), *(f"- `{code(one)}`" for one in lists.went)]
+        told = page.some(signed, _FIELDS)
+        more = [f"… {len(signed) - len(told)} more"] if len(signed) > len(told) else []
+        return f"{field} {', '.join([*told, *more]) or 'in another order'}"
+    before, after = (f"`{code(text)}`" for text in page.pair(item.before, item.after))
     match item.operation:
         case Operation.ADD:
             return f"{field} {after}" if operation is Operation.ADD else f"{field} left out → {after}"

@@ -159,19 +159,26 @@ def _fields(path: str, inputs: Inputs) -> tuple[Difference, ...]:
 
 
 def _effects(change: Change, rows: Iterable[Row], said: tuple[Difference, ...]) -> tuple[Effect, ...]:
-    known = {(item.field.rsplit(".", 1)[-1], repr(item.before), repr(item.after)) for item in said}
+    known = {_said(item) for item in said}
     found: list[Effect] = []
     for path, before, after in rows:
         if path.startswith("objects/"):
             continue
         old, new = change.contents.get(path, (None, None))
-        fields = tuple(
-            item
-            for item in differences(_json(old), _json(new))
-            if (item.field.rsplit(".", 1)[-1], repr(item.before), repr(item.after)) not in known
-        )
+        fields = tuple(item for item in differences(_json(old), _json(new)) if _said(item) not in known)
         found.append(Effect(path, operation_of(before, after), fields))
     return tuple(found)
+
+
+def _said(item: Difference) -> tuple[str, str, str]:
+    """What a field says, whoever says it: a list of plain values goes out sorted."""
+    before, after = (
+        sorted(map(str, value))
+        if isinstance(value, list) and not any(isinstance(one, dict) for one in value)
+        else value
+        for value in (item.before, item.after)
+    )
+    return item.field.rsplit(".", 1)[-1], repr(before), repr(after)
 
 
 def _input(row: Row, inputs: Inputs) -> InputChange:

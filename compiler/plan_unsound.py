@@ -13,9 +13,10 @@ from compiler.diagnostics.as_json import to_json
 from compiler.diagnostics.full import full
 from compiler.diagnostics.model import Diagnostic
 from compiler.diagnostics.printable import shown_json
+from compiler.paint import Paint
 from compiler.plan import Point
 from compiler.plan_json import point_value
-from compiler.plan_text import Paint, header
+from compiler.plan_text import header
 from runtime.contract.change import Row
 
 SENTENCE = "This does not compile, so it cannot be taken."
@@ -67,7 +68,7 @@ def unsound_as_json(plan: Unsound) -> str:
         "warnings": [],
         "uncovered": [],
         "approvals": None,
-        "waits": [],
+        "queue": None,
         "landed": [],
         "forecast": None,
     }

@@ -15,6 +15,8 @@ class Verdict(Enum):
 
     NO_GENESIS = "no genesis"
     CANNOT = "cannot"
+    QUEUED = "queued"
+    """Approvals given now do not count: something has to happen before it."""
     MISSING = "missing"
     APPROVED = "approved"
 
@@ -27,14 +29,26 @@ def verdict(plan: Plan) -> tuple[Verdict, str]:
         return Verdict.NO_GENESIS, "Nobody can approve this: there is no genesis yet."
     if (debt := plan.consent.debt) is not None:
         return _owed(plan.consent, debt)
+    if plan.queue is not None and not plan.queue.usable:
+        return Verdict.QUEUED, plan.queue.sentence
     if plan.approved and (by := plan.consent.emergency) is not None:
         due = f"the other approvals are due {plan.consent.hours} hours after that"
-        return Verdict.APPROVED, f"By emergency of {by.person}: the agent takes it once it is merged, and {due}."
+        return Verdict.APPROVED, f"By emergency of {by.person}: the agent takes it{when(plan)}, and {due}."
     if plan.approved:
-        return Verdict.APPROVED, "Approved: the agent takes it once it is merged."
+        return Verdict.APPROVED, f"Approved: the agent takes it{when(plan)}."
     if not plan.consent.missing:
         return Verdict.CANNOT, "This cannot be taken as it stands."
     return Verdict.MISSING, f"Approvals are missing: {_missing(plan.consent)}."
+
+
+def when(plan: Plan) -> str:
+    """Say when an agent takes what is approved: once it is merged, and after what is before it."""
+    first = None if plan.queue is None else plan.queue.after
+    once = "" if plan.merged else " once it is merged"
+    if first is None:
+        return once
+    waits = "it takes next" if first.lacks is None else f"waits for {first.lacks}"
+    return f"{once}{',' if once else ''} after {first.name}, which {waits}"
 
 
 def _owed(consent: Consent, debt: Debt) -> tuple[Verdict, str]:

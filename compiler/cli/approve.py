@@ -17,7 +17,7 @@ import typer
 from compiler import rego
 from compiler.cli.earlier import earlier
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
-from compiler.cli.plan import Base, Head
+from compiler.cli.plan import Base, Full, Head
 from compiler.cli.progress import progress
 from compiler.cli.signer import (
     NotSignedError,
@@ -38,10 +38,15 @@ from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.printable import shown
 from compiler.driver import without_collector
 from compiler.opa import Opa
+from compiler.paint import Paint
 from compiler.plan import Plan, Standpoint, plan
 from compiler.plan_consent import Consent, Given, consent_of
-from compiler.plan_text import Paint, as_text, idle_text, missing_text, previous_text
+from compiler.plan_page import Page
+from compiler.plan_queue import Counts
+from compiler.plan_text import as_text, previous_text
+from compiler.plan_text_approvals import idle_text, missing_text
 from compiler.plan_unsound import unsound_as_text
+from compiler.plan_verdict import when
 from compiler.source import from_commit
 from runtime.contract.errors import UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
@@ -73,6 +78,7 @@ def approve(
         str | None,
         typer.Option("--reason", metavar="TEXT", show_default=False, help="Why it cannot wait; for everybody to read."),
     ] = None,
+    full: Full = False,
     debt: Annotated[
         bool, typer.Option("--debt", help="Approve what an emergency let through and nobody else has approved yet.")
     ] = False,
@@ -100,10 +106,10 @@ def approve(
                 base, head = _of_debt(history, base, head)
             standpoint = _stand(clone, base, head, at=signer.at, today=today_or(today))
             made = plan(standpoint)
-        paint = Paint(on=colourful(sys.stdout))
-        sys.stdout.write(as_text(made, colour=paint.on, hint=False))
+        page = Page(Paint(on=colourful(sys.stdout)), full=full)
+        sys.stdout.write(as_text(made, colour=page.paint.on, hint=False, full=full))
         before = earlier(clone, history, signer.person, standpoint.change, signer.at)
-        sys.stdout.write("" if before is None else previous_text(before, signer.person, paint))
+        sys.stdout.write("" if before is None else previous_text(before, signer.person, page))
         _warn(clone, made, git.uncommitted(*INPUT_FOLDERS) if head is None else ())
         given = _given(made.consent, signer.person)
         if given is None or (emergency and given.reason is None):
@@ -120,7 +126,7 @@ def approve(
             file(git, signer, standpoint.change, signed)
             verb = "let through" if emergency else "approved"
             sys.stdout.write(f"\n{signer.person} {verb} change sha256:{standpoint.change.digest}\n")
-            sys.stdout.write(_standing(after, signer.person, merged=standpoint.merged))
+            sys.stdout.write(_standing(after, signer.person, made))
         else:
             sys.stdout.write(f"\n{signer.person} approved this change already: sha256:{given.sha256}\n")
         publish(git, signer, made.change.digest, repo, push_it=push_it)
@@ -180,6 +186,8 @@ def _stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, to
 def _signable(git: Git, made: Plan) -> None:
     if made.change.empty:
         raise NotSignedError("nothing changes, so there is nothing to approve")
+    if made.queue is not None and made.queue.counts is Counts.NEVER:
+        raise NotSignedError(made.queue.sentence.rstrip("."), help=made.queue.help or None)
     if not made.sound:
         raise NotSignedError("this change cannot be taken whoever approves it", help="see `Against it` above")
     if any(path.startswith(rego.FOLDER) and path.endswith((".rego", ".wasm")) for path in made.change.paths):
@@ -202,24 +210,29 @@ def _given(consent: Consent | None, person: str) -> Given | None:
     return next((item for item in consent.given if item.person == person), None) if consent else None
 
 
-def _standing(case: Case | None, person: str, *, merged: bool) -> str:
+def _standing(case: Case | None, person: str, made: Plan) -> str:
     consent = None if case is None else consent_of(case)
     if consent is not None and consent.emergency is not None:
-        then = f"The agent takes it{'' if merged else ' once it is on main'}. Within {consent.hours} hours of that"
+        then = f"The agent takes it{when(made)}. Within {consent.hours} hours of that"
         return f"{then}, others say `conductor approve --debt`; missing:\n{missing_text(consent)}"
     if consent is not None and consent.debt is not None and consent.allowed:
         return "Approvals are complete: the agent clears the debt.\n"
-    if consent is None or consent.allowed:
-        return f"Approvals are complete: the agent takes it{'' if merged else ' once it is on main'}.\n"
-    return "Still missing:\n" + missing_text(consent) + idle_text(consent, person)
+    if consent is not None and not consent.allowed:
+        return "Still missing:\n" + missing_text(consent) + idle_text(consent, person)
+    if made.queue is not None and not made.queue.usable:
+        return f"{made.queue.sentence}\n  = help: {made.queue.help}\n"
+    return f"Approvals are complete: the agent takes it{when(made)}.\n"
 
 
 def _warn(clone: Clone, made: Plan, uncommitted: tuple[str, ...]) -> None:
     warnings = list(warnings_of(clone, made.change.digest, uncommitted))
-    if made.forecast is not None and not made.forecast.same:
-        warnings.append(f"{made.branch} has moved: merged now, this would be another change, and need new approvals")
+    queue = made.queue
+    if queue is not None and queue.sentence:
+        warnings.append(f"{queue.sentence}{f' {queue.help}' if queue.help else ''}".rstrip("."))
     warnings += [
-        f"{item.commit[:12]} on {made.branch} altered {item.meets[0]} too" for item in made.landed if item.meets
+        f"{item.commit[:12]} on {made.branch} altered {item.meets[0]} too"
+        for item in made.landed
+        if item.meets and item.taken
     ]
     for warning in warnings:
         typer.secho(f"warning: {shown(warning)}", fg=typer.colors.YELLOW, err=True)

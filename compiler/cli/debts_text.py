@@ -11,7 +11,7 @@ from datetime import datetime
 
 from compiler.diagnostics.printable import shown
 from compiler.plan_consent import Consent, consent_of
-from compiler.plan_text import missing_text
+from compiler.plan_text_approvals import missing_text
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import text
 from runtime.governance.approvals import Approvals

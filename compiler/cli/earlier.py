@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from compiler.cli.standpoint import Clone, taken_digests
+from compiler.cli.standpoint import Clone
 from compiler.plan_previous import Previous, previous
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
@@ -22,7 +22,7 @@ from runtime.ledger.history import History
 def earlier(clone: Clone, history: History, person: str, change: Change, at: datetime) -> Previous | None:
     """Compare with the latest other change of theirs that meets this one and that no verdict has taken."""
     reading = Reading(Case(history.verified, change, (), at, {}, ""), history.governance)
-    done = {*taken_digests(history), change.digest}
+    done = {*history.taken, change.digest}
     found: dict[str, tuple[datetime, Change]] = {}
     for source in clone.approvals:
         for digest in source.changes():

@@ -54,6 +54,8 @@ Head: TypeAlias = Annotated[
     str | None, typer.Option("--head", metavar="REV", show_default=False, help="Where it leads: HEAD if left out.")
 ]
 
+Full: TypeAlias = Annotated[bool, typer.Option("--full", help="Cut nothing, however much there is to read.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -79,6 +81,7 @@ def show(
             "brings at once.",
         ),
     ] = False,
+    full: Full = False,
     trust_root: TrustRoot = None,
     today: Today = None,
     form: Annotated[PlanFormat, typer.Option("--format", help="How the plan is written.")] = PlanFormat.TEXT,
@@ -98,14 +101,14 @@ def show(
         digests = [made.change.digest if isinstance(made, Plan) else None for made in plans]
         warnings = dict.fromkeys(text for digest in digests for text in warnings_of(clone, digest, uncommitted))
     gc.freeze()  # what is left to do is to print and to end
-    sys.stdout.write("\n".join(written(made, form) for made in plans) or "nothing to plan\n")
+    sys.stdout.write("\n".join(written(made, form, full=full) for made in plans) or "nothing to plan\n")
     for warning in warnings:
         typer.secho(f"warning: {shown(warning)}", fg=typer.colors.YELLOW, err=True)
     if any(isinstance(made, Unsound) or not made.sound or (require_approved and not made.approved) for made in plans):
         raise typer.Exit(1)
 
 
-def written(made: Plan | Unsound, form: PlanFormat) -> str:
+def written(made: Plan | Unsound, form: PlanFormat, *, full: bool = False) -> str:
     """Return the plan as it goes to standard output."""
     match form:
         case PlanFormat.JSON:
@@ -113,9 +116,9 @@ def written(made: Plan | Unsound, form: PlanFormat) -> str:
         case PlanFormat.MARKDOWN:
             from compiler.plan_markdown import as_markdown  # noqa: PLC0415 -- jinja2 is dear, and for this form only
 
-            return as_markdown(made) if isinstance(made, Plan) else unsound_as_markdown(made)
+            return as_markdown(made, full=full) if isinstance(made, Plan) else unsound_as_markdown(made)
     colour = colourful(sys.stdout)
-    return as_text(made, colour=colour) if isinstance(made, Plan) else unsound_as_text(made, colour=colour)
+    return as_text(made, colour=colour, full=full) if isinstance(made, Plan) else unsound_as_text(made, colour=colour)
 
 
 def _each(clone: Clone, base: str | None, head: str | None, today: date) -> list[Plan | Unsound]:

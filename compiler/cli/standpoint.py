@@ -13,6 +13,7 @@ from datetime import date, datetime
 from functools import partial
 
 from compiler.aside import Aside, Deny, deny_here
+from compiler.cli.queue import Way, queue
 from compiler.diagnostics.model import Diagnostic, Diagnostics
 from compiler.driver import compile_tree
 from compiler.nodes import Scalar
@@ -24,7 +25,6 @@ from compiler.source import MAX_WASM_BYTES, WASM, SourceTree, from_commit, from_
 from runtime.contract.change import Change, Row, Snapshot, between, taken
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, Manifest
-from runtime.contract.predicates import Verdict
 from runtime.git.branches import REMOTE, head_of, heads_of
 from runtime.git.inputs import digests, digests_from, is_input, rows
 from runtime.git.interface import Git
@@ -155,9 +155,11 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
     forecast = None
     if landed and not merged and not any(item.meets for item in landed):
         forecast = _forecast(clone, clone.main, change, tree, near)
+    start = _point(git, base_oid, base, source)
+    case = None if history is None else _case(clone, history, change, at, near, merged=merged)
     return Standpoint(
         branch=clone.branch,
-        base=_point(git, base_oid, base, source),
+        base=start,
         head=point,
         change=change,
         inputs=_inputs(git, base_oid, head_oid, change, tree),
@@ -165,9 +167,11 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
         warnings=_new_warnings(clone, base_oid, found),
         before=before.contents,
         after=after.contents,
-        case=None if history is None else _case(clone, history, change, at, near, merged=merged),
+        case=case,
         merged=merged,
-        waits=tuple(_waits(clone, base_oid, before)),
+        queue=None
+        if history is None or case is None
+        else queue(clone, history, Way(start, head_oid, before, case, merged, forecast), at),
         landed=landed,
         forecast=forecast,
         today=today,
@@ -241,7 +245,7 @@ def verified_snapshot(history: History, inputs: Mapping[str, str]) -> Snapshot |
     if history.snapshot.manifest.inputs == inputs:
         return history.snapshot
     snapshot, found = history.genesis.snapshot, None
-    for digest in taken_digests(history):
+    for digest in history.taken:
         if snapshot.manifest.inputs == inputs:
             found = snapshot
         change = history.change(digest)
@@ -249,25 +253,6 @@ def verified_snapshot(history: History, inputs: Mapping[str, str]) -> Snapshot |
             break
         snapshot = taken(snapshot, change)
     return found
-
-
-def taken_digests(history: History) -> Iterator[str]:
-    """SHA-256 of every change that a verdict has taken, in order."""
-    timeline = history.verified.timeline
-    for entry in history.entries:
-        if isinstance(entry.predicate, Verdict) and timeline.position(entry.digest) is not None:
-            yield entry.predicate.conductor.change
-
-
-def _waits(clone: Clone, base: str | None, before: Snapshot) -> Iterator[Landed]:
-    """What is pending on main before the base, unless it comes to nothing."""
-    history, git = clone.history, clone.git
-    if history is None or base is None or before.manifest == history.snapshot.manifest:
-        return
-    if git.is_ancestor(history.commit, base):
-        for oid in history.pending:
-            if git.is_ancestor(oid, base):
-                yield Landed(oid, git.commit(oid).subject, taken=False, meets=())
 
 
 def _landed(clone: Clone, since: str | None, change: Change) -> Iterator[Landed]:

@@ -11,21 +11,16 @@ import typer
 
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.progress import progress
+from compiler.cli.queue import decided
 from compiler.cli.standpoint import Clone, catch_up
 from compiler.cli.status_text import as_text
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.printable import shown_json
-from compiler.driver import compiled, without_collector
-from compiler.source import from_commit
-from runtime.agent.decide import Decision, Nothing, StoppedError, compile_once, decide
+from compiler.driver import without_collector
 from runtime.agent.status import Status
 from runtime.agent.stock import take_stock
-from runtime.contract.compiling import Compiled
-from runtime.git.interface import Git
 from runtime.git.repository import Repository
-from runtime.ledger.history import History
 from runtime.ledger.starting import NoGenesisError
-from runtime.release import VERSION
 
 
 class StatusFormat(StrEnum):
@@ -75,26 +70,4 @@ def status_of(clone: Clone, at: datetime) -> Status:
             "no genesis yet: nothing is verified, and nothing runs because of this repository",
             help="two people start the history: `conductor genesis --person NAME --key FILE`",
         )
-    return take_stock(history, _decided(clone, history, at), clone.git, clone.statements, at)
-
-
-def _decided(clone: Clone, history: History, at: datetime) -> Decision:
-    if not history.pending or history.rewound is not None:
-        return Nothing()
-    try:
-        return decide(
-            history.verified,
-            clone.git,
-            history.head,
-            approvals=clone.statements,
-            compile=compile_once(lambda commit: _compiled(clone.git, commit), clone.git),
-            transition=history.transitions(at),
-            at=at,
-            release=VERSION,
-        )
-    except StoppedError:
-        return Nothing()  # it is a finding of the history, too
-
-
-def _compiled(git: Git, commit: str) -> Compiled:
-    return compiled(from_commit(git, commit))
+    return take_stock(history, decided(clone, history, at), clone.git, clone.statements, at)

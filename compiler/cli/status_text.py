@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from compiler.diagnostics.printable import shown
-from compiler.plan_text import Paint
+from compiler.paint import Paint
 from runtime.agent.status import Lacking, Owed, Status, Waiting, Wrote, ago
 from runtime.contract.instant import text
 

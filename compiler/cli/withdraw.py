@@ -30,7 +30,7 @@ from compiler.cli.signer import (
     started,
 )
 from compiler.cli.signing import KeyFile, PassphraseFrom, signing_key
-from compiler.cli.standpoint import Clone, policy_aside, stand, taken_digests
+from compiler.cli.standpoint import Clone, policy_aside, stand
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.driver import without_collector
 from runtime.contract.change import Change
@@ -135,7 +135,7 @@ def _given(clone: Clone, history: History, change: Change, signer: Signer) -> Si
     owed = debt is not None and debt.change.digest == change.digest
     if debt is not None and owed and all(one.name != signer.person for one in debt.approvers):
         case = debt_case(history.verified, debt, statements, at=signer.at)
-    elif change.digest not in set(taken_digests(history)):
+    elif change.digest not in history.taken:
         case = Case(history.verified, change, statements, signer.at, {}, VERSION)
     else:
         raise NotSignedError(

@@ -21,6 +21,7 @@ from runtime.contract.change import Change, Snapshot
 from runtime.contract.envelope import SUFFIX
 from runtime.contract.genesis import Genesis
 from runtime.contract.instant import text
+from runtime.contract.predicates import Verdict
 from runtime.git.inputs import is_input
 from runtime.git.interface import Git
 from runtime.governance.case import Transition, Verified
@@ -108,6 +109,16 @@ class History:
     def policy(self) -> Policy | None:
         """P's policy with its data; None where there is none to ask."""
         return self.state.policy()
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """SHA-256 of every change that a verdict has taken, in order."""
+        position = self.verified.timeline.position
+        return tuple(
+            entry.predicate.conductor.change
+            for entry in self.entries
+            if isinstance(entry.predicate, Verdict) and position(entry.digest) is not None
+        )
 
     @property
     def apart(self) -> bool:

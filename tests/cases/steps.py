@@ -44,7 +44,7 @@ def step_text(before: Path, after: Path, today: date) -> str:
         after=snapshot.contents,
         case=Case(verified, change, (), at, new.digests(), VERSION, asked),
         merged=True,
-        waits=(),
+        queue=None,
         landed=(),
         forecast=None,
         today=today,

@@ -137,6 +137,40 @@ def test_nothing_is_signed_that_cannot_be_taken(desk: Desk) -> None:
     assert desk.git("branch", "--list", "approvals") == ""
 
 
+def test_what_would_be_spent_before_it_counts_is_not_signed_and_names_what_is_before_it(desk: Desk) -> None:
+    acme = "tenants/acme-retail.yaml"
+    desk.git("switch", "-q", "main")
+    earlier = desk.commit("Keep it longer", **{acme: tenant("acme-retail", "retention_days: 400")})
+    desk.git("switch", "-q", "-C", "topic")
+    desk.commit("Suspend it", **{acme: tenant("acme-retail", "retention_days: 400", "state: suspended")})
+    code, out, err = desk.approve(ADA)
+    assert (code, f"{earlier[:12]} before this alters {acme}" in err) == (1, True)
+    assert f"conductor approve --person NAME --key FILE --head {earlier[:12]} --push" in out
+    assert desk.git("branch", "--list", "approvals") == ""
+    for person in PEOPLE:
+        assert desk.approve(person, "--head", earlier[:12])[0] == 0
+    assert "the agent takes it next" in desk.conductor("plan", *DAY)[1]
+
+
+def test_what_counts_on_a_condition_is_signed_and_the_condition_said(desk: Desk) -> None:
+    acme = "tenants/acme-retail.yaml"
+    desk.commit("Suspend it", **{acme: tenant("acme-retail", "state: suspended")})
+    desk.git("switch", "-q", "main")
+    desk.commit("Keep it longer", **{acme: tenant("acme-retail", "retention_days: 400")})
+    desk.git("switch", "-q", "topic")
+    desk.approve(ADA)
+    code, out, err = desk.approve(BEN)
+    assert (code, "warning: Approvals given now count only if" in err) == (0, True)
+    assert ("Approvals are complete" in out, "merge main into this, and approve it then" in out) == (False, True)
+    assert desk.conductor("plan", "--require-approved", *DAY)[0] == 1
+
+
+def test_what_a_reviewer_is_shown_can_be_opened(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    assert "more: --full shows them" in desk.approve(ADA)[1]
+    assert "--full shows them" not in desk.approve(BEN, "--full")[1]
+
+
 def test_without_a_terminal_it_asks_for_yes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))

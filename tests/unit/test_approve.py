@@ -8,9 +8,11 @@ import pytest
 from compiler.cli.approvals_branch import PushRefusedError, append, push
 from compiler.cli.earlier import earlier
 from compiler.cli.standpoint import Clone, warnings_of
+from compiler.paint import Paint
 from compiler.plan_differences import Operation
+from compiler.plan_page import Page
 from compiler.plan_previous import Previous
-from compiler.plan_text import Paint, previous_text
+from compiler.plan_text import previous_text
 from runtime.contract.predicates import Approval
 from runtime.git.interface import RemoteAwayError
 from runtime.testing.memory_git import SOMEBODY, MemoryGit, MemoryRemote
@@ -149,7 +151,7 @@ def test_a_second_version_says_what_differs_from_the_first(world: PlanWorld) -> 
     assert rows["tenants/fjord.yaml"].operation is Operation.ADD
     fields = rows["config/tenants/tenant/acme-retail.json"].fields
     assert [(item.field, item.before, item.after) for item in fields] == [("retention_days", 400, 500)]
-    text = previous_text(found, ADA, Paint(on=False))
+    text = previous_text(found, ADA, Page(Paint(on=False), full=False))
     assert "retention_days  approved 400, now 500" in text
     assert before(world, BEN, "topic") == []
 

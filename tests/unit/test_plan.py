@@ -283,23 +283,6 @@ def test_a_commit_of_main_that_alters_the_same_file_is_named(world: PlanWorld) -
     assert "meets this change at tenants/acme-retail.yaml" in as_text(plan)
 
 
-def test_what_is_pending_before_it_is_said_to_hold_it_up(world: PlanWorld) -> None:
-    world.commit({"tenants/harbour.yaml": tenant("harbour")}, branch="main", message="Add harbour, unapproved")
-    world.commit({"tenants/fjord.yaml": tenant("fjord")})
-    plan = world.plan()
-    assert (plan.base.source, [item.name for item in plan.effects.resources]) == ("compiled", ["fjord"])
-    assert [item.subject for item in plan.waits] == ["Add harbour, unapproved"]
-    assert "Waits for  what main has before it" in as_text(plan)
-    assert "Waits for what" in as_markdown(plan)
-
-
-def test_what_was_taken_back_holds_up_nothing(world: PlanWorld) -> None:
-    merged = world.commit({"tenants/harbour.yaml": tenant("harbour")}, branch="main")
-    world.git.revert(merged)
-    world.commit({"tenants/fjord.yaml": tenant("fjord")})
-    assert world.plan().waits == ()
-
-
 def test_two_people_are_asked_for_only_where_no_rule_asks_for_as_many(world: PlanWorld) -> None:
     flag = base_files()[FLAG].replace(b"604800", b"86400")
     world.commit({FLAG: flag})
@@ -375,6 +358,15 @@ def test_nothing_in_a_commit_or_file_can_draw_on_the_reviewers_terminal(
         assert "nothing" in text
         assert [char for char in text if char != "\n" and not char.isprintable()] == []
         assert "\u3164" not in text
+
+
+def test_what_is_cut_names_the_option_that_shows_it_and_that_cuts_nothing(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    plan = world.plan()
+    assert "more: --full shows them" in as_text(plan)
+    whole = as_text(plan, full=True)
+    assert "more" not in whole
+    assert "retention_days" in whole
 
 
 def test_json_means_the_same_with_everything_escaped(world: PlanWorld) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from compiler.diagnostics.model import Diagnostics
+from compiler.paint import Paint
 from compiler.parse import parse_file
 from compiler.plan_differences import Difference, Operation, differences, plain
-from compiler.plan_text import value_of
+from compiler.plan_page import Page
+from compiler.plan_values import pair_of, value_of
 from runtime.contract.canonical import JSON
+from runtime.testing.small_tree import key_of
 
 ADD, ALTER, REMOVE = Operation.ADD, Operation.ALTER, Operation.REMOVE
 
@@ -78,3 +81,48 @@ def test_json_leaves_out_what_means_nothing() -> None:
 )
 def test_a_value_fits_into_a_line_and_draws_nothing(value: JSON, text: str) -> None:
     assert value_of(value) == text
+
+
+def line(before: JSON, after: JSON, *, full: bool = False) -> str:
+    return Page(Paint(on=False), full=full).difference(ALTER, Difference(ALTER, "a", before, after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (["a", "b", "c"], ["c", "d", "a"], "+ d, - b"),
+        (["a", "b"], ["b", "a"], "in another order"),
+        (["a"], ["a", "a"], "+ a"),
+        ([1], [1, 2], "+ 2"),
+        ([], ["one, two", "-x"], '+ "one, two", + "-x"'),
+        ([{"x": 1}], ["a"], '[{"x": 1}] → ["a"]'),
+    ],
+)
+def test_of_a_list_what_came_and_what_went_is_shown(before: JSON, after: JSON, text: str) -> None:
+    assert line(before, after) == text
+
+
+def test_of_a_long_list_the_first_are_shown_and_all_where_asked() -> None:
+    many: JSON = [f"item-{number}" for number in range(30)]
+    assert line([], many).endswith("+ item-11, … 18 more: --full shows them")
+    assert "+ item-29" in line([], many, full=True)
+
+
+def test_a_key_is_shown_by_its_fingerprint_and_its_comment() -> None:
+    old, new = key_of("old"), key_of("new")
+    before, after = f"{old.public_line} ada@old", f"{new.public_line} ada@new"
+    assert line([before], [after]) == (
+        f"+ ssh-ed25519 {new.fingerprint} ada@new, - ssh-ed25519 {old.fingerprint} ada@old"
+    )
+    assert pair_of(before, after) == (
+        f"ssh-ed25519 {old.fingerprint} ada@old",
+        f"ssh-ed25519 {new.fingerprint} ada@new",
+    )
+    assert value_of("ssh-ed25519 AAAA no key") == "ssh-ed25519 AAAA no key"
+
+
+def test_what_differs_far_behind_is_not_cut_away() -> None:
+    one, other = pair_of("x" * 100 + "one", "x" * 100 + "two")
+    assert (one, other) == ("…" + "x" * 16 + "one", "…" + "x" * 16 + "two")
+    assert pair_of("x" * 100, "y" + "x" * 100) == ("x" * 71 + "…", "y" + "x" * 70 + "…")
+    assert pair_of("x" * 100, "x" * 101, full=True) == ("x" * 100, "x" * 101)

@@ -10,7 +10,8 @@ from compiler.plan_json import as_json
 from compiler.plan_lines import Lines
 from compiler.plan_markdown import as_markdown
 from compiler.plan_rules import uncovered
-from compiler.plan_text import as_text, idle_text
+from compiler.plan_text import as_text
+from compiler.plan_text_approvals import idle_text
 from tests.cases.plan_world import ADA, BEN, PlanWorld, base_files, tenant
 
 RULES, TESTS = "policies/approvals.yaml", "policies/more_test.rego"
