@@ -3,7 +3,7 @@
 Rules kept:
 - what is wanted and absent is created, what differs is updated, what is ours and wanted no more is deleted;
 - an object that exists without our mark is never touched: it is a problem, and so is everything of the same tenant and
-  target that a later wave would build upon it;
+  target that a later wave would build upon it; unless it may be adopted. A tenant's objects are adopted all or none;
 - makes come first, wave by wave upwards; deletes come then, wave by wave downwards, because nothing is taken away
   before what used it has changed; the proof that something is absent comes last of all. Within a wave the order is
   tenant, target, type, name;
@@ -20,12 +20,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from runtime.contract.canonical import JSON
-from runtime.contract.objects import ABSENCE, ENDS, Action, Object, ObjectId, Operation
+from runtime.contract.objects import ABSENCE, ENDS, FOREIGN, Action, Object, ObjectId, Operation, is_foreign
 
 Attributes = Mapping[str, JSON]
-FOREIGN: Attributes = {"foreign": True}
-"""What a target answers for an object that exists without our mark (`Target.observe`)."""
-
 Stage = tuple[int, int]
 """Makes, deletes or proofs (0, 1, 2), and the wave: the actions of one stage need nothing of each other."""
 MAKES, DELETES, PROOFS = range(3)
@@ -75,9 +72,9 @@ def diff(
     deletes = [
         _delete(found, attributes, known, because)
         for found, attributes in observed.items()
-        if found not in wanted and attributes != FOREIGN
+        if found not in wanted and not is_foreign(attributes)
     ]
-    allowed, foreign = _without_foreign(makes)
+    allowed, foreign = _without_foreign(makes, observed, wanted)
     kept, excess = _within_limits(deletes, observed, limits or Limits())
     allowed, early = _without_early_ends(allowed, excess)
     return Diff(
@@ -96,8 +93,12 @@ def stage_of(action: Action) -> Stage:
 def _make(item: Object, found: Attributes | None, because: Callable[[ObjectId], str]) -> Action | None:
     if found == item.attributes:
         return None
-    operation = Operation.CREATE if found is None or found == FOREIGN else Operation.UPDATE
-    return Action(operation, item.id, found, item.attributes, item.wave, item.tenant, because(item.id))
+    before, operation = found, Operation.CREATE if found is None else Operation.UPDATE
+    if found is not None and is_foreign(found):
+        adoptable = found.get("found")
+        before = adoptable if isinstance(adoptable, dict) else FOREIGN
+        operation = Operation.ADOPT if item.adopt else Operation.CREATE
+    return Action(operation, item.id, before, item.attributes, item.wave, item.tenant, because(item.id))
 
 
 def _delete(
@@ -112,8 +113,11 @@ def _delete(
     return Action(Operation.DELETE, found, attributes, None, wave, tenant, because(found))
 
 
-def _without_foreign(makes: list[Action]) -> tuple[list[Action], list[Blocked]]:
-    """Hold back what is foreign, and what later waves of its tenant would build upon it."""
+def _without_foreign(
+    makes: list[Action], observed: Mapping[ObjectId, Attributes], wanted: Mapping[ObjectId, Object]
+) -> tuple[list[Action], list[Blocked]]:
+    """Hold back what is foreign, what later waves of its tenant would build upon it, and what else of its tenant would
+    be adopted."""
     first: dict[tuple[str, str | None], Action] = {}
     for action in sorted(makes, key=_order):
         if action.before == FOREIGN:
@@ -123,12 +127,22 @@ def _without_foreign(makes: list[Action]) -> tuple[list[Action], list[Blocked]]:
     for action in makes:
         cause = first.get((action.id.target, action.tenant))
         if action.before == FOREIGN:
-            blocked.append(Blocked(action, f"{action.id} exists and Conductor did not make it"))
-        elif cause is not None and action.wave > cause.wave:
+            blocked.append(Blocked(action, _why_foreign(wanted[action.id], observed[action.id])))
+        elif cause is not None and (action.wave > cause.wave or action.operation is Operation.ADOPT):
             blocked.append(Blocked(action, f"{action.id} needs {cause.id}, which Conductor did not make"))
         else:
             allowed.append(action)
     return allowed, blocked
+
+
+def _why_foreign(item: Object, found: Attributes) -> str:
+    refused = found.get("refused")
+    if isinstance(refused, list):
+        return f"{item.id} is not adopted: {'; '.join(map(str, refused))}"
+    why = f"{item.id} exists and Conductor did not make it"
+    if item.adopt:
+        why += ", and what `adopt: true` was approved for was another one: take it out and put it in again"
+    return why
 
 
 def _within_limits(
@@ -136,7 +150,7 @@ def _within_limits(
 ) -> tuple[list[Action], list[Blocked]]:
     """Hold back every delete of a target that would lose more than it may."""
     ours = Counter(
-        found.target for found, attributes in observed.items() if attributes != FOREIGN and found.type not in ENDS
+        found.target for found, attributes in observed.items() if not is_foreign(attributes) and found.type not in ENDS
     )
     going = Counter(action.id.target for action in deletes)
     reasons = {

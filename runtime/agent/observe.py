@@ -24,11 +24,13 @@ class Opened:
     targets: Mapping[str, Target]
     away: Mapping[str, RetryableError]
 
-    def observe(self, objects: Mapping[ObjectId, Object]) -> dict[ObjectId, Attributes]:
+    def observe(
+        self, objects: Mapping[ObjectId, Object], adopt: Mapping[ObjectId, Attributes] | None = None
+    ) -> dict[ObjectId, Attributes]:
         """Attributes of what is there of these objects, and of ours that nobody named: on the targets that answered."""
         seen: dict[ObjectId, Attributes] = {}
         for name, target in self.targets.items():
-            seen.update(target.observe(found for found in objects if found.target == name))
+            seen.update(target.observe([found for found in objects if found.target == name], adopt))
         return seen
 
     def within(self, objects: Mapping[ObjectId, Object]) -> list[Object]:

@@ -14,12 +14,12 @@ from datetime import datetime
 
 from runtime.agent.causes import DRIFT, GENESIS, aims, differences
 from runtime.agent.decide import Refuse, Take
-from runtime.agent.diff import FOREIGN, Attributes, Blocked, diff
+from runtime.agent.diff import Attributes, Blocked, diff
 from runtime.agent.observe import Opened
 from runtime.agent.state import Goal
 from runtime.contract.canonical import encode
 from runtime.contract.envelope import MAX_PAYLOAD
-from runtime.contract.objects import ABSENCE, Action, ObjectId
+from runtime.contract.objects import ABSENCE, Action, ObjectId, is_foreign
 from runtime.contract.predicates import Unmet
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Tip, Writer, Written
@@ -58,7 +58,7 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
         targets.needs(memory.owed(desired.objects))
     found = diff(
         targets.within(desired.objects),
-        unproved(targets.observe(desired.objects), memory.proved),
+        unproved(targets.observe(desired.objects, adoptable(goal)), memory.proved),
         because=memory.because,
         former=memory.former,
         limits=desired.limits,
@@ -81,12 +81,22 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
     )
 
 
+def adoptable(goal: Goal) -> dict[ObjectId, Attributes]:
+    """What may become ours, with what is wanted of it: only because of the genesis, or of the change that says so. What
+    is there under its name later is something that nobody has approved."""
+    return {
+        found: item.attributes
+        for found, item in goal.desired.objects.items()
+        if item.adopt and goal.memory.because(found) != DRIFT
+    }
+
+
 def unproved(observed: Mapping[ObjectId, Attributes], proved: AbstractSet[ObjectId]) -> dict[ObjectId, Attributes]:
     """What was observed, without the absences that no result speaks of: whoever looks first says what was found."""
     return {
         found: attributes
         for found, attributes in observed.items()
-        if found.type != ABSENCE or found in proved or attributes == FOREIGN
+        if found.type != ABSENCE or found in proved or is_foreign(attributes)
     }
 
 

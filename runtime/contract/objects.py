@@ -22,6 +22,14 @@ ABSENCE = "absence"
 ENDS = frozenset({ARCHIVE, ABSENCE})
 """They stand for what was, take no room in a target, and are never deleted."""
 
+FOREIGN: Mapping[str, JSON] = {"foreign": True}
+"""What a target answers for an object that exists without our mark (`Target.observe`)."""
+
+
+def is_foreign(attributes: Mapping[str, JSON] | None) -> bool:
+    """Whether these are of an object that exists without our mark, whatever more is said of it."""
+    return attributes is not None and attributes.get("foreign") is True
+
 
 class ObjectId(NamedTuple):
     """What one object is called: on which target, of which type, by which name."""
@@ -37,12 +45,14 @@ class ObjectId(NamedTuple):
 
 @dataclass(frozen=True)
 class Object:
-    """One thing that must exist. Objects of a wave are made together; later waves need earlier ones."""
+    """One thing that must exist. Objects of a wave are made together; later waves need earlier ones. `adopt`: where it
+    exists without our mark, it may become ours."""
 
     id: ObjectId
     attributes: Mapping[str, JSON]
     wave: int
     tenant: str | None
+    adopt: bool = False
 
     def to_json(self) -> JSON:
         """Return the JSON value."""
@@ -53,6 +63,7 @@ class Object:
             "attributes": dict(self.attributes),
             "wave": self.wave,
             "tenant": self.tenant,
+            **({"adopt": True} if self.adopt else {}),
         }
 
     @classmethod
@@ -66,9 +77,10 @@ class Object:
                 "attributes": dict(attributes),
                 "wave": int(wave),
                 "tenant": str() | None as tenant,
-            } if len(value) == 6:
-                return cls(ObjectId(target, kind, name), attributes, wave, tenant)
-        raise FormatError("an object has exactly target, type, name, attributes, wave and tenant")
+                **more,
+            } if not more or more == {"adopt": True}:
+                return cls(ObjectId(target, kind, name), attributes, wave, tenant, bool(more))
+        raise FormatError("an object has exactly target, type, name, attributes, wave and tenant, or also adopt: true")
 
 
 def encode_objects(objects: Iterable[Object]) -> bytes:
@@ -88,6 +100,7 @@ class Operation(StrEnum):
     """What is done to one object."""
 
     CREATE = "create"
+    ADOPT = "adopt"
     UPDATE = "update"
     DELETE = "delete"
 
@@ -96,7 +109,8 @@ class Operation(StrEnum):
 class Action:
     """One operation on one object, and because of what: `genesis`, `drift`, or the SHA-256 of a change.
 
-    `before` are the attributes observed (None: absent), `after` the attributes wanted (None: to be absent).
+    `before` are the attributes observed (None: absent), `after` the attributes wanted (None: to be absent). What is
+    adopted was there before, and somebody else's: `before` is what it would be observed as if it were ours.
     """
 
     operation: Operation
@@ -126,7 +140,7 @@ class Action:
         """Read a JSON value; raises FormatError."""
         match value:
             case {
-                "operation": "create" | "update" | "delete" as operation,
+                "operation": "create" | "adopt" | "update" | "delete" as operation,
                 "target": str(target),
                 "type": str(kind),
                 "name": str(name),

@@ -150,7 +150,7 @@ class Verdict(Wire):
 class ActionRecord(Wire):
     """One `Action` on the wire."""
 
-    operation: Literal["create", "update", "delete"]
+    operation: Literal["create", "adopt", "update", "delete"]
     target: str
     type: str
     name: str

@@ -41,15 +41,21 @@ class Target(Protocol):
         """PostgreSQL's system identifier and database, Kafka's cluster id, ...: compared with the declared one."""
         ...
 
-    def observe(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, JSON]]:
+    def observe(
+        self, ids: Iterable[ObjectId], adopt: Mapping[ObjectId, Mapping[str, JSON]] | None = None
+    ) -> Mapping[ObjectId, Mapping[str, JSON]]:
         """Attributes of those of the named objects that exist and are ours, and of those of ours that nobody named.
 
-        Never changes anything. An object that exists without our mark is returned with `{"foreign": true}`.
+        Never changes anything. An object that exists without our mark is returned with `{"foreign": true}`. `adopt` are
+        those of the named objects that may become ours, with what is wanted of them: one that exists without our mark
+        has `found`, too: what it would be observed as if it were ours; or `refused`: why it must not become ours.
         """
         ...
 
     def perform(self, action: Action, *, intent: int) -> Mapping[str, JSON]:
         """Do one action, idempotently, within the time limit; returns measured facts (proofs), JSON without secrets.
+
+        Only an action that says `adopt` may act upon an object without our mark: it marks it, and then makes it so.
 
         `intent` is the sequence number of the intent in force: the object's mark carries it, and an object whose mark
         is newer is refused (TerminalError), atomically with the change where the system can.

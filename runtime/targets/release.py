@@ -28,7 +28,7 @@ from typing import Self
 
 from runtime.contract.canonical import JSON, decode, encode, sha256
 from runtime.contract.errors import EnvironmentFailedError, FormatError
-from runtime.contract.objects import ABSENCE, Action, ObjectId
+from runtime.contract.objects import ABSENCE, FOREIGN, Action, ObjectId
 from runtime.targets import owned
 from runtime.targets.disk import disk, sync
 from runtime.targets.interface import RetryableError, TerminalError
@@ -106,8 +106,11 @@ class ReleaseTarget:
         """What `.conductor-target` says."""
         return self._identity_of(self._opened())
 
-    def observe(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, JSON]]:
-        """See `Target.observe`. There is one object, whoever asks, and absences, which are named."""
+    def observe(
+        self, ids: Iterable[ObjectId], adopt: Mapping[ObjectId, Mapping[str, JSON]] | None = None
+    ) -> Mapping[ObjectId, Mapping[str, JSON]]:
+        """See `Target.observe`. There is one object, whoever asks, and absences, which are named; none is adopted."""
+        del adopt
         folder = self._opened()
         with disk(f"target {self.name}"):
             absent = [
@@ -120,10 +123,10 @@ class ReleaseTarget:
     def _current(self, folder: Path) -> Mapping[ObjectId, Mapping[str, JSON]]:
         current = folder / CURRENT
         if not current.is_symlink():
-            return {self._id: {"foreign": True}} if current.exists() else {}
+            return {self._id: FOREIGN} if current.exists() else {}
         mark = self._mark(current)
         if mark is None:
-            return {self._id: {"foreign": True}}
+            return {self._id: FOREIGN}
         return {self._id: {"manifest": mark[0], "files": _digest(_read(folder))}}
 
     def perform(self, action: Action, *, intent: int) -> Mapping[str, JSON]:

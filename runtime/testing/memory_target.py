@@ -13,11 +13,9 @@ from typing import Self
 
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import ConductorError
-from runtime.contract.objects import ENDS, Action, ObjectId
+from runtime.contract.objects import ENDS, FOREIGN, Action, ObjectId, Operation
 from runtime.ledger.head import Head
 from runtime.targets.interface import RetryableError, TerminalError
-
-FOREIGN: Mapping[str, JSON] = {"foreign": True}
 
 
 @dataclass
@@ -65,11 +63,13 @@ class MemoryTarget:
         """The system's."""
         return self.system.identity
 
-    def observe(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, JSON]]:
-        """See `Target.observe`."""
+    def observe(
+        self, ids: Iterable[ObjectId], adopt: Mapping[ObjectId, Mapping[str, JSON]] | None = None
+    ) -> Mapping[ObjectId, Mapping[str, JSON]]:
+        """See `Target.observe`. An attribute `admin` is what nobody may adopt."""
         named = set(ids)
         return {
-            key: dict(item.attributes) if item.mark is not None else FOREIGN
+            key: dict(item.attributes) if item.mark is not None else _foreign(item, adopted=key in (adopt or {}))
             for key, item in self.system.world.items()
             if key.target == self.name and (key in named or (item.mark is not None and key.type not in ENDS))
         }
@@ -82,7 +82,8 @@ class MemoryTarget:
         if failure is not None:
             raise failure
         there = self.system.world.get(action.id)
-        if there is not None and there.mark is None:
+        adopting = action.operation is Operation.ADOPT
+        if there is not None and there.mark is None and not (adopting and "admin" not in there.attributes):
             raise TerminalError(f"{action.id} exists and Conductor did not make it")
         if there is not None and there.mark is not None and there.mark > intent:
             raise TerminalError(f"{action.id} was written by intent {there.mark}, which is newer than {intent}")
@@ -92,6 +93,14 @@ class MemoryTarget:
             self.system.world[action.id] = MemoryObject(dict(action.after), intent)
         self.system.done.append((intent, action))
         return {"performed": action.operation.value}
+
+
+def _foreign(item: MemoryObject, *, adopted: bool) -> Mapping[str, JSON]:
+    if not adopted:
+        return FOREIGN
+    if "admin" in item.attributes:
+        return {**FOREIGN, "refused": ["it is an admin's"]}
+    return {**FOREIGN, "found": dict(item.attributes)}
 
 
 @dataclass

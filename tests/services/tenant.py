@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runtime.agent.diff import diff
+from runtime.agent.diff import Diff, diff
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.objects import Action, Object, ObjectId, Operation
 from runtime.targets.config import ArchiveConfig
@@ -32,6 +32,7 @@ class Tenant:
     tables: tuple[str, ...] = ("SELECT", "INSERT", "UPDATE", "DELETE")
     sequences: tuple[str, ...] = ("USAGE", "SELECT")
     functions: tuple[str, ...] = ("EXECUTE",)
+    adopt: bool = False
 
     @property
     def schema(self) -> str:
@@ -81,7 +82,7 @@ class Tenant:
         return self.objects[("owner", "app", "schema", "grants").index(kind)]
 
     def _object(self, kind: str, name: str, attributes: Mapping[str, Any], wave: int) -> Object:
-        return Object(ObjectId(TARGET, kind, name), attributes, wave, self.name)
+        return Object(ObjectId(TARGET, kind, name), attributes, wave, self.name, self.adopt)
 
 
 @dataclass
@@ -134,11 +135,18 @@ def delete(item: Object) -> Action:
     return Action(Operation.DELETE, item.id, item.attributes, None, item.wave, item.tenant, "genesis")
 
 
-def lines(running: Target, tenants: tuple[Tenant, ...], *, former: tuple[Tenant, ...] = ()) -> tuple[Action, ...]:
-    """What a dry run would print; `former` are the tenants that were there before."""
+def compared(running: Target, tenants: tuple[Tenant, ...], *, former: tuple[Tenant, ...] = ()) -> Diff:
+    """What is to be done, and what is held back; `former` are the tenants that were there before."""
     wanted = [item for tenant in tenants for item in tenant.objects]
     known = {item.id: item for tenant in former for item in tenant.objects}
-    found = diff(wanted, running.observe([item.id for item in wanted]), because=lambda _: "drift", former=known)
+    adopt = {item.id: item.attributes for item in wanted if item.adopt}
+    observed = running.observe([item.id for item in wanted], adopt)
+    return diff(wanted, observed, because=lambda _: "drift", former=known)
+
+
+def lines(running: Target, tenants: tuple[Tenant, ...], *, former: tuple[Tenant, ...] = ()) -> tuple[Action, ...]:
+    """What a dry run would print, where nothing is held back."""
+    found = compared(running, tenants, former=former)
     assert not found.blocked
     return found.actions
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.agent.diff import FOREIGN, Attributes, Diff, Limits, diff, stage_of
-from runtime.contract.objects import Object, ObjectId, Operation
+from runtime.agent.diff import Attributes, Diff, Limits, diff, stage_of
+from runtime.contract.objects import FOREIGN, Object, ObjectId, Operation
 
 OWNER = ObjectId("pg-eu", "role", "t_acme_owner")
 SCHEMA = ObjectId("pg-eu", "schema", "t_acme")

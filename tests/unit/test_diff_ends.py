@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runtime.agent.apply import found
-from runtime.agent.diff import DELETES, FOREIGN, MAKES, PROOFS, Attributes, Diff, Limits, diff
+from runtime.agent.diff import DELETES, MAKES, PROOFS, Attributes, Diff, Limits, diff
 from runtime.agent.steps import unproved
-from runtime.contract.objects import Action, Object, ObjectId, Operation
+from runtime.contract.objects import FOREIGN, Action, Object, ObjectId, Operation
 
 NAMES = {"owner": "t_acme_owner", "role": "t_acme_app"}
 ARCHIVE = Object(ObjectId("pg-eu", "archive", "t_acme"), NAMES, 1, "acme")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from psycopg import sql
 
 from runtime.contract.canonical import JSON
-from runtime.contract.objects import ABSENCE, ARCHIVE
+from runtime.contract.objects import ABSENCE, ARCHIVE, FOREIGN
 from runtime.contract.printable import line
 from runtime.targets.archives import Archives, Stream
 from runtime.targets.interface import RetryableError, TerminalError
@@ -135,7 +135,7 @@ class Ending:
             there = schemas.get(schema)
             marks = [item.mark for item in (found.get(names.owner), found.get(names.role), there) if item is not None]
             if schema in absences and None in marks:
-                yield ABSENCE, schema, roles.FOREIGN
+                yield ABSENCE, schema, FOREIGN
             elif schema in absences and not marks:
                 yield ABSENCE, schema, names.attributes
             if schema in archives and (there is None or self._archived(schema, there.mark)):

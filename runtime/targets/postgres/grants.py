@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import sql
 
@@ -113,6 +113,7 @@ class Found:
     name: str
     owner: str
     mark: Mark | None
+    """Ours; or of a schema that may be adopted, as it would be (`foreign`)."""
     usage: tuple[Grant, ...]
     objects: list[tuple[str, str, int, tuple[Grant, ...]]] = field(default_factory=list)
     """Code of the class (`c`: a column), a name, how many have the same list, the list without the owner's own."""
@@ -120,6 +121,7 @@ class Found:
     """For whose new things, code of the class, the list."""
     functions_closed: bool = False
     """Whether the owner's new functions are not for everybody."""
+    foreign: bool = False
 
     def grantees(self) -> set[str]:
         """Everybody who was granted anything here, but owners."""
@@ -165,28 +167,34 @@ class Found:
             yield from (f"{what}: {problem}" for problem in _excess(acl, role))
 
 
-def find(connection: Connection, owner: Owner, names: Iterable[str], *, alone: bool = False) -> dict[str, Found]:
-    """The named schemas, and (unless `alone`) every schema of ours, in three queries."""
-    schemas = sql.SQL(_SCHEMAS).format(
-        grantee=_GRANTEE,
-        names=sql.Literal(list(names)),
-        marks=locks.marks_of(connection),
-        marked=sql.Literal(not alone),
-    )
+def find(
+    connection: Connection,
+    owner: Owner,
+    names: Iterable[str],
+    *,
+    alone: bool = False,
+    as_ours: Mapping[str, Mark] | None = None,
+) -> dict[str, Found]:
+    """The named schemas, and (unless `alone`) every schema of ours, in three queries. `as_ours`: those that may be
+    adopted are looked into, too, with these marks."""
+    schemas = filled(_SCHEMAS, grantee=_GRANTEE, names=list(names), marks=locks.marks_of(connection), marked=not alone)
     found = {
         name: Found(name, holder, believed(text, owner, same=same, comment=comment), _acl(acl))
         for name, holder, text, same, comment, acl in connection.execute(schemas)
     }
+    for schema in found.values():
+        if schema.mark is None and (mark := (as_ours or {}).get(schema.name)) is not None:
+            schema.mark, schema.foreign = mark, True
     ours = [schema for schema in found.values() if schema.mark is not None]
     fill = {
         "grantee": _GRANTEE,
-        "names": sql.Literal([schema.name for schema in ours]),
-        "owners": sql.Literal([schema.owner for schema in ours]),
+        "names": [schema.name for schema in ours],
+        "owners": [schema.owner for schema in ours],
     }
-    for name, code, example, count, acl in connection.execute(sql.SQL(_OBJECTS).format(**fill)):
+    for name, code, example, count, acl in connection.execute(filled(_OBJECTS, **fill)):
         found[name].objects.append((code, example, count, _acl(acl)))
     closed: set[str] = set()
-    for name, holder, code, acl in connection.execute(sql.SQL(_DEFAULTS).format(**fill)):
+    for name, holder, code, acl in connection.execute(filled(_DEFAULTS, **fill)):
         if name is not None:
             found[name].defaults.append((holder, code, _acl(acl)))
         elif not any(grant.grantee == PUBLIC for grant in _acl(acl)):
@@ -194,6 +202,13 @@ def find(connection: Connection, owner: Owner, names: Iterable[str], *, alone: b
     for schema in ours:
         schema.functions_closed = schema.owner in closed
     return found
+
+
+def filled(query: LiteralString, **values: Any) -> sql.Composed:
+    """Return a query with its values put in: SQL as it is, anything else as a literal."""
+    return sql.SQL(query).format(
+        **{name: value if isinstance(value, sql.Composable) else sql.Literal(value) for name, value in values.items()}
+    )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from psycopg import sql
 
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import EnvironmentFailedError
+from runtime.contract.objects import FOREIGN
 from runtime.contract.printable import line
 from runtime.targets.interface import TerminalError
 from runtime.targets.postgres import locks, scram
@@ -30,7 +31,6 @@ from runtime.targets.postgres.marks import Mark, Owner, believed
 from runtime.targets.postgres.session import Connection, Session
 from runtime.targets.secrets import Resolve
 
-FOREIGN: Mapping[str, JSON] = {"foreign": True}
 Attributes = Mapping[str, JSON]
 Holds = Callable[[str, str | None, str], bool]
 """Role, stored verifier (None: not readable), password -> whether the password is the role's."""
@@ -148,6 +148,10 @@ class Found:
     members: tuple[str, ...]
     sessions: int
     """Sessions of a role that may not log in: what an interrupted suspension leaves behind."""
+
+    def as_ours(self, mark: Mark) -> Found:
+        """The same, told as it would be with this mark."""
+        return replace(self, mark=mark)
 
     def attributes(self, reference: str | None) -> Attributes:
         """What an observer reports; `reference` is the password's if it is the one it should be."""

@@ -84,13 +84,19 @@ class Session:
     @contextmanager
     def guarded(self, kind: Kind, name: str, intent: int) -> Iterator[Mark | None]:
         """A transaction in which this object may be acted upon; gives its mark, None if it does not exist."""
+        with self.locked(kind, name, intent):
+            yield self.mark(kind, name, intent)
+
+    @contextmanager
+    def locked(self, kind: Kind, name: str, intent: int) -> Iterator[None]:
+        """A transaction in which nobody else of ours acts upon this object, whosever it is."""
         locks.prepare_objects(self.connection)
         with ending_blockers(self.connection.info.backend_pid, self.reach), self.connection.transaction():
             locks.lock_object(self.connection, kind, name)
             self.connection.execute(
                 "SELECT set_config('application_name', %s, true)", [f"{self.application_name} intent {intent}"[:63]]
             )
-            yield self.mark(kind, name, intent)
+            yield
 
     def mark(self, kind: Kind, name: str, intent: int) -> Mark | None:
         """The object's mark, None if it does not exist; raises TerminalError if this intent may not touch it."""
@@ -103,7 +109,7 @@ class Session:
         if mark is None:
             raise TerminalError(
                 f"{kind} {name} exists and Conductor did not make it",
-                help=f"rename or drop the {kind} by hand, or give the tenant another name",
+                help=f"rename or drop the {kind} by hand, give the tenant another name, or say `adopt: true` of it",
             )
         if mark.intent > intent:
             raise TerminalError(

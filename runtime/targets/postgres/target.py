@@ -14,14 +14,15 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Self
 
 from runtime.contract.canonical import JSON
-from runtime.contract.objects import ABSENCE, ARCHIVE, Action, ObjectId
+from runtime.contract.objects import ABSENCE, ARCHIVE, Action, ObjectId, Operation
 from runtime.targets.archives import Archives
 from runtime.targets.config import ArchiveConfig
 from runtime.targets.interface import RetryableError, TerminalError
-from runtime.targets.postgres import dropping, grants, proofs, roles, scram
+from runtime.targets.postgres import adopting, dropping, grants, proofs, roles, scram
 from runtime.targets.postgres.dump import PgDump, found_pg_dump
 from runtime.targets.postgres.ending import Ending, Names
 from runtime.targets.postgres.failures import translated
@@ -111,9 +112,11 @@ class PostgresTarget:
         with translated(f"target {self.name}"):
             return identity_of(self._opened().connection)
 
-    def observe(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, JSON]]:
+    def observe(
+        self, ids: Iterable[ObjectId], adopt: Mapping[ObjectId, Mapping[str, JSON]] | None = None
+    ) -> Mapping[ObjectId, Mapping[str, JSON]]:
         """See `Target.observe`."""
-        session = self._opened()
+        session, wanted = self._opened(), adopting.Wanted.of(self.name, adopt)
         named: defaultdict[str, set[str]] = defaultdict(set)
         for item in ids:
             if item.target == self.name:
@@ -123,25 +126,33 @@ class PostgresTarget:
                 session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 ends = named[ARCHIVE] | named[ABSENCE]
                 asked = named["role"] | {name for schema in ends for name in Names.of(schema)}
+                judged = adopting.judged(session.connection, session.owner, wanted)
                 found = roles.find(session.connection, session.owner, asked)
+                told = judged.as_ours(found, wanted, session.owner)
                 # while the server answers
-                references = roles.references_of(found, pool, known(self._resolve), self._holds)
-                schemas = grants.find(session.connection, session.owner, named["schema"] | named["grants"] | ends)
+                references = roles.references_of(told, pool, known(self._resolve), self._holds)
+                schemas = grants.find(
+                    session.connection,
+                    session.owner,
+                    named["schema"] | named["grants"] | ends,
+                    as_ours=judged.schemas(wanted, session.owner),
+                )
             observed = {
-                self._id("role", name): attributes
-                for name, attributes in roles.observe(found, references).items()
+                self._id("role", name): attributes if found[name].mark else judged.told("role", name, attributes)
+                for name, attributes in roles.observe(told, references).items()
                 if name in named["role"] or found[name].mark is not None
             }
         for kind, name, attributes in self._ending(session).observe(named[ARCHIVE], named[ABSENCE], found, schemas):
             observed[self._id(kind, name)] = attributes
         for name, schema in schemas.items():
-            if schema.mark is None:
-                for kind in ("schema", "grants"):
-                    if name in named[kind]:
-                        observed[self._id(kind, name)] = roles.FOREIGN
+            owned, granted = {"owner": schema.owner}, schema.grants()
+            if schema.mark is None or schema.foreign:
+                if name in named["schema"]:
+                    observed[self._id("schema", name)] = judged.told("schema", name, owned)
+                if name in named["grants"]:
+                    observed[self._id("grants", name)] = judged.told_grants(name, granted)
                 continue
-            observed[self._id("schema", name)] = {"owner": schema.owner}
-            granted = schema.grants()
+            observed[self._id("schema", name)] = owned
             if granted is not None:
                 observed[self._id("grants", name)] = granted
         return observed
@@ -151,6 +162,8 @@ class PostgresTarget:
         session = self._opened()
         name, wanted = action.id.name, action.after
         with translated(str(action.id)):
+            if action.operation is Operation.ADOPT and wanted is not None:
+                return self._adopt(session, action, wanted, intent)
             match action.id.type:
                 case "role":
                     if wanted is None:
@@ -173,10 +186,22 @@ class PostgresTarget:
                     raise TerminalError(f"a PostgreSQL target has no objects of type {other}")
         return {}
 
+    def _adopt(
+        self, session: Session, action: Action, attributes: Mapping[str, JSON], intent: int
+    ) -> Mapping[str, JSON]:
+        """Make it ours, and then what it is to be, as if it always had been."""
+        wanted = adopting.Wanted.of(self.name, {action.id: attributes})
+        facts: Mapping[str, JSON] = {}
+        match action.id.type:
+            case "role" | "schema" as kind:
+                facts = adopting.take(session, kind, action.id.name, wanted, intent)
+        return {**facts, **self.perform(replace(action, operation=Operation.UPDATE), intent=intent)}
+
     def _write_role(self, session: Session, name: str, role: roles.Role, intent: int) -> Mapping[str, JSON]:
         if role.password is None:
+            ended = self._shut(session, name, intent)
             roles.write(session, name, role, None, intent)
-            return {}
+            return {"login": {"sessions_ended": ended}} if ended else {}
         password = scram.require_plain(self._resolve(role.password), role.password)
         facts: dict[str, JSON] = {"method": "scram-sha-256"}
         if session.mark("role", name, intent) is not None:

@@ -1,0 +1,365 @@
+"""A role or schema that somebody else made x what is wanted of it -> what adopting would find, or why it is refused.
+
+What would be found has the shape of what is observed of our own, by a mark as it would be, so that what adopting
+changes is what differs. Adopting is two transactions: the first looks once more whether it may, and marks; the second
+is the one that makes any object of ours so. Killed between the two, the object is ours and not yet as wanted.
+
+Rules kept: each rule in `ROLE_RULES` and `SCHEMA_RULES` refuses alone. Nothing is adopted that is more than a tenant's:
+a role with powers over others, one that reaches beyond its schema, a schema that holds what is not its owner's, or what
+another Conductor made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from runtime.contract.canonical import JSON
+from runtime.contract.canonical import sha256 as digest_of
+from runtime.contract.objects import FOREIGN, ObjectId
+from runtime.contract.printable import line
+from runtime.targets.interface import TerminalError
+from runtime.targets.postgres import grants, locks, roles
+from runtime.targets.postgres.marks import PREFIX, Mark, Owner, believed, read
+from runtime.targets.postgres.session import Connection, Kind, Session
+
+SHOWN = 5
+_LONGEST = 120
+_ENDS = ("_owner", "_app")
+
+_ROLES = """
+SELECT r.rolname, o.mark, o.id = r.oid, shobj_description(r.oid, 'pg_authid'),
+       array_remove(ARRAY[CASE WHEN r.rolsuper THEN 'SUPERUSER' END, CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,
+                          CASE WHEN r.rolreplication THEN 'REPLICATION' END,
+                          CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END], NULL),
+       ARRAY(SELECT p.rolname::text FROM pg_roles p WHERE p.rolname ~ '^pg_' AND NOT r.rolsuper
+                AND pg_has_role(r.oid, p.oid, 'MEMBER') ORDER BY 1),
+       pg_has_role(current_user, r.oid, 'MEMBER WITH ADMIN OPTION') AND pg_has_role(current_user, r.oid, 'USAGE'),
+       ARRAY(SELECT CASE WHEN s.dbid NOT IN (0, d.oid) THEN 'something in database ' || (
+                        SELECT quote_ident(datname) FROM pg_database WHERE oid = s.dbid)
+                    ELSE CASE s.deptype WHEN 'o' THEN 'owns ' ELSE 'has privileges on ' END
+                        || pg_describe_object(s.classid, s.objid, 0) END
+               FROM pg_shdepend s, pg_database d, LATERAL (
+                    SELECT (pg_identify_object(s.classid, s.objid, 0)).* WHERE s.dbid IN (0, d.oid)
+                    UNION ALL SELECT NULL, NULL, NULL, NULL WHERE s.dbid NOT IN (0, d.oid)) i
+              WHERE d.datname = current_database() AND s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
+                AND s.deptype IN ('o', 'a') AND s.classid <> 'pg_auth_members'::regclass
+                AND NOT (s.dbid = d.oid AND coalesce(i.schema = w.schema OR i.schema ~ '^pg_temp', false))
+                AND NOT (s.dbid = d.oid AND s.classid = 'pg_namespace'::regclass AND s.objid = n.oid)
+                AND NOT EXISTS (SELECT FROM pg_default_acl a
+                                 WHERE s.classid = 'pg_default_acl'::regclass AND a.oid = s.objid
+                                   AND (a.defaclnamespace = n.oid OR (a.defaclnamespace = 0 AND a.defaclrole = r.oid
+                                                                      AND a.defaclobjtype = 'f')))
+                AND NOT (s.classid = 'pg_database'::regclass AND s.deptype = 'a' AND NOT EXISTS (
+                    SELECT FROM pg_database b, aclexplode(b.datacl) a
+                     WHERE b.oid = s.objid AND a.grantee = r.oid AND a.privilege_type = 'CREATE'))
+              ORDER BY 1)
+  FROM pg_roles r JOIN unnest({names}::text[], {schemas}::text[]) w(name, schema) ON w.name = r.rolname
+  LEFT JOIN pg_namespace n ON n.nspname = w.schema
+  LEFT JOIN {marks} o ON o.kind = 'role' AND o.name = r.rolname
+"""
+
+_OWNERS: Mapping[str, tuple[str, str, LiteralString]] = {
+    "pg_class": ("relnamespace", "relowner", "relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"),
+    "pg_proc": ("pronamespace", "proowner", "true"),
+    "pg_type": ("typnamespace", "typowner", "typrelid = 0 AND typelem = 0"),
+    "pg_operator": ("oprnamespace", "oprowner", "true"),
+    "pg_opclass": ("opcnamespace", "opcowner", "true"),
+    "pg_opfamily": ("opfnamespace", "opfowner", "true"),
+    "pg_collation": ("collnamespace", "collowner", "true"),
+    "pg_conversion": ("connamespace", "conowner", "true"),
+    "pg_statistic_ext": ("stxnamespace", "stxowner", "true"),
+    "pg_ts_config": ("cfgnamespace", "cfgowner", "true"),
+    "pg_ts_dict": ("dictnamespace", "dictowner", "true"),
+}
+"""Everything that lies in a schema and has an owner of its own: catalog -> columns of schema and owner."""
+
+_SCHEMAS = """
+SELECT n.nspname, o.mark, o.id = n.oid, obj_description(n.oid, 'pg_namespace'), pg_get_userbyid(n.nspowner)::text,
+       ARRAY(SELECT pg_describe_object(t.classid, t.objid, 0) || ' of ' || pg_get_userbyid(t.owner)
+               FROM ({things}) t WHERE t.namespace = n.oid AND t.owner <> n.nspowner ORDER BY 1)
+  FROM pg_namespace n
+  LEFT JOIN {marks} o ON o.kind = 'schema' AND o.name = n.nspname
+ WHERE n.nspname = ANY({names})
+"""
+_THING = """
+SELECT {name}::regclass AS classid, oid AS objid, {namespace} AS namespace, {owner} AS owner FROM {catalog} WHERE """
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What is known of whose an object is: the text where marks lie, whether it was written for this very object, and
+    the comment that everybody can read."""
+
+    ours: Owner
+    text: str | None
+    same: bool | None
+    comment: str | None
+
+    @property
+    def mark(self) -> Mark | None:
+        """Our mark, if it counts."""
+        return believed(self.text, self.ours, same=self.same, comment=self.comment)
+
+    def others(self) -> bool:
+        """Whether another Conductor says that it made this, or made what had its name."""
+        if self.text is not None and read(self.text, self.ours) is None:
+            return True
+        head = f'"database":"{self.ours.database}"', f'"repository":"{self.ours.repository}"'
+        said = self.comment or ""
+        return said.startswith(PREFIX) and not all(part in said for part in head)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role that somebody made, as far as it matters whether it may be adopted."""
+
+    name: str
+    marked: Marked
+    powers: tuple[str, ...]
+    predefined: tuple[str, ...]
+    handed: bool
+    """Whether the agent's role may alter it at all."""
+    beyond: tuple[str, ...]
+    """What it owns, or may do, beyond its schema."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A schema that somebody made, likewise; `wanted` is who must own it and all that lies in it."""
+
+    name: str
+    marked: Marked
+    owner: str
+    wanted: str
+    others: tuple[str, ...]
+
+
+def no_powers(role: Role) -> str | None:
+    """Whoever has power over others is an admin."""
+    words = " ".join(f"NO{power}" for power in role.powers)
+    return f"it has {', '.join(role.powers)} (ALTER ROLE {role.name} {words})" if role.powers else None
+
+
+def no_predefined_role(role: Role) -> str | None:
+    """What PostgreSQL's own roles may do is a server's."""
+    names = ", ".join(role.predefined)
+    return f"it is a member of {names} (REVOKE {names} FROM …)" if role.predefined else None
+
+
+def nothing_beyond(role: Role) -> str | None:
+    """A tenant's role has nothing outside its schema: adopting would not take it away, and the archive not hold it."""
+    if not role.beyond:
+        return None
+    return f"it reaches beyond its schema: {_few(role.beyond)} (REASSIGN OWNED or REVOKE it by hand)"
+
+
+def handed_over(role: Role) -> str | None:
+    """Only who may alter a role can bring it under rule."""
+    if role.handed:
+        return None
+    return f"the agent may not alter it (GRANT {role.name} TO the agent's role WITH ADMIN OPTION)"
+
+
+def role_of_no_other(role: Role) -> str | None:
+    """One object, one Conductor."""
+    return _others(role.marked)
+
+
+def owned_by_its_owner(schema: Schema) -> str | None:
+    """A schema is its owner role's."""
+    if schema.owner == schema.wanted:
+        return None
+    return f"it is {line(schema.owner, _LONGEST)}'s (ALTER SCHEMA {schema.name} OWNER TO {schema.wanted})"
+
+
+def holds_nothing_of_others(schema: Schema) -> str | None:
+    """Who owns something may do anything with it, and let others do so, whatever is granted."""
+    if not schema.others:
+        return None
+    return f"it holds {_few(schema.others)} (ALTER … OWNER TO {schema.owner})"
+
+
+def schema_of_no_other(schema: Schema) -> str | None:
+    """One object, one Conductor."""
+    return _others(schema.marked)
+
+
+ROLE_RULES: tuple[Callable[[Role], str | None], ...] = (
+    no_powers,
+    no_predefined_role,
+    nothing_beyond,
+    handed_over,
+    role_of_no_other,
+)
+SCHEMA_RULES: tuple[Callable[[Schema], str | None], ...] = (
+    owned_by_its_owner,
+    holds_nothing_of_others,
+    schema_of_no_other,
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What may be adopted on one target, by name."""
+
+    roles: Mapping[str, Mapping[str, JSON]]
+    schemas: Mapping[str, Mapping[str, JSON]]
+    grants: Mapping[str, Mapping[str, JSON]]
+
+    @classmethod
+    def of(cls, target: str, adopt: Mapping[ObjectId, Mapping[str, JSON]] | None) -> Wanted:
+        """Those of a target."""
+        named: dict[str, dict[str, Mapping[str, JSON]]] = {"role": {}, "schema": {}, "grants": {}}
+        for item, attributes in (adopt or {}).items():
+            if item.target == target and item.type in named:
+                named[item.type][item.name] = attributes
+        return cls(named["role"], named["schema"], named["grants"])
+
+    def mark(self, kind: Kind, name: str, owner: Owner) -> Mark:
+        """The mark as it would be, so that what is found is told as it would be of ours."""
+        if kind == "schema":
+            return Mark(owner, 0, grants=self.grants.get(name))
+        role = roles.Role.of(name, self.roles[name])
+        return Mark(owner, 0, password=role.password, settings=role.settings)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Of objects that might be adopted: why they may not (nothing: they may), and the comments that would go."""
+
+    reasons: Mapping[tuple[Kind, str], tuple[str, ...]]
+    comments: Mapping[tuple[Kind, str], str]
+
+    def as_ours(self, found: Mapping[str, roles.Found], wanted: Wanted, owner: Owner) -> dict[str, roles.Found]:
+        """The roles, those that may be adopted told as ours would be."""
+        return {
+            name: role.as_ours(wanted.mark("role", name, owner)) if self.reasons.get(("role", name)) == () else role
+            for name, role in found.items()
+        }
+
+    def schemas(self, wanted: Wanted, owner: Owner) -> dict[str, Mark]:
+        """The marks as they would be of the schemas that may be adopted."""
+        return {
+            name: wanted.mark("schema", name, owner)
+            for (kind, name), reasons in self.reasons.items()
+            if kind == "schema" and not reasons
+        }
+
+    def told(self, kind: Kind, name: str, found: Mapping[str, JSON]) -> Mapping[str, JSON]:
+        """What an observer says of it; `found` is what it would be observed as if it were ours."""
+        reasons = self.reasons.get((kind, name))
+        if reasons is None:
+            return FOREIGN
+        if reasons:
+            return {**FOREIGN, "refused": list(reasons)}
+        return {**FOREIGN, "found": self.with_comment(kind, name, found)}
+
+    def told_grants(self, name: str, found: Mapping[str, JSON] | None) -> Mapping[str, JSON]:
+        """Likewise of the grants in a schema."""
+        reasons = self.reasons.get(("schema", name))
+        if reasons is None or found is None:
+            return FOREIGN
+        return {**FOREIGN, "refused": ["its schema is not"]} if reasons else {**FOREIGN, "found": dict(found)}
+
+    def with_comment(self, kind: Kind, name: str, found: Mapping[str, JSON]) -> dict[str, JSON]:
+        """Add the digest of a comment that is not ours: its words are somebody's, and not for evidence."""
+        comment = self.comments.get((kind, name))
+        return {**found} if comment is None else {**found, "comment": f"sha256:{digest_of(comment.encode())}"}
+
+
+def judged(connection: Connection, owner: Owner, wanted: Wanted) -> Verdicts:
+    """Judge the wanted objects that exist and are not ours, in two queries; without anything wanted, in none."""
+    reasons: dict[tuple[Kind, str], tuple[str, ...]] = {}
+    comments: dict[tuple[Kind, str], str] = {}
+    for role in _roles(connection, owner, wanted.roles) if wanted.roles else ():
+        if role.marked.mark is None:
+            reasons["role", role.name] = tuple(why for rule in ROLE_RULES if (why := rule(role)) is not None)
+            comments |= _comment("role", role.name, role.marked)
+    for schema in _schemas(connection, owner, wanted.schemas) if wanted.schemas else ():
+        if schema.marked.mark is None:
+            reasons["schema", schema.name] = tuple(why for rule in SCHEMA_RULES if (why := rule(schema)) is not None)
+            comments |= _comment("schema", schema.name, schema.marked)
+    return Verdicts(reasons, comments)
+
+
+def take(session: Session, kind: Kind, name: str, wanted: Wanted, intent: int) -> Mapping[str, JSON]:
+    """Mark an object that somebody else made as ours, if it may be; gives what it was. Raises TerminalError, before
+    anything is done, for one that may not. What is ours already, or not there, is left to what comes after."""
+    with session.locked(kind, name, intent):
+        judgement = judged(session.connection, session.owner, wanted)
+        reasons = judgement.reasons.get((kind, name))
+        if reasons is None:
+            return {}
+        if reasons:
+            raise TerminalError(f"{kind} {name} is not adopted: {'; '.join(reasons)}")
+        mark = wanted.mark(kind, name, session.owner)
+        found = _found(session, kind, name, mark)
+        session.write_mark(
+            kind, name, Mark(session.owner, intent, mark.password, unproved=True, settings=mark.settings)
+        )
+    return {"adopted": judgement.with_comment(kind, name, found)}
+
+
+def _found(session: Session, kind: Kind, name: str, mark: Mark) -> Mapping[str, JSON]:
+    """What the object is, its password left out: nobody has tried it."""
+    if kind == "schema":
+        schema = grants.find(session.connection, session.owner, [name], alone=True)[name]
+        return {"owner": schema.owner}
+    role = roles.find(session.connection, session.owner, [name], alone=True)[name]
+    return {key: value for key, value in role.as_ours(mark).attributes(None).items() if key != "password"}
+
+
+def _roles(connection: Connection, owner: Owner, names: Iterable[str]) -> Iterator[Role]:
+    listed = sorted(names)
+    query = grants.filled(
+        _ROLES, names=listed, schemas=[_schema_of(name) for name in listed], marks=locks.marks_of(connection)
+    )
+    for name, text, same, comment, powers, predefined, handed, beyond in connection.execute(query):
+        yield Role(
+            name, Marked(owner, text, same, comment), tuple(powers), tuple(predefined), bool(handed), _lines(beyond)
+        )
+
+
+def _schemas(connection: Connection, ours: Owner, wanted: Mapping[str, Mapping[str, JSON]]) -> Iterator[Schema]:
+    things = sql.SQL(" UNION ALL ").join(
+        grants.filled(
+            _THING + such,
+            name=catalog,
+            namespace=sql.Identifier(namespace),
+            owner=sql.Identifier(owner),
+            catalog=sql.Identifier(catalog),
+        )
+        for catalog, (namespace, owner, such) in _OWNERS.items()
+    )
+    query = grants.filled(_SCHEMAS, names=sorted(wanted), marks=locks.marks_of(connection), things=things)
+    for name, text, same, comment, owner, others in connection.execute(query):
+        yield Schema(name, Marked(ours, text, same, comment), owner, str(wanted[name].get("owner")), _lines(others))
+
+
+def _schema_of(role: str) -> str:
+    """The schema that a tenant's role belongs to, by the names that the compiler gives."""
+    return next((role.removesuffix(end) for end in _ENDS if role.endswith(end)), role)
+
+
+def _comment(kind: Kind, name: str, marked: Marked) -> dict[tuple[Kind, str], str]:
+    said = marked.comment
+    return {} if said is None or said.startswith(PREFIX) else {(kind, name): said}
+
+
+def _others(marked: Marked) -> str | None:
+    if not marked.others():
+        return None
+    return "another Conductor made it, or what had its name (let that one delete it; see `conductor_locks.object`)"
+
+
+def _lines(words: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line(str(word), _LONGEST) for word in words))
+
+
+def _few(words: tuple[str, ...]) -> str:
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more

@@ -1,0 +1,142 @@
+"""Somebody says `adopt: true` of what is no tenant's: an admin's role, another Conductor's, a way into other schemas.
+
+Each rule of adoption is attacked by what it alone refuses; with that rule dropped the attack succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from runtime.targets.interface import TerminalError
+from runtime.targets.postgres import adopting
+from runtime.targets.postgres.target import PostgresTarget
+from tests.integration.conftest import dsn18, postgres_servers
+from tests.services.tenant import Secrets, Tenant, apply, compared, target
+
+__all__ = ["dsn18", "postgres_servers"]
+
+pytestmark = pytest.mark.service
+
+ACME, NORD = Tenant("acme-retail", adopt=True), Tenant("nordwind")
+MADE = (
+    "CREATE ROLE {0.owner} NOLOGIN",
+    "CREATE ROLE {0.app} LOGIN PASSWORD 'an admin has it'",
+    "CREATE SCHEMA {0.schema} AUTHORIZATION {0.owner}",
+    "CREATE TABLE {0.schema}.orders (id int)",
+    "ALTER TABLE {0.schema}.orders OWNER TO {0.owner}",
+)
+OTHERS = """'conductor:{{"database":"x","intent":3,"repository":"66666666666666666666666666666666"}}'"""
+ATTACKS: dict[str, tuple[str, ...]] = {
+    "no_powers": ("ALTER ROLE {0.app} BYPASSRLS", "ALTER ROLE {0.app} SUPERUSER", "ALTER ROLE {0.owner} CREATEROLE"),
+    "no_predefined_role": (
+        "GRANT pg_read_all_data TO {0.app}",
+        "CREATE ROLE between NOLOGIN; GRANT pg_write_all_data TO between; GRANT between TO {0.app}",
+    ),
+    "nothing_beyond": (
+        "GRANT USAGE ON SCHEMA {1.schema} TO {0.app}",
+        "CREATE TABLE public.hoard (id int); ALTER TABLE public.hoard OWNER TO {0.app}",
+        "CREATE SCHEMA side AUTHORIZATION {0.owner}",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA {1.schema} GRANT SELECT ON TABLES TO {0.app}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {0.owner} GRANT SELECT ON TABLES TO PUBLIC",
+        "SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO {0.app}",
+    ),
+    "role_of_no_other": (f"COMMENT ON ROLE {{0.app}} IS {OTHERS}",),
+    "owned_by_its_owner": ("ALTER SCHEMA {0.schema} OWNER TO {0.app}",),
+    "holds_nothing_of_others": (
+        "ALTER TABLE {0.schema}.orders OWNER TO {0.app}",
+        "CREATE FUNCTION {0.schema}.spy() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TYPE {0.schema}.mood AS ENUM ('good')",
+    ),
+    "schema_of_no_other": (f"COMMENT ON SCHEMA {{0.schema}} IS {OTHERS}",),
+}
+CASES = [(rule, statement) for rule, statements in ATTACKS.items() for statement in statements]
+
+
+@pytest.fixture
+def secret(dsn18: str) -> Secrets:
+    return Secrets.of(dsn18, ACME, NORD)
+
+
+@pytest.fixture
+def admin(dsn18: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(dsn18, autocommit=True) as connection:
+        yield connection
+        connection.execute("DROP ROLE IF EXISTS between")
+
+
+@pytest.fixture
+def running(secret: Secrets, admin: psycopg.Connection) -> Iterator[PostgresTarget]:
+    with target(secret) as opened:
+        apply(opened, (NORD,), intent=1)
+        for statement in MADE:
+            admin.execute(statement.format(ACME))
+        yield opened
+
+
+def taken(admin: psycopg.Connection) -> set[str]:
+    """What of the tenant is Conductor's."""
+    rows = admin.execute("SELECT kind || ' ' || name FROM conductor_locks.object WHERE mark IS NOT NULL")
+    return {what for (what,) in rows if "acme" in what}
+
+
+def test_every_rule_of_adoption_is_attacked() -> None:
+    rules = {rule.__name__ for rule in (*adopting.ROLE_RULES, *adopting.SCHEMA_RULES)}
+    assert rules - ATTACKS.keys() == {"handed_over"}, "a server refuses that by itself; the rule only says it sooner"
+
+
+@pytest.mark.parametrize(("rule", "statement"), CASES)
+def test_what_is_no_tenants_is_adopted_only_if_the_rule_against_it_is_dropped(
+    running: PostgresTarget,
+    admin: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    rule: str,
+    statement: str,
+) -> None:
+    admin.execute(statement.format(ACME, NORD))
+    found = compared(running, (ACME, NORD))
+    assert not any(action.tenant == ACME.name for action in found.actions)
+    assert any("is not adopted" in item.reason for item in found.blocked)
+    for kind in ("ROLE", "SCHEMA"):
+        rules = getattr(adopting, f"{kind}_RULES")
+        monkeypatch.setattr(adopting, f"{kind}_RULES", tuple(item for item in rules if item.__name__ != rule))
+    apply(running, (ACME, NORD), intent=2)
+    assert taken(admin) == {f"role {ACME.owner}", f"role {ACME.app}", f"schema {ACME.schema}"}
+
+
+def test_a_role_that_became_an_admins_since_it_was_looked_at_is_refused_by_the_action_itself(
+    running: PostgresTarget, admin: psycopg.Connection
+) -> None:
+    actions = {action.id: action for action in compared(running, (ACME, NORD)).actions}
+    admin.execute(f"ALTER ROLE {ACME.app} SUPERUSER")
+    with pytest.raises(TerminalError, match="it has SUPERUSER"):
+        running.perform(actions[ACME.object("app").id], intent=2)
+    assert taken(admin) == set()
+    row = admin.execute("SELECT rolsuper, rolcanlogin FROM pg_roles WHERE rolname = %s", [ACME.app]).fetchone()
+    assert row == (True, True)
+
+
+def test_what_another_conductor_made_is_not_adopted(
+    secret: Secrets, running: PostgresTarget, admin: psycopg.Connection
+) -> None:
+    with target(secret, repository="6" * 32) as other:
+        apply(other, (ACME,), intent=5)
+        mine = taken(admin)
+        found = compared(running, (ACME, NORD))
+        assert found.actions == ()
+        assert len([item for item in found.blocked if "another Conductor" in item.reason]) == 3
+        assert taken(admin) == mine
+        admin.execute(f"DROP SCHEMA {ACME.schema} CASCADE")
+        admin.execute(f"CREATE SCHEMA {ACME.schema} AUTHORIZATION {ACME.owner}")
+        assert any("what had its name" in item.reason for item in compared(running, (ACME, NORD)).blocked)
+
+
+def test_a_tenant_of_which_one_part_is_refused_is_adopted_in_no_part(
+    running: PostgresTarget, admin: psycopg.Connection
+) -> None:
+    admin.execute(f"ALTER SCHEMA {ACME.schema} OWNER TO CURRENT_USER")
+    found = compared(running, (ACME, NORD))
+    assert found.actions == ()
+    assert {item.action.id for item in found.blocked} == {item.id for item in ACME.objects}
