@@ -25,6 +25,7 @@ from runtime.contract.objects import ENDS, decode_objects
 from runtime.flags.config import FOLDER as FLAGS
 from runtime.flags.config import FlagConfig, last_day, starts_later
 from runtime.governance.case import Case
+from runtime.ledger.story import few
 from runtime.targets.config import targets_of
 
 
@@ -110,6 +111,8 @@ class Plan:
     """What happens to each release: a target of that type gets `config/` and `policy/` anew with every change."""
     held: tuple[str, ...]
     """What the agent will hold back: more deletions on a target than it may do at once."""
+    adopted: tuple[str, ...]
+    """What it means that tenants are adopted."""
     consent: Consent | None
     problems: tuple[Diagnostic, ...]
     warnings: tuple[Diagnostic, ...]
@@ -149,6 +152,7 @@ def plan(standpoint: Standpoint) -> Plan:
         effects=effects,
         releases=() if change.empty else _releases(standpoint),
         held=_held(standpoint, effects),
+        adopted=_adopted(effects),
         consent=consent,
         problems=(*_ill_dated(standpoint), *_refused(standpoint.inputs, effects, consent)),
         warnings=standpoint.warnings,
@@ -189,6 +193,17 @@ def _held(standpoint: Standpoint, effects: Effects) -> tuple[str, ...]:
         for name, count in sorted(going.items())
         if count * 100 > limits.get(name, 100) * there[name]
     )
+
+
+def _adopted(effects: Effects) -> tuple[str, ...]:
+    tenants = sorted({item.tenant for item in effects.objects if item.adopt and item.tenant is not None})
+    if not tenants:
+        return ()
+    sentence = (
+        f"what is there of {few(tenants)} becomes Conductor's: privileges and settings that are not declared are taken"
+        " away (`conductor agent once --dry-run --head COMMIT` says which), rows stay until a deprovision drops them"
+    )
+    return (sentence,)
 
 
 def _ill_dated(standpoint: Standpoint) -> tuple[Diagnostic, ...]:

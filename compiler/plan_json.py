@@ -7,10 +7,8 @@ import json
 from compiler.diagnostics.as_json import to_json
 from compiler.diagnostics.printable import shown_json
 from compiler.plan import Plan, Point
-from compiler.plan_resources import Effect
+from compiler.plan_resources import DONE, Effect
 from runtime.contract.canonical import JSON
-
-_DONE = {"add": "create", "alter": "update", "remove": "delete"}
 
 
 def as_json(plan: Plan) -> str:
@@ -54,7 +52,7 @@ def value_of(plan: Plan) -> JSON:
         ],
         "objects": [
             {
-                "operation": _DONE[item.operation.value],
+                "operation": item.word,
                 "target": item.id.target,
                 "type": item.id.type,
                 "name": item.id.name,
@@ -64,8 +62,9 @@ def value_of(plan: Plan) -> JSON:
             }
             for item in effects.objects
         ],
-        "releases": [{"operation": _DONE[operation.value], "target": name} for operation, name in plan.releases],
+        "releases": [{"operation": DONE[operation], "target": name} for operation, name in plan.releases],
         "held": list(plan.held),
+        "adopted": list(plan.adopted),
         "problems": [
             *map(to_json, plan.problems),
             *(

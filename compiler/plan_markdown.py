@@ -17,7 +17,7 @@ from compiler.plan import Plan, Point
 from compiler.plan_consent import TWO_PEOPLE, Need
 from compiler.plan_differences import Difference, Operation
 from compiler.plan_page import Page, names_of
-from compiler.plan_resources import ObjectChange, ResourceChange
+from compiler.plan_resources import DONE, WORDS, ObjectChange, ResourceChange
 from compiler.plan_text import LAYOUT
 from compiler.plan_text_approvals import two_people
 from compiler.plan_values import moved
@@ -84,11 +84,8 @@ def _verdict(plan: Plan) -> str:
 
 
 def _objects(plan: Plan) -> str:
-    words = {Operation.ADD: "create", Operation.ALTER: "update", Operation.REMOVE: "delete"}
-    operations = [item.operation for item in plan.effects.objects] + [operation for operation, _ in plan.releases]
-    return "Objects: " + ", ".join(
-        f"{operations.count(key)} to {word}" for key, word in words.items() if key in operations
-    )
+    done = [item.word for item in plan.effects.objects] + [DONE[operation] for operation, _ in plan.releases]
+    return "Objects: " + ", ".join(f"{done.count(word)} to {word}" for word in WORDS if word in done)
 
 
 def _fields(item: ResourceChange, page: Page) -> str:
@@ -100,7 +97,10 @@ def _fields(item: ResourceChange, page: Page) -> str:
 
 
 def _attributes(item: ObjectChange, page: Page) -> str:
-    return "" if item.operation is Operation.REMOVE else _told(item.operation, item.differences, page)
+    if item.operation is Operation.REMOVE:
+        return ""
+    told = _told(item.operation, item.differences, page)
+    return f"**adopt what is there**<br>{told}".removesuffix("<br>") if item.adopt else told
 
 
 def _told(operation: Operation, differences: tuple[Difference, ...], page: Page) -> str:

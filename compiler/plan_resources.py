@@ -22,6 +22,10 @@ from runtime.contract.change import Change, Row
 from runtime.contract.errors import FormatError
 from runtime.contract.objects import ENDS, Object, ObjectId, decode_objects
 
+DONE = {Operation.ADD: "create", Operation.ALTER: "update", Operation.REMOVE: "delete"}
+"""What happens to an object, as the agent calls it."""
+WORDS = ("create", "adopt", "update", "delete")
+
 _SKIPPED = frozenset({"apiVersion", "kind", "metadata.name"})
 
 
@@ -62,13 +66,20 @@ class InputChange:
 
 @dataclass(frozen=True)
 class ObjectChange:
-    """An object that will be created, updated (`alter`) or deleted (`remove`)."""
+    """An object that will be created, updated (`alter`) or deleted (`remove`). `adopt`: what is there under its name,
+    if anything is, becomes ours with this change."""
 
     operation: Operation
     id: ObjectId
     tenant: str | None
     wave: int
     differences: tuple[Difference, ...]
+    adopt: bool = False
+
+    @property
+    def word(self) -> str:
+        """What is done, in one word."""
+        return "adopt" if self.adopt else DONE[self.operation]
 
 
 @dataclass(frozen=True)
@@ -142,13 +153,14 @@ def object_changes(change: Change) -> tuple[ObjectChange, ...]:
         here = new or old
         if new is None and key.type in ENDS:
             continue  # it stays, and nobody asks for it any more
-        if here is None or (old is not None and new is not None and old.attributes == new.attributes):
+        adopt = new is not None and new.adopt and not (old is not None and old.adopt)
+        if here is None or (old is not None and new is not None and old.attributes == new.attributes and not adopt):
             continue
         fields = differences(
             None if old is None else dict(old.attributes), None if new is None else dict(new.attributes)
         )
         (gone if new is None else made).append(
-            ObjectChange(operation_of(old, new), key, here.tenant, here.wave, fields)
+            ObjectChange(operation_of(old, new), key, here.tenant, here.wave, fields, adopt)
         )
     return (*sorted(made, key=lambda item: item.wave), *sorted(gone, key=lambda item: -item.wave))
 

@@ -16,7 +16,7 @@ from compiler.plan import Plan, Point
 from compiler.plan_differences import Difference, Operation
 from compiler.plan_page import FIELDS, RENDERED, Page, count
 from compiler.plan_previous import Previous
-from compiler.plan_resources import Effect, ResourceChange
+from compiler.plan_resources import DONE, WORDS, Effect, ResourceChange
 from compiler.plan_text_approvals import approvals
 from compiler.plan_text_main import before, landed
 from compiler.plan_verdict import Verdict, how, verdict
@@ -32,7 +32,6 @@ _VERDICTS = {
     Verdict.MISSING: ("·", YELLOW),
     Verdict.APPROVED: ("✓", GREEN),
 }
-_DONE = {Operation.ADD: "create", Operation.ALTER: "update", Operation.REMOVE: "delete"}
 
 
 def as_text(plan: Plan, *, colour: bool = False, hint: bool = True, full: bool = False) -> str:
@@ -115,15 +114,16 @@ class _Text:
 
     def objects(self) -> Iterator[str]:
         objects, releases = self.plan.effects.objects, self.plan.releases
-        operations = Counter(item.operation for item in objects)
-        operations.update(operation for operation, _ in releases)
-        summary = ", ".join(f"{operations[key]} to {word}" for key, word in _DONE.items() if operations[key])
+        done = Counter(item.word for item in objects)
+        done.update(DONE[operation] for operation, _ in releases)
+        summary = ", ".join(f"{done[word]} to {word}" for word in WORDS if done[word])
         yield from self.page.heading("Objects", summary or "none")
         rows = [(item.id.target, item.id.type, item.id.name) for item in objects]
         rows += [(name, "release", "current") for _, name in releases]
         widths = [max((len(row[index]) for row in rows), default=0) for index in range(2)]
         for item in objects:
-            yield self.object_line(item.operation, item.id, widths)
+            adopts = self.paint("  adopt what is there", YELLOW) if item.adopt else ""
+            yield self.object_line(item.operation, item.id, widths) + adopts
             if item.operation is not Operation.REMOVE:
                 yield from self.fields(item.operation, item.differences)
         for operation, name in releases:
@@ -134,6 +134,8 @@ class _Text:
 
         for sentence in self.plan.held:
             yield f"  {self.paint('!', YELLOW)} the agent will hold this back: {shown(sentence)}"
+        for sentence in self.plan.adopted:
+            yield f"  {self.paint('!', YELLOW)} {shown(sentence)}"
 
     def object_line(self, operation: Operation, row: Iterable[str], widths: list[int]) -> str:
         target, kind, name = row

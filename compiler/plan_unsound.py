@@ -64,6 +64,7 @@ def unsound_as_json(plan: Unsound) -> str:
         "objects": [],
         "releases": [],
         "held": [],
+        "adopted": [],
         "problems": [to_json(item) for item in plan.problems],
         "warnings": [],
         "uncovered": [],

@@ -31,7 +31,7 @@ from runtime.agent.dry import Identity, Look, look
 from runtime.agent.loop import Outcome
 from runtime.agent.loop import once as turn
 from runtime.agent.state import State, read
-from runtime.agent.telling import action_line, entry_line
+from runtime.agent.telling import action_details, action_line, entry_line
 from runtime.agent.world import Local, Remote, Upstream, World
 from runtime.contract.compiling import Compiled
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
@@ -105,6 +105,15 @@ def once(
     passphrase: PassphraseFrom = None,
     agent: Name = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            "--head",
+            metavar="COMMIT",
+            show_default=False,
+            help="With --dry-run: look as if this commit were taken, whoever has approved it.",
+        ),
+    ] = None,
     remote: RemoteName = "origin",
     branch: Branch = "main",
     trust_root: TrustRoot = None,
@@ -115,6 +124,8 @@ def once(
 
     Ends with 1 if an action failed or a person must look, with 3 if something around it is away or missing.
     """
+    if head is not None and not dry_run:
+        raise UsageError("only a dry run looks at a commit that nobody has taken", help=f"--dry-run --head {head}")
     with world_of(
         repo,
         key,
@@ -128,7 +139,7 @@ def once(
     ) as (world, known):
         if dry_run:
             with progress("looking"):
-                found = look(world)
+                found = look(world, None if head is None else _commit(world, head))
             sys.stdout.write(shown_lines(dry_text(found)))
             if found.problem is not None:
                 raise found.problem
@@ -140,6 +151,15 @@ def once(
         below = _below_text(world) if outcome.entries else ""
     sys.stdout.write(shown_lines(_pinned_text(before, now) + _once_text(outcome) + below))
     raise typer.Exit(1 if outcome.failed or outcome.problems else 3 if outcome.away or outcome.releases else 0)
+
+
+def _commit(world: World, rev: str) -> str:
+    commit = world.git.resolve(rev)
+    if commit is None:
+        raise UsageError(
+            f"there is no commit {rev} in this clone", help="git fetch; origin/BRANCH names a branch there"
+        )
+    return commit
 
 
 def _pinned_text(before: str | None, now: str | None) -> str:
@@ -241,11 +261,14 @@ def dry_text(found: Look) -> str:
     lines = [line for identity in found.identities for line in _identity(identity, found.problem)]
     if found.open_intent is not None:
         lines.append(f"intent {found.open_intent} has no result: it would be closed first, by looking again")
-    if isinstance(found.decision, Take):
+    if found.supposed is not None:
+        lines.append(f"if {found.supposed[:12]} were taken, approved or not:")
+    elif isinstance(found.decision, Take):
         lines.append(f"take {found.decision.commit[:12]}: change {found.decision.change.digest[:12]}")
     if found.debt is not None:
         lines += ["the open debt would be cleared"] if found.paid else _debt(found.debt)
-    lines.extend(action_line(action) for action in found.todo.actions)
+    for action in found.todo.actions:
+        lines += [action_line(action), *(f"    {detail}" for detail in action_details(action))]
     lines.extend(f"reported, not done: {action_line(action)}" for action in found.todo.reported)
     lines.extend(f"needs a person: {blocked.reason}" for blocked in found.todo.blocked)
     lines.extend(f"needs another release: {why}" for why in for_another_release(found.decision.pending))

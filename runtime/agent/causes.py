@@ -15,7 +15,7 @@ from runtime.agent.apply import retry_after
 from runtime.agent.desired import OBJECTS
 from runtime.contract.canonical import encode
 from runtime.contract.change import Change
-from runtime.contract.objects import ABSENCE, Action, Object, ObjectId, decode_objects
+from runtime.contract.objects import ABSENCE, Action, Object, ObjectId, Operation, decode_objects
 from runtime.contract.predicates import Drift, Intent, Refusal, Result, Unmet, Verdict
 from runtime.contract.predicates import Entry as Predicate
 from runtime.ledger.entry import Entry
@@ -51,6 +51,8 @@ class Memory:
     failing: Failing | None = None
     proved: set[ObjectId] = field(default_factory=set)
     """Absences that a result says were looked for and found, since a change asked for them."""
+    adopting: set[ObjectId] = field(default_factory=set)
+    """What a change, or the genesis, said `adopt: true` of, and nothing has come of that yet."""
     _objects: dict[ObjectId, str] = field(default_factory=dict)
     _releases: str | None = None
     _intents: dict[str, Intent] = field(default_factory=dict)
@@ -62,6 +64,7 @@ class Memory:
             former=dict(self.former),
             refused=set(self.refused),
             proved=set(self.proved),
+            adopting=set(self.adopting),
             _objects=dict(self._objects),
             _intents=dict(self._intents),
         )
@@ -73,6 +76,11 @@ class Memory:
         if found.type == "release" and self._releases is not None:
             return self._releases
         return self._objects.get(found, DRIFT)
+
+    def adopts(self, found: ObjectId) -> bool:
+        """Whether what has this name without being ours is what was approved to become ours. What has it later is
+        something that nobody has approved."""
+        return not self.started or found in self.adopting
 
     def owed(self, wanted: Iterable[ObjectId]) -> list[ObjectId]:
         """Those of the wanted objects, and of those to be deleted, that genesis or a change still asks something of."""
@@ -110,6 +118,8 @@ class Memory:
                 for found in old.keys() | new.keys():
                     if old.get(found) != new.get(found):
                         self._objects[found] = change.digest
+                    if _adopt(new.get(found)) and not _adopt(old.get(found)):
+                        self.adopting.add(found)
 
     def _ended(self, intent: Intent, result: Result) -> None:
         left = [
@@ -128,6 +138,8 @@ class Memory:
         else:
             self._objects = held([*self.reported, *left])
             self._releases = None
+        self.adopting.update(action.id for action in (*self.reported, *left) if action.operation is Operation.ADOPT)
+        self.adopting.intersection_update(self._objects)
         self.failing = self._failed(aims(left), result)
 
     def _failed(self, left: frozenset[bytes], result: Result) -> Failing | None:
@@ -160,6 +172,10 @@ def differences(actions: Iterable[Action]) -> frozenset[bytes]:
 def held(actions: Iterable[Action]) -> dict[ObjectId, str]:
     """The causes of actions that are still to be done, drift left out."""
     return {action.id: action.because for action in actions if action.because != DRIFT}
+
+
+def _adopt(item: Object | None) -> bool:
+    return item is not None and item.adopt
 
 
 def _objects(text: str | None) -> Mapping[ObjectId, Object]:

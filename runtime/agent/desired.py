@@ -81,6 +81,11 @@ def released(path: str) -> bool:
     return path.startswith(RELEASED)
 
 
+def released_of(bundle: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """The files of a bundle that go out with a release."""
+    return {path: data for path, data in bundle.items() if released(path)}
+
+
 def files_digest(manifest: Manifest) -> str:
     """SHA-256 over path and digest of every file that goes out."""
     return sha256(encode({path: digest for path, digest in manifest.bundle.items() if released(path)}))

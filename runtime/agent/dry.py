@@ -7,16 +7,15 @@ told without the tenants' secrets; what is there is not looked at without them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from runtime.agent.causes import Memory
 from runtime.agent.debts import filed, payment
 from runtime.agent.decide import Decision, Nothing, Take
-from runtime.agent.desired import Desired, released
+from runtime.agent.desired import Desired, released_of
 from runtime.agent.observe import Opened
-from runtime.agent.state import Goal, read
+from runtime.agent.state import Goal, read, uncompiled
 from runtime.agent.steps import Todo, compare
 from runtime.agent.world import World
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
@@ -55,10 +54,12 @@ class Look:
     problem: ConductorError | None = None
     debt: Debt | None = None
     paid: bool = False
+    supposed: str | None = None
+    """The commit that was taken as taken, whoever has approved it."""
 
 
-def look(world: World) -> Look:
-    """Look."""
+def look(world: World, supposed: str | None = None) -> Look:
+    """Look; at what taking the commit `supposed` would do, where there is one."""
     decision: Decision = Nothing()
     open_intent: int | None = None
     problem: ConductorError | None = None
@@ -71,9 +72,9 @@ def look(world: World) -> Look:
             paid = payment(state.history.verified, debt, known, world.clock()) is not None
         decision = state.decide(world, world.clock())
         take = decision if isinstance(decision, Take) else None
-        goal = state.goal(world, take)
+        goal = state.goal(world, take) if supposed is None else state.supposing(world, supposed)
         open_intent = None if state.history.open_intent is None else state.history.open_intent.sequence
-        if take is None and open_intent is None:
+        if take is None and open_intent is None and supposed is None:
             state.require_release()
     except NoGenesisError:
         goal = _before_genesis(world)
@@ -87,7 +88,7 @@ def look(world: World) -> Look:
         todo = Todo(())
         if problem is None:
             todo = compare(goal, Opened(targets, away), world.clock(), patient=False, owing=False)
-    return Look(identities, decision, todo, open_intent, problem, debt, paid)
+    return Look(identities, decision, todo, open_intent, problem, debt, paid, supposed)
 
 
 def _identities(world: World, goal: Goal, stack: ExitStack) -> tuple[tuple[Identity, ...], dict[str, Target]]:
@@ -113,11 +114,5 @@ def _before_genesis(world: World) -> Goal:
         raise UsageError(f"there is no branch {world.branch}", help="push it, or name another one: --branch")
     compiled = world.compile(head)
     if compiled.snapshot is None:
-        raise UsageError(
-            f"commit {head[:12]} does not compile: {compiled.errors[0]}", help=f"conductor check --rev {head[:12]}"
-        )
-
-    def files() -> Mapping[str, bytes]:
-        return {path: data for path, data in compiled.bundle.items() if released(path)}
-
-    return Goal(UNKNOWN, head, Desired(compiled.snapshot), Memory(), files)
+        raise uncompiled(head, compiled)
+    return Goal(UNKNOWN, head, Desired(compiled.snapshot), Memory(), lambda: released_of(compiled.bundle))

@@ -13,11 +13,12 @@ from functools import cached_property
 
 from runtime.agent.causes import Memory
 from runtime.agent.decide import Decision, Nothing, StoppedError, Take, decide
-from runtime.agent.desired import Desired, released
+from runtime.agent.desired import Desired, released, released_of
 from runtime.agent.withdrawals import with_seen
 from runtime.agent.world import World
 from runtime.contract.canonical import sha256
-from runtime.contract.change import Change
+from runtime.contract.change import Change, between
+from runtime.contract.compiling import Compiled
 from runtime.contract.errors import EnvironmentFailedError, FormatError, UsageError
 from runtime.contract.genesis import Genesis
 from runtime.contract.predicates import Verdict
@@ -140,7 +141,18 @@ class State:
         memory = self.memory.copy()
         memory.taken(take.change)
         bundle = take.compiled.bundle
-        return Goal(self.repository, take.commit, Desired(take.snapshot), memory, lambda: _released(bundle))
+        return Goal(self.repository, take.commit, Desired(take.snapshot), memory, lambda: released_of(bundle))
+
+    def supposing(self, world: World, commit: str) -> Goal:
+        """What a commit asks for if it were taken next, whoever has approved it."""
+        verified, compiled = self.history.verified, world.compile(commit)
+        if compiled.snapshot is None:
+            raise uncompiled(commit, compiled)
+        change = between(verified.snapshot, compiled.snapshot, repository=verified.repository, branch=verified.branch)
+        memory = self.memory.copy()
+        memory.taken(change)
+        bundle = compiled.bundle
+        return Goal(self.repository, commit, Desired(compiled.snapshot), memory, lambda: released_of(bundle))
 
     def require_release(self) -> None:
         """Raise EnvironmentFailedError if P pins another release: that one acts for it, this one only takes the change
@@ -168,7 +180,7 @@ class State:
     def _files(self, world: World) -> Mapping[str, bytes]:
         """What P releases: compiled again, and believed only if it is what the ledger says."""
         verified = self.history.verified
-        files = _released(world.compile(verified.commit).bundle)
+        files = released_of(world.compile(verified.commit).bundle)
         wanted = {path: digest for path, digest in verified.snapshot.manifest.bundle.items() if released(path)}
         if {path: sha256(data) for path, data in files.items()} != wanted:
             raise EnvironmentFailedError(
@@ -240,5 +252,8 @@ def _change(history: History, digest: str) -> Change:
     return change
 
 
-def _released(bundle: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    return {path: data for path, data in bundle.items() if released(path)}
+def uncompiled(commit: str, compiled: Compiled) -> UsageError:
+    """Why nothing can be looked at that a commit asks for."""
+    return UsageError(
+        f"commit {commit[:12]} does not compile: {compiled.errors[0]}", help=f"conductor check --rev {commit[:12]}"
+    )

@@ -82,13 +82,9 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
 
 
 def adoptable(goal: Goal) -> dict[ObjectId, Attributes]:
-    """What may become ours, with what is wanted of it: only because of the genesis, or of the change that says so. What
-    is there under its name later is something that nobody has approved."""
-    return {
-        found: item.attributes
-        for found, item in goal.desired.objects.items()
-        if item.adopt and goal.memory.because(found) != DRIFT
-    }
+    """What may become ours, with what is wanted of it."""
+    objects, memory = goal.desired.objects, goal.memory
+    return {found: item.attributes for found, item in objects.items() if item.adopt and memory.adopts(found)}
 
 
 def unproved(observed: Mapping[ObjectId, Attributes], proved: AbstractSet[ObjectId]) -> dict[ObjectId, Attributes]:

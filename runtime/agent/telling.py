@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from runtime.contract.objects import Action
+from runtime.contract.objects import Action, Operation
 from runtime.ledger.append import Written
-from runtime.ledger.story import because, headline
+from runtime.ledger.story import because, headline, leaves
 
 
 def action_line(action: Action) -> str:
     """`create pg-eu/role/t_acme_app (wave 1, acme, because of the genesis)`."""
     whose = f", {action.tenant}" if action.tenant else ""
     return f"{action.operation} {action.id} (wave {action.wave}{whose}, because of {because(action.because)})"
+
+
+def action_details(action: Action) -> tuple[str, ...]:
+    """What adopting alters of what is there, a line for each: `connection_limit 20 → 10`, `undoes: table orders: PUBLIC
+    has SELECT`. Of other actions nothing: they have their plan."""
+    if action.operation is not Operation.ADOPT or action.before is None or action.after is None:
+        return ()
+    here, wanted = leaves(action.before), leaves(action.after)
+    undone = action.before.get("deviations")
+    told = [f"undoes: {item}" for item in undone] if isinstance(undone, list) else []
+    for key in sorted((here.keys() | wanted.keys()) - {"deviations"}):
+        before, after = here.get(key, "unset"), wanted.get(key, "unset")
+        if key == "password" and before == "null":
+            before = "another one"
+        if before != after:
+            told.append(f"{key} {before} → {after}")
+    return tuple(told) or ("nothing but whose it is",)
 
 
 def entry_line(entry: Written) -> str:

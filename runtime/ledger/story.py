@@ -90,7 +90,7 @@ def _other_than_declared(action: ActionRecord) -> str:
         return "is there and Conductor did not make it"
     if action.after is None:
         return "is there and not declared"
-    here, declared = _leaves(action.before), _leaves(action.after)
+    here, declared = leaves(action.before), leaves(action.after)
     differ = [key for key in sorted(here.keys() | declared.keys()) if here.get(key) != declared.get(key)]
     told = [f"{key} {here.get(key, 'unset')}, declared {declared.get(key, 'unset')}" for key in differ]
     return f"has {few(told, shown=2)}" if told else "differs"
@@ -114,7 +114,7 @@ def _set(change: Change, path: str) -> str:
     if len(found) != 1 or None in found[0]:
         return ""
     try:
-        before, after = (_leaves(decode((text or "").encode(), floats=True)) for text in found[0])
+        before, after = (leaves(decode((text or "").encode(), floats=True)) for text in found[0])
     except FormatError:
         return ""
     differ = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
@@ -123,10 +123,10 @@ def _set(change: Change, path: str) -> str:
     return f" ({text})" if told and len(text) <= _LONGEST else ""
 
 
-def _leaves(value: JSON, prefix: str = "") -> dict[str, str]:
+def leaves(value: JSON, prefix: str = "") -> dict[str, str]:
     """Every scalar of a document by its dotted name."""
     if isinstance(value, dict):
-        return {key: leaf for name, item in value.items() for key, leaf in _leaves(item, f"{prefix}{name}.").items()}
+        return {key: leaf for name, item in value.items() for key, leaf in leaves(item, f"{prefix}{name}.").items()}
     if isinstance(value, list):
         return {prefix.rstrip("."): encode(value, floats=True).decode()}
     return {prefix.rstrip("."): value if isinstance(value, str) else encode(value, floats=True).decode()}

@@ -13,10 +13,7 @@ import pytest
 from runtime.targets.interface import TerminalError
 from runtime.targets.postgres import adopting
 from runtime.targets.postgres.target import PostgresTarget
-from tests.integration.conftest import dsn18, postgres_servers
 from tests.services.tenant import Secrets, Tenant, apply, compared, target
-
-__all__ = ["dsn18", "postgres_servers"]
 
 pytestmark = pytest.mark.service
 
@@ -44,7 +41,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO {0.app}",
     ),
     "role_of_no_other": (f"COMMENT ON ROLE {{0.app}} IS {OTHERS}",),
-    "owned_by_its_owner": ("ALTER SCHEMA {0.schema} OWNER TO {0.app}",),
+    "owned_by_its_owner": ("ALTER SCHEMA {0.schema} OWNER TO {0.app}; ALTER TABLE {0.schema}.orders OWNER TO {0.app}",),
     "holds_nothing_of_others": (
         "ALTER TABLE {0.schema}.orders OWNER TO {0.app}",
         "CREATE FUNCTION {0.schema}.spy() RETURNS int LANGUAGE sql AS 'SELECT 1'",

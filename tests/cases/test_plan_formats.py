@@ -41,6 +41,14 @@ def world() -> PlanWorld:
         message="Remark",
     )
     world.commit({"tenants/ice.yaml": tenant("ice", "region: eu-north")}, branch="unsound", message="Add ice up north")
+    world.commit(
+        {
+            "tenants/acme-retail.yaml": tenant("acme-retail", "adopt: true"),
+            "tenants/quay.yaml": tenant("quay", "adopt: true"),
+        },
+        branch="adopt",
+        message="Bring acme-retail and quay as they are",
+    )
     world.commit({FLAG: base_files()[FLAG].replace(b"604800", b"86400")}, branch="flag", message="Shorten a test")
     world.commit({RULES: base_files()[RULES].replace(b"[tenants/**", b"[tenantz/**")}, branch="rules", message="Ask")
     world.commit({"policies/more_test.rego": b"package more\n\na {\n}\n\nb {\n}\n"}, branch="rules", message="Test it")
@@ -72,7 +80,11 @@ def waiting() -> PlanWorld:
     return world
 
 
-CASES = [(head, form) for head in ("topic", "refused", "blueprint", "rules", "keys", "unsound") for form in PlanFormat]
+CASES = [
+    (head, form)
+    for head in ("topic", "refused", "blueprint", "rules", "keys", "unsound", "adopt")
+    for form in PlanFormat
+]
 CASES += [(head, form) for head in ("flag", "remark") for form in (PlanFormat.TEXT, PlanFormat.MARKDOWN)]
 
 

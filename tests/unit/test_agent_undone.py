@@ -106,10 +106,12 @@ def test_what_is_altered_again_after_each_repair_is_repaired_twice_a_turn_at_mos
 
 def test_what_nobody_foresaw_ends_a_turn_and_not_the_agent_and_its_words_are_told_to_nobody(fleet: Fleet) -> None:
     class Odd(MemoryTarget):
-        def observe(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, JSON]]:
+        def observe(
+            self, ids: Iterable[ObjectId], adopt: Mapping[ObjectId, Mapping[str, JSON]] | None = None
+        ) -> Mapping[ObjectId, Mapping[str, JSON]]:
             if next(turns):
                 raise TypeError("unhashable type, and the password is hunter2")
-            return super().observe(ids)
+            return super().observe(ids, adopt)
 
     turns = iter([True, False])
     stop, stream, health = threading.Event(), io.StringIO(), Health()

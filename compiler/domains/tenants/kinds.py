@@ -249,6 +249,11 @@ class TenantSpec(Spec):
         None, json_schema_extra=OF_BLUEPRINT, ge=1, le=36_500, description="How long its data is kept.", examples=[365]
     )
     database: DatabaseOfTenant | None = Field(None, description="What is the tenant's own about its database access.")
+    adopt: bool = Field(
+        False,  # noqa: FBT003 -- pydantic
+        description="Whether roles and a schema of its names that somebody made by hand become Conductor's: what they "
+        "may do is made as declared, rows stay. It is about what is there when the change is taken, and nothing later.",
+    )
     overrides: Overrides | None = Field(
         None, json_schema_extra=OF_BLUEPRINT, description="What differs from the blueprint, where it allows that."
     )

@@ -24,14 +24,14 @@ _POLICIES = tuple(Policies.model_fields)
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What the tenants of one blueprint share: its templates, and its objects by (target, state)."""
+    """What the tenants of one blueprint share: its templates, and its objects by (target, state, adopt)."""
 
     name: str
     spec: BlueprintSpec
     dashboard: bytes
     alerts: bytes
     policies: JSON
-    objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    objects: dict[tuple[str, str, bool], bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,12 @@ def render(resource: Resource[Spec], model: Model) -> Iterator[tuple[str, bytes]
 
 def _objects(target: str, tenant: TenantSpec, gets: Effective, blueprint: _Prepared) -> bytes:
     if tenant.overrides is not None:
-        return templates.objects(target, tenant.state, gets.database, gets.privileges)
-    key = (target, tenant.state)
+        return templates.objects(target, tenant.state, gets.database, gets.privileges, adopt=tenant.adopt)
+    key = (target, tenant.state, tenant.adopt)
     if key not in blueprint.objects:
-        blueprint.objects[key] = templates.objects(target, tenant.state, gets.database, gets.privileges)
+        blueprint.objects[key] = templates.objects(
+            target, tenant.state, gets.database, gets.privileges, adopt=tenant.adopt
+        )
     return blueprint.objects[key]
 
 

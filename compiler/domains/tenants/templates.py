@@ -129,12 +129,12 @@ def _compared(text: str, rule: Alert, thresholds: Mapping[str, str]) -> str:
     return text.replace("${threshold}", thresholds.get(rule.name, ""))
 
 
-def objects(target: str, state: str, database: Database, privileges: Privileges) -> bytes:
+def objects(target: str, state: str, database: Database, privileges: Privileges, *, adopt: bool) -> bytes:
     """Return the template of the tenant's PostgreSQL objects: two roles, a schema, and who may do what in it."""
     owner, app = "${schema}_owner", "${schema}_app"
 
     def item(kind: str, name: str, wave: int, attributes: Mapping[str, JSON]) -> Object:
-        return Object(ObjectId(target, kind, name), attributes, wave, "${tenant}")
+        return Object(ObjectId(target, kind, name), attributes, wave, "${tenant}", adopt)
 
     return encode_objects(
         [
