@@ -138,7 +138,9 @@ class Memory:
         else:
             self._objects = held([*self.reported, *left])
             self._releases = None
-        self.adopting.update(action.id for action in (*self.reported, *left) if action.operation is Operation.ADOPT)
+        if intent.because == GENESIS:
+            held_back = (*self.reported, *left)
+            self.adopting.update(action.id for action in held_back if action.operation is Operation.ADOPT)
         self.adopting.intersection_update(self._objects)
         self.failing = self._failed(aims(left), result)
 

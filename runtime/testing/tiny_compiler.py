@@ -101,9 +101,10 @@ def _rendered(path: str, data: bytes, files: Mapping[str, bytes]) -> dict[str, b
 def _objects(name: str, spec: Mapping[str, JSON]) -> list[Object]:
     login: dict[str, JSON] = {"login": spec.get("state", "active") == "active"}
     password = {"password": spec["password"]} if "password" in spec else {}
+    adopt = spec.get("adopt") is True
     return [
-        Object(ObjectId("pg-eu", "role", f"{name}_app"), login | password, 1, name),
-        Object(ObjectId("pg-eu", "schema", name), {"owner": f"{name}_app"}, 2, name),
+        Object(ObjectId("pg-eu", "role", f"{name}_app"), login | password, 1, name, adopt),
+        Object(ObjectId("pg-eu", "schema", name), {"owner": f"{name}_app"}, 2, name, adopt),
     ]
 
 

@@ -15,7 +15,7 @@ _LOGGED = {
     "role": re.compile(
         r'app=conductor intent \d+ .*statement: (?:ALTER|DROP) ROLE "(t_\w+)"(?: (?:NO)?LOGIN CONNECTION LIMIT|\n)'
     ),
-    "schema": re.compile(r'app=conductor intent \d+ .*statement: CREATE SCHEMA "(t_\w+)"'),
+    "schema": re.compile(r'app=conductor intent \d+ .*statement: (?:CREATE|ALTER) SCHEMA "(t_\w+)"'),
     "grants": re.compile(r'app=conductor intent \d+ .*statement: GRANT USAGE ON SCHEMA "(t_\w+)"'),
 }
 Done = Counter[tuple[str, str]]

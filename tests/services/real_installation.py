@@ -51,12 +51,13 @@ def resource(kind: str, name: str, spec: str) -> bytes:
     return f"apiVersion: conductor/v1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n{spec}".encode()
 
 
-def tenant_yaml(name: str, *, state: str = "active", connection_limit: int = 40) -> bytes:
+def tenant_yaml(name: str, *, state: str = "active", connection_limit: int = 40, adopt: bool = False) -> bytes:
     """A tenant on the standard blueprint."""
     overrides = (
         f"  overrides:\n    database: {{connection_limit: {connection_limit}}}\n" if connection_limit != 40 else ""
     )
-    return resource("Tenant", name, f"  blueprint: standard\n  state: {state}\n{overrides}")
+    adopted = "  adopt: true\n" if adopt else ""
+    return resource("Tenant", name, f"  blueprint: standard\n  state: {state}\n{overrides}{adopted}")
 
 
 def _keyed(kind: str, name: str, more: str) -> bytes:
@@ -197,16 +198,17 @@ class RealInstallation:
         """Commit to main (or another branch) and push; returns the commit."""
         return self._commit(files, remove=remove, message=message, branch=branch)
 
-    def tenant(self, *names: str, state: str = "active", connection_limit: int = 40) -> Change:
+    def tenant(self, *names: str, state: str = "active", connection_limit: int = 40, adopt: bool = False) -> Change:
         """Merge tenants as they are to be, approved by both people; returns the change."""
         for name in names:
             self.password(name)
         self.merge(
             {
-                f"tenants/{name}.yaml": tenant_yaml(name, state=state, connection_limit=connection_limit)
+                f"tenants/{name}.yaml": tenant_yaml(name, state=state, connection_limit=connection_limit, adopt=adopt)
                 for name in names
             },
-            message=f"Let {', '.join(names)} be {state} with {connection_limit} connections",
+            message=f"Let {', '.join(names)} be {state} with {connection_limit} connections"
+            + (", as they are" if adopt else ""),
         )
         change = self.change()
         self.approve(change, *ROLES)
