@@ -21,7 +21,7 @@ from pathlib import Path
 from compiler.cli.demo import copy, world
 from runtime.policy.engine import Policy
 from tests.benchmarks import ledgers, trees
-from tests.benchmarks.timing import Contender, in_memory, interleave
+from tests.benchmarks.timing import RUNS, Contender, Measured, in_memory, interleave
 
 CONDUCTOR = str(Path(sys.executable).parent / "conductor")
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,15 +34,16 @@ class Figures:
 
     plan: float
     decision: float
-    verify: float
+    verify: Measured
+    since: Measured
     noop: float
 
 
 def figures(tenants: int, entries: int) -> Figures:
-    """Measure all four."""
+    """Measure all five."""
     with _running(tenants) as here:
         plan, noop = _plan_beyond_compiling(here), _noop(here)
-    return Figures(plan, _decision(1000), _verify(entries), noop)
+    return Figures(plan, _decision(1000), *_verify(entries), noop)
 
 
 def _conductor(*arguments: str) -> None:
@@ -132,15 +133,22 @@ def _decision(batch: int) -> float:
     return statistics.median(taken) / (batch * len(roles)) * 1e6
 
 
-def _verify(entries: int) -> float:
-    """Median of a whole `verify` over a ledger of this many entries, every commit signed."""
+def _verify(entries: int) -> tuple[Measured, Measured]:
+    """A whole `verify` over a ledger of this many entries, every commit signed; and one from an earlier head."""
     folder = Path(tempfile.mkdtemp(prefix="conductor-bench-"))
     try:
         root = ledgers.build(folder / "repo", entries)
         command = [CONDUCTOR, "verify", "--repo", str(folder / "repo"), "--trust-root", f"sha256:{root}"]
         # the ledger's clock ends in its own year: freshness is a finding of its own, and costs nothing
-        (measured,) = interleave([Contender("verify", command, folder, expect=frozenset({0, 1}))])
-        return measured.median
+        either = frozenset({0, 1})
+        whole, since = interleave(
+            [
+                Contender("verify", command, folder, expect=either),
+                Contender("verify since", [*command, "--since", "HEAD~6"], folder, expect=either),
+            ],
+            runs=3 if entries > 1000 else RUNS,
+        )
+        return whole, since
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
