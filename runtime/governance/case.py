@@ -7,6 +7,7 @@ of P, or those that the change itself would give; rule `before` refuses the seco
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -102,12 +103,14 @@ class Taken:
 
 
 class Timeline:
-    """The genesis and the verdicts in order, with an index of who last altered a path. Grows at its end only."""
+    """The genesis and the verdicts in order, with an index of who last altered a path, and when rights changed. Grows
+    at its end only."""
 
     def __init__(self, taken: Iterable[Taken]) -> None:
         self._taken: list[Taken] = []
         self._position: dict[str, int] = {}
         self._altered: dict[str, int] = {}
+        self._governed: list[tuple[int, Governance]] = []
         for item in taken:
             self.append(item)
 
@@ -117,6 +120,8 @@ class Timeline:
         self._taken.append(item)
         self._position[item.sha256] = position
         self._altered.update(dict.fromkeys(item.paths, position))
+        if item.governance is not None:
+            self._governed.append((position, item.governance))
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -146,9 +151,8 @@ class Timeline:
 
     def governances(self, position: int) -> tuple[Governance, ...]:
         """Who had which keys where an entry stands, and each time that this has changed since."""
-        since = [item.governance for item in self._taken[position:]]
-        then = next((item.governance for item in reversed(self._taken[: position + 1]) if item.governance), None)
-        return tuple(item for item in (then, *since[1:]) if item is not None)
+        then = bisect_right(self._governed, position, key=lambda item: item[0])
+        return tuple(governance for _, governance in self._governed[max(then - 1, 0) :])
 
     def copy(self) -> Timeline:
         """Return one that grows on its own."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.governance.case import Taken, Timeline
+from runtime.testing.court import Court
 
 PATHS = st.frozensets(st.sampled_from("abcdef"), max_size=3)
 
@@ -26,6 +29,16 @@ def test_index_agrees_with_looking_through(verdicts: list[frozenset[str]], asked
         path, taken = found
         assert taken == later[-1]
         assert path in taken.paths & asked
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=8), st.integers(0, 7))
+def test_rights_since_an_entry_are_those_it_found_and_each_later_change(altered: list[bool], known: int) -> None:
+    rights = [replace(Court.open().verified.governance) if alters else None for alters in altered]
+    timeline = Timeline(Taken(str(number), frozenset(), None, one) for number, one in enumerate(rights))
+    known = min(known, len(rights) - 1)
+    before = [one for one in rights[: known + 1] if one is not None][-1:]
+    after = [one for one in rights[known + 1 :] if one is not None]
+    assert list(map(id, timeline.governances(known))) == list(map(id, [*before, *after]))
 
 
 @given(st.lists(PATHS, min_size=1, max_size=5))
