@@ -5,8 +5,8 @@ side. Rules kept: the answers are those of `runtime.policy.engine`, which this p
 fails; the other process sees the wasm, its data and the questions, ends with its input, and writes nothing but answers.
 
 `python -m compiler.aside` is that process. Lines of JSON in: the wasm in base64; then batches of resources, and null
-after the last; `{"contents": ...}`, for all transitions that follow; `{"transition": ...}`. A line out for each null
-and each transition.
+after the last; `{"contents": ...}`, for all transitions that follow; `{"transition": ...}`; `{"data": ..., "asked":
+[...]}` for what `conductor/allow` says. A line out for each null, each transition and each list of questions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from threading import Thread
@@ -26,10 +26,12 @@ from typing import Self, TypeAlias
 
 from runtime.contract.canonical import JSON
 from runtime.contract.children import environment
-from runtime.contract.errors import ConductorError
-from runtime.contract.policy_input import DenyInput, TransitionInput
+from runtime.contract.errors import ConductorError, FormatError
+from runtime.contract.policy_input import AllowInput, DenyInput, TransitionInput
 from runtime.policy.engine import Denial, NoAnswerError, Policy, PolicyError, Refused
 
+Allowed: TypeAlias = Callable[[bytes, Mapping[str, JSON], Sequence[AllowInput]], frozenset[int]]
+"""wasm x data x questions -> which of them `conductor/allow` says yes to; raises PolicyError."""
 Deny: TypeAlias = Callable[[bytes, Iterable[DenyInput]], list[Denial]]
 """wasm x batches of resources -> what its rules hold against them, sorted; raises PolicyError."""
 
@@ -42,6 +44,11 @@ def deny_here(wasm: bytes, batches: Iterable[DenyInput]) -> list[Denial]:
     """Ask in this process."""
     policy = Policy.load(wasm)
     return sorted({denial for batch in batches for denial in policy.deny(batch)})
+
+
+def allowed_here(wasm: bytes, data: Mapping[str, JSON], asked: Sequence[AllowInput]) -> frozenset[int]:
+    """Ask in this process."""
+    return Policy.load(wasm).with_data(data).allowed(asked)
 
 
 class Aside:
@@ -112,6 +119,17 @@ class Aside:
             raise PolicyError(answer["error"], help=answer["help"])
         return [Denial(*item) for item in answer["denials"]]
 
+    def allowed(self, wasm: bytes, data: Mapping[str, JSON], asked: Sequence[AllowInput]) -> frozenset[int]:
+        """Ask the other process; this one, if the other has failed or has loaded something else."""
+        try:
+            if self.process is None or self.process.stdout is None or self._given is None or wasm != self._wasm:
+                return allowed_here(wasm, data, asked)
+            self._given.join()
+            self._write({"data": data, "asked": asked})
+            return frozenset(json.loads(self.process.stdout.readline())["allowed"])
+        except (OSError, ValueError, KeyError):
+            return allowed_here(wasm, data, asked)
+
     def policies(self, wasm: bytes, contents: Mapping[str, str]) -> Policy:
         """Return what `Policy.of` does; its transitions are asked in the other process if that has the same wasm."""
         if self.process is None or wasm != self._wasm:
@@ -167,6 +185,12 @@ class _Elsewhere(Policy):
         except ConductorError as error:
             return [Refused("", "", "policy-answers", error.message)]
 
+    def allow(self, asked: AllowInput) -> bool:
+        return self._here.allow(asked)
+
+    def allowed(self, asked: Sequence[AllowInput]) -> frozenset[int]:
+        return self._here.allowed(asked)
+
     def results(self, entrypoint: str, asked: object) -> list[JSON]:
         return self._here.results(entrypoint, asked)
 
@@ -194,6 +218,11 @@ def main() -> None:
                 with_data = Policy.of(wasm, contents)
             case {"transition": asked}:
                 _answer({"refused": with_data.transition(asked)})
+            case {"data": data, "asked": asked}:
+                try:
+                    _answer({"allowed": sorted(policy.with_data(data).allowed(asked))})
+                except (PolicyError, FormatError):
+                    _answer({})  # whoever asks may do better, and else finds out why
             case batch if wrong is None:  # else there is nothing more to say, and asking may take long
                 try:
                     found.update(policy.deny(batch))

@@ -15,10 +15,9 @@ from compiler.aside import Deny
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostic, Diagnostics, Label, Severity, Span
 from compiler.domains.domain import Domain, Model, Resource, Spec
-from compiler.domains.governance.kinds import ROLES
 from compiler.nodes import Mapping as MappingNode
 from compiler.nodes import Pointer
-from runtime.contract.policy_input import DenyInput
+from runtime.contract.policy_input import ROLES, DenyInput
 from runtime.policy.engine import BATCH, NOBODY_IN_PARTICULAR, PolicyError
 
 

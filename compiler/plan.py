@@ -13,13 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from compiler.aside import Allowed, allowed_here
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostic, Label, Severity, Span
 from compiler.plan_consent import Consent, consent_of
 from compiler.plan_differences import Operation
+from compiler.plan_flips import Decisions, Side, decisions_between
 from compiler.plan_queue import Queue
 from compiler.plan_resources import Effects, Inputs, ResourceChange, effects_of
 from compiler.plan_rules import Uncovered, uncovered
+from compiler.rego import WASM
 from runtime.contract.change import Change
 from runtime.contract.objects import ENDS, decode_objects
 from runtime.flags.config import FOLDER as FLAGS
@@ -96,6 +99,8 @@ class Standpoint:
     landed: tuple[Landed, ...]
     forecast: Forecast | None
     today: date
+    allowed: Allowed = allowed_here
+    """Asks a policy about scopes."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,8 @@ class Plan:
     problems: tuple[Diagnostic, ...]
     warnings: tuple[Diagnostic, ...]
     """What `check` warns of since this change."""
+    decisions: Decisions
+    """Who may do what after it and may not before, and the other way round."""
     uncovered: tuple[Uncovered, ...]
     merged: bool
     """Whether the head is on main already."""
@@ -156,6 +163,7 @@ def plan(standpoint: Standpoint) -> Plan:
         consent=consent,
         problems=(*_ill_dated(standpoint), *_refused(standpoint.inputs, effects, consent)),
         warnings=standpoint.warnings,
+        decisions=_decisions(standpoint),
         uncovered=uncovered(standpoint.before, standpoint.after, standpoint.files),
         merged=standpoint.merged,
         queue=standpoint.queue,
@@ -163,6 +171,12 @@ def plan(standpoint: Standpoint) -> Plan:
         forecast=standpoint.forecast,
         sources=standpoint.files,
     )
+
+
+def _decisions(standpoint: Standpoint) -> Decisions:
+    changed, wasm = [path for path, _, _ in standpoint.change.inputs], standpoint.files.get(WASM)
+    before = Side(standpoint.inputs.before.get(WASM) if WASM in changed else wasm, standpoint.before)
+    return decisions_between(before, Side(wasm, standpoint.after), changed, standpoint.allowed)
 
 
 def _releases(standpoint: Standpoint) -> tuple[tuple[Operation, str], ...]:

@@ -20,11 +20,12 @@ from compiler.plan_page import Page, names_of
 from compiler.plan_resources import DONE, WORDS, ObjectChange, ResourceChange
 from compiler.plan_text import LAYOUT
 from compiler.plan_text_approvals import two_people
+from compiler.plan_text_flips import TITLE, because, sentence, summary
 from compiler.plan_values import moved
 from compiler.plan_verdict import Verdict, how, verdict
 from runtime.contract.instant import text as moment
 
-_FIELDS = 8
+_FIELDS, _FLIPS, _TENANTS = 8, 12, 100
 _MAX_CHARACTERS = 60_000
 _MARKS = {
     Verdict.NO_GENESIS: "❔",
@@ -46,6 +47,9 @@ def as_markdown(plan: Plan, *, full: bool = False) -> str:
         how=None if plan.consent is None else how(plan.consent, plan.head.commit or ""),
         against=() if plan.consent is None else plan.consent.against,
         objects=_objects(plan),
+        flips=page.some(plan.decisions.flips, _FLIPS),
+        tenants=lambda item: cell(names_of(item.tenants, len(item.tenants) if full else _TENANTS)),
+        flip_title=f"{TITLE}: {summary(plan.decisions)}",
         sign={Operation.ADD: "`+`", Operation.ALTER: "`~`", Operation.REMOVE: "`-`"},
     )
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
@@ -64,6 +68,8 @@ def _template() -> Template:
         "cell": cell,
         "code": code,
         "seats": _seats,
+        "sentence": lambda item: cell(sentence(item)),
+        "because": lambda item: cell(because(item)),
         "names": lambda names: cell(names_of(names)),
         "moment": moment,
     }

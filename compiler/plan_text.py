@@ -18,6 +18,7 @@ from compiler.plan_page import FIELDS, RENDERED, Page, count
 from compiler.plan_previous import Previous
 from compiler.plan_resources import DONE, WORDS, Effect, ResourceChange
 from compiler.plan_text_approvals import approvals
+from compiler.plan_text_flips import flips
 from compiler.plan_text_main import before, landed
 from compiler.plan_verdict import Verdict, how, verdict
 from runtime.contract.instant import text as moment
@@ -66,6 +67,7 @@ class _Text:
         yield from self.problems()
         yield from before(plan, self.page)
         yield from self.warnings()
+        yield from flips(plan.decisions, self.page)
         yield from self.resources()
         yield from self.objects()
         yield from approvals(plan, self.page)

@@ -67,6 +67,7 @@ def unsound_as_json(plan: Unsound) -> str:
         "adopted": [],
         "problems": [to_json(item) for item in plan.problems],
         "warnings": [],
+        "decisions": {"unknown": "the head does not compile", "flips": []},
         "uncovered": [],
         "approvals": None,
         "queue": None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
-from compiler.aside import Aside, Deny, deny_here
+from compiler.aside import Allowed, Aside, Deny, allowed_here, deny_here
 from compiler.cli.queue import Way, queue
 from compiler.diagnostics.model import Diagnostic, Diagnostics
 from compiler.driver import compile_tree
@@ -79,6 +79,8 @@ class Clone:
     approvals: tuple[Approvals, ...]
     deny: Deny = deny_here
     """Asks the policy of what is compiled."""
+    allowed: Allowed = allowed_here
+    """Asks a policy who may use which scope."""
 
     @classmethod
     def read(cls, git: Git, aside: Aside | None = None, trust_root: str | None = None) -> Clone:
@@ -99,7 +101,9 @@ class Clone:
         if history is not None and branch != MAIN and (other := head_of(git, branch)) is not None:
             main, history = other, replay(git, other)
         approvals = tuple(Approvals(git, oid) for oid in heads_of(git, APPROVALS))
-        return cls(git, branch, main, history, approvals, deny_here if aside is None else aside.deny)
+        if aside is None:
+            return cls(git, branch, main, history, approvals)
+        return cls(git, branch, main, history, approvals, aside.deny, aside.allowed)
 
     def statements(self, change: str) -> tuple[Signed, ...]:
         """Everything that is filed under a change, wherever this clone knows it from."""
@@ -175,6 +179,7 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
         landed=landed,
         forecast=forecast,
         today=today,
+        allowed=clone.allowed,
     )
 
 

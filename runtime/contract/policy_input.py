@@ -11,9 +11,33 @@ What a rule needs and YAML may leave out stands in `derived`, with the blueprint
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict, get_args
 
 from runtime.contract.canonical import JSON
+
+ROLES = (
+    "admin",
+    "mc",
+    "pm",
+    "tech-lead",
+    "platform",
+    "backend",
+    "data-eng",
+    "ds",
+    "graph-eng",
+    "sre",
+    "sre-finops",
+    "security",
+    "sec-tl",
+    "qa",
+    "frontend",
+    "incident-commander",
+    "auditor",
+)
+"""Every role there is. A person's or a grant's is checked by a rule (MC0601), which suggests the nearest one."""
+Scope: TypeAlias = Literal["admin.write", "billing.read", "graph.export", "graph.read", "tenant.read", "tenant.write"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+"""Everything that a grant may give."""
 
 
 class PolicyResource(TypedDict):
@@ -81,7 +105,8 @@ class RequestedFlag(TypedDict):
 
 class AllowInput(TypedDict):
     """May this requester do this? `set-flag` brings its flag; `use-scope` brings a scope of the grants, the tenant it
-    is used on, and the region it is used from."""
+    is used on, and the region it is used from. No rule is told who that is, and which tenant (`runtime.policy.scopes`).
+    """
 
     action: str
     requester: Requester

@@ -25,12 +25,14 @@ import string
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from runtime.contract.canonical import JSON, encode, sha256
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, FormatError
 from runtime.contract.policy_input import AllowInput, DenyInput, TransitionInput
+from runtime.policy import scopes
 from runtime.policy.data import data_text
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ DENY = "conductor/deny"
 TRANSITION = "conductor/transition"
 ALLOW = "conductor/allow"
 ENTRYPOINTS = (DENY, TRANSITION, ALLOW)
+ALLOWED = "conductor/batch/allowed"
+"""Asks `conductor/allow` many questions at once; no rule of the repository's, `conductor policy build` puts it in."""
 
 NOBODY_IN_PARTICULAR = ("", "", "/roles")
 """Kind, name and pointer of a denial that speaks of the roles which people have, and of no resource."""
@@ -99,6 +103,10 @@ class Policy:
         """Return the same policy over other data."""
         return type(self)(self._module, encode(dict(data)))
 
+    @cached_property
+    def _document(self) -> dict[str, JSON]:
+        return cast("dict[str, JSON]", json.loads(self._data))
+
     @property
     def sha256(self) -> str:
         """SHA-256 (hex) of the wasm."""
@@ -124,11 +132,28 @@ class Policy:
             return [Refused("", "", "policy-answers", error.message)]
 
     def allow(self, asked: AllowInput) -> bool:
-        """Whether the requester may; anything but a plain `true` is no."""
+        """Whether the requester may; anything but a plain `true` is no. About scopes, a rule is told no names."""
+        question: object = asked
         try:
-            return self.results(ALLOW, asked) == [{"result": True}]
+            if isinstance(question, dict) and question.get("action") == scopes.ACTION:
+                tenant = question.get("tenant")
+                about = self.with_data(scopes.seen(self._document, tenant if isinstance(tenant, str) else ""))
+                return about.results(ALLOW, scopes.asked_as(self._document, asked)) == _YES
+            return self.results(ALLOW, asked) == _YES
         except (PolicyError, FormatError):
             return False
+
+    def allowed(self, asked: Sequence[AllowInput]) -> frozenset[int]:
+        """Which of these questions are answered with a plain `true`, as this data has it; raises PolicyError.
+
+        At once where the wasm can, which takes a twentieth of the time; one built by other means is asked one by one.
+        """
+        if not self._module.batches:
+            return frozenset(index for index, one in enumerate(asked) if self.results(ALLOW, one) == _YES)
+        match self.results(ALLOWED, list(asked)):
+            case [{"result": list(found)}] if all(type(index) is int for index in found):
+                return frozenset(cast("list[int]", found))
+        raise PolicyError(f"`{ALLOW}` gave no answer", help=_CHECK)
 
     def results(self, entrypoint: str, asked: Any) -> list[JSON]:
         """OPA's result set, as it is: `[{"result": answer}]`, or `[]` where the answer is undefined."""
@@ -151,6 +176,7 @@ class Policy:
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False)
+_YES: list[JSON] = [{"result": True}]
 _NUMBER_TO_JUDGE = re.compile(rb"[:\[,]-?\d+(?:[.eE]|\d{15})")
 _LETTERS = bytes(set(string.ascii_letters.encode()) - set(b"eE"))
 """Of no number; without them the search takes two thirds of the time."""
@@ -195,6 +221,7 @@ class _Module:
             raise PolicyError(f"policy.wasm calls what wasm has not: {names}", help="write the rule without it")
         if absent := [name for name in ENTRYPOINTS if name not in self._policy.entrypoints]:
             raise PolicyError(f"policy.wasm has no entry point `{absent[0]}`", help=_BUILD)
+        self.batches = ALLOWED in self._policy.entrypoints
 
     def ask(self, entrypoint: str, asked: bytes, data: bytes) -> list[JSON]:
         """The result set of an entry point."""

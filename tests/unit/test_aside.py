@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.aside import Aside, deny_here
+from compiler.aside import Aside, allowed_here, deny_here
+from runtime.contract.errors import FormatError
 from runtime.contract.policy_input import DenyInput, ResourceChange, TransitionInput
 from runtime.policy.engine import Denial, Policy, PolicyError
+from runtime.policy.scopes import questions, seen
 from tests.cases.inputs import own_policy
 
 WASM = own_policy()["policies/policy.wasm"]
@@ -114,3 +116,27 @@ def test_nothing_is_left_running_when_nobody_asks() -> None:
 def test_answers_are_denials() -> None:
     with Aside(WASM) as aside:
         assert all(isinstance(item, Denial) for item in aside.deny(WASM, [batch(604_801)]))
+
+
+def test_the_other_process_answers_many_questions_about_scopes_and_is_not_needed() -> None:
+    grant = {"roles": ["admin"], "scopes": ["tenant.read", "tenant.write"], "blueprints": ["standard"], "tenants": []}
+    tenant = {"blueprint": "standard", "region": "eu-central", "state": "active", "policies": {}}
+    view = seen({"grants": {"all": grant}, "tenants": {"acme": tenant}}, "acme")
+    asked = questions(["eu-central", "us-east"])
+    expected = allowed_here(WASM, view, asked)
+    assert {
+        (asked[index]["requester"]["name"], asked[index]["scope"], asked[index]["region"]) for index in expected
+    } == {
+        ("holder", "tenant.read", "eu-central"),
+        ("holder", "tenant.write", "eu-central"),
+    }
+    with Aside(WASM) as aside:
+        assert aside.allowed(WASM, view, asked) == expected
+        assert aside.allowed(WASM, seen({}, "acme"), asked) == frozenset()
+        assert aside.policies(WASM, {}).allowed(asked) == frozenset()
+        with pytest.raises(FormatError):
+            aside.allowed(WASM, {"grants": 0.5}, asked)
+        aside.stop()
+        assert aside.allowed(WASM, view, asked) == expected
+    with Aside(None) as aside:
+        assert aside.allowed(WASM, view, asked) == expected

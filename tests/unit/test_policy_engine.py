@@ -13,8 +13,9 @@ import pytest
 from runtime.contract.canonical import encode, sha256
 from runtime.contract.errors import FormatError
 from runtime.contract.policy_input import AllowInput, DenyInput, PolicyResource, TransitionInput
+from runtime.policy import scopes
 from runtime.policy.data import data_text
-from runtime.policy.engine import BATCH, DENY, NOBODY_IN_PARTICULAR, Denial, Policy, PolicyError, Refused
+from runtime.policy.engine import ALLOW, BATCH, DENY, NOBODY_IN_PARTICULAR, Denial, Policy, PolicyError, Refused
 from tests.cases.inputs import own_policy
 
 WASM = own_policy()["policies/policy.wasm"]
@@ -203,3 +204,19 @@ def test_policy_of_a_snapshot_has_its_data() -> None:
 def test_importing_the_engine_does_not_import_wasmtime() -> None:
     code = "import sys, runtime.policy.engine; sys.exit('wasmtime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_questions_asked_at_once_are_answered_as_one_by_one(policy: Policy) -> None:
+    grant = {"roles": ["admin"], "scopes": ["tenant.read"], "blueprints": ["standard"], "tenants": []}
+    tenant = {"blueprint": "standard", "region": "eu-central", "state": "active", "policies": {}}
+    data: dict[str, Any] = {"grants": {"all": grant}, "tenants": {"acme": tenant}}
+    real = policy.with_data(scopes.seen(data, "acme"))
+    asked = scopes.questions(["eu-central", "us-east"])
+    at_once = real.allowed(asked)
+    assert at_once == {index for index, one in enumerate(asked) if real.results(ALLOW, one) == [{"result": True}]}
+    assert len(at_once) == 1
+    whole = policy.with_data({**data, "people": {"eve": {"roles": ["admin"]}}})
+    question: Any = {**asked[min(at_once)], "requester": {"name": "eve", "role": "admin"}, "tenant": "acme"}
+    assert whole.allow(question)
+    assert not whole.allow({**question, "tenant": "nobody"})
+    assert not whole.allow({**question, "tenant": None})

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from compiler.diagnostics.suggest import did_you_mean, one_of
 from compiler.domains.fields import REFERENCE, REGION
-from compiler.domains.governance.kinds import ROLES
 from compiler.header import MAX_NAME, NAME
 from runtime.contract.errors import FormatError, UsageError
+from runtime.contract.policy_input import ROLES
 from runtime.signing.keys import PublicKey
 
 DEFAULT_ROLES = (("admin", "platform", "sre", "incident-commander"), ("pm", "security"))

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
 from compiler.domains import forms
 from compiler.domains.domain import Kind, RefersTo, Spec
 from compiler.domains.fields import RuleName, text
+from runtime.contract.policy_input import ROLES, Scope
 from runtime.contract.possession import HOLDER
 from runtime.signing.keys import LINE
 
-ROLES = (
-    "admin",
-    "mc",
-    "pm",
-    "tech-lead",
-    "platform",
-    "backend",
-    "data-eng",
-    "ds",
-    "graph-eng",
-    "sre",
-    "sre-finops",
-    "security",
-    "sec-tl",
-    "qa",
-    "frontend",
-    "incident-commander",
-    "auditor",
-)
-"""Every role there is. The rule (MC0601) suggests the nearest one, so the type is plain text."""
-
 Role = Annotated[str, WithJsonSchema({"type": "string", "title": "role", "enum": list(ROLES)})]
-Scope: TypeAlias = Literal["admin.write", "billing.read", "graph.export", "graph.read", "tenant.read", "tenant.write"]
 EXAMPLE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOSFArnBeqdJVAt0c+r8ia5no4sHWq64cc8AyQHntrWA"
 """Nobody's: its private half was thrown away."""
 PublicKey = Annotated[

@@ -12,7 +12,6 @@ from compiler.diagnostics.model import Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.domains.domain import Model, Resource
 from compiler.domains.governance.kinds import (
-    ROLES,
     AgentSpec,
     ApprovalPolicySpec,
     CompilerSpec,
@@ -25,6 +24,7 @@ from compiler.domains.repeated import repeated
 from compiler.nodes import Sequence
 from runtime.contract.errors import FormatError
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
+from runtime.contract.policy_input import ROLES
 from runtime.contract.possession import Holder
 from runtime.governance import globs
 from runtime.governance.config import Requirement

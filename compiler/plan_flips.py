@@ -1,0 +1,291 @@
+"""Two policies with their data -> the decisions that flip: every role x scope x tenant x region, before and after.
+
+A rule is told what `runtime.policy.scopes.seen` shows of one tenant and nothing else, at run time as here. Rules kept:
+- each side is asked with its own policy; a side without one says no to everything;
+- equal input of an equal policy gives an equal answer. That is a proof, so of tenants that look alike to the policy
+  one is asked about, and of those that look as before, by the same policy, none;
+- a flip is put down to the first step that made it, on the way from the base: the Rego, then the grants, then what the
+  tenant is by its blueprint or its own file;
+- what one cause does to many tenants is one line; what is gained comes before what is lost, and first of all what
+  anybody gains, with the role or without.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeAlias
+
+from compiler.aside import Allowed
+from compiler.rego import WASM
+from runtime.contract.canonical import JSON, decode, encode
+from runtime.contract.errors import ConductorError
+from runtime.contract.policy_input import AllowInput
+from runtime.policy.data import data_text
+from runtime.policy.scopes import HOLDER, attributes, questions, seen
+
+HOME, ELSEWHERE, ANYWHERE = "home", "elsewhere", "anywhere"
+"""Where a scope is used from: the tenant's region, every other one, both."""
+NEW_REGION = "another"
+"""A region without tenants, asked about like those that have some: there may be one only."""
+_TENANTS, _PEOPLE = "policy/tenants/", "policy/people/"
+
+
+class Cause(StrEnum):
+    """What a flip is put down to."""
+
+    POLICY = "policy"
+    GRANTS = "grants"
+    BLUEPRINT = "blueprint"
+    TENANT = "tenant"
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Decisions that flip for the same reason at the same tenants, which have the same blueprint."""
+
+    gained: bool
+    roles: tuple[str, ...]
+    held: bool
+    """False: it flips for whoever says to have the role, and has not."""
+    scopes: tuple[str, ...]
+    regions: tuple[str, ...]
+    """Where from: `anywhere`, `elsewhere`; or `home` and names, `another` for any region without tenants."""
+    cause: Cause
+    because: tuple[str, ...]
+    """The changed files that it is put down to, but not the tenants' own: those are `tenants`."""
+    blueprint: str
+    tenants: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many decisions of a role about a scope at a tenant."""
+        return len(self.roles) * len(self.scopes) * len(self.tenants)
+
+    def to_json(self) -> JSON:
+        """Return the JSON value."""
+        return {
+            "gained": self.gained,
+            "roles": list(self.roles),
+            "held": self.held,
+            "scopes": list(self.scopes),
+            "regions": list(self.regions),
+            "cause": self.cause.value,
+            "because": list(self.because),
+            "blueprint": self.blueprint,
+            "tenants": list(self.tenants),
+        }
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """All that flips; `unknown` says why it is not known, where it is not. `asked`: anything could have flipped."""
+
+    flips: tuple[Flips, ...] = ()
+    asked: bool = False
+    unknown: str | None = None
+
+    def count(self, *, gained: bool) -> int:
+        """How many decisions are gained, or lost."""
+        return sum(item.count for item in self.flips if item.gained is gained)
+
+    def to_json(self) -> JSON:
+        """Return the JSON value."""
+        return {"unknown": self.unknown, "flips": [item.to_json() for item in self.flips]}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A policy (None: there is none, which allows nothing) and the contents of its snapshot."""
+
+    wasm: bytes | None
+    contents: Mapping[str, str]
+
+
+def decisions_between(before: Side, after: Side, changed: Iterable[str], allowed: Allowed) -> Decisions:
+    """Ask both sides about everything that can differ. `changed` are the inputs that do."""
+    try:
+        return _Asking(_Known.of(before), _Known.of(after), frozenset(changed), allowed).decisions()
+    except ConductorError as error:
+        return Decisions(asked=True, unknown=error.message)
+
+
+_Look: TypeAlias = tuple[str | None, tuple[str, ...]]
+"""What a rule is told of a tenant, as text (None: there is none), and the grants that name it: all that is its own."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A side, taken apart: what all tenants share, and what of them is their own."""
+
+    wasm: bytes | None
+    shared: Mapping[str, JSON]
+    texts: Mapping[str, str]
+    """What a rule is told of each tenant, in canonical JSON."""
+    named: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, side: Side) -> _Known:
+        alike: dict[str, str] = {}
+        texts: dict[str, str] = {}
+        for path, text in side.contents.items():
+            if path.startswith(_TENANTS) and path.count("/") == 3:
+                if text not in alike:
+                    alike[text] = encode(attributes(decode(text.encode()))).decode()
+                texts[path.split("/")[2]] = alike[text]
+        rest = {path: text for path, text in side.contents.items() if not path.startswith((_TENANTS, _PEOPLE))}
+        shared = _object(decode(data_text(rest).encode()))
+        named: dict[str, tuple[str, ...]] = {}
+        for grant, value in sorted(_object(shared.get("grants")).items()):
+            for name in dict.fromkeys(_strings(_object(value).get("tenants"))):
+                named[name] = (*named.get(name, ()), grant)
+        return cls(side.wasm, shared, texts, named)
+
+    def look(self, name: str) -> _Look:
+        return self.texts.get(name), self.named.get(name, ())
+
+
+class _Alike(NamedTuple):
+    """What tenants have in common of which one is asked about."""
+
+    before: _Look
+    after: _Look
+    cause: Cause
+    """What it is if the tenant's own data is why."""
+
+
+class _Reason(NamedTuple):
+    """What flips together but for role and scope."""
+
+    gained: bool
+    held: bool
+    cause: Cause
+    blueprint: str
+    regions: tuple[str, ...]
+
+
+@dataclass
+class _Asking:
+    before: _Known
+    after: _Known
+    changed: frozenset[str]
+    allowed: Allowed
+    regions: tuple[str, ...] = ()
+    questions: list[AllowInput] = field(default_factory=list)
+    answers: dict[tuple[bytes, bytes], frozenset[int]] = field(default_factory=dict)
+
+    def decisions(self) -> Decisions:
+        alike: dict[_Alike, list[str]] = defaultdict(list)
+        for name in sorted(self.before.texts.keys() | self.after.texts.keys()):
+            own = Cause.TENANT if f"tenants/{name}.yaml" in self.changed else Cause.BLUEPRINT
+            alike[_Alike(self.before.look(name), self.after.look(name), own)].append(name)
+        if self.before.wasm == self.after.wasm and self.before.shared == self.after.shared:
+            alike = {key: names for key, names in alike.items() if key.before != key.after}
+        texts = {*self.before.texts.values(), *self.after.texts.values()} if alike else set()
+        self.regions = tuple(sorted({NEW_REGION, *map(_region, texts)} - {""}))
+        self.questions = questions(self.regions)
+        found: dict[tuple[_Reason, str, str], list[str]] = defaultdict(list)
+        for key, names in alike.items():
+            for reason, role, scope in self._flips(key, names[0]):
+                found[reason, role, scope] += names
+        return Decisions(tuple(self._grouped(found)), asked=bool(alike))
+
+    def _flips(self, key: _Alike, name: str) -> Iterator[tuple[_Reason, str, str]]:
+        """What flips at one tenant, by role and scope."""
+        old, new = key.before[0], key.after[0]
+        steps = (
+            self._ask(self.before.wasm, self.before, name, old),
+            self._ask(self.after.wasm, self.before, name, old),
+            self._ask(self.after.wasm, self.after, name, old),
+            self._ask(self.after.wasm, self.after, name, new),
+        )
+        causes = (Cause.POLICY, Cause.GRANTS, key.cause)
+        tenant = old if new is None else new
+        home, blueprint = _region(tenant), str(_tenant(tenant).get("blueprint", ""))
+        regions: dict[tuple[bool, bool, Cause, str, str], set[str]] = defaultdict(set)
+        for index in steps[0] ^ steps[-1]:
+            gained = index in steps[-1]
+            last = max(step for step in range(len(causes)) if (index in steps[step]) is not gained)
+            one = self.questions[index]
+            held = one["requester"]["name"] == HOLDER
+            where = regions[gained, held, causes[last], one["requester"]["role"], one["scope"]]
+            where.add(HOME if one["region"] == home else one["region"])
+        for (gained, held, cause, role, scope), there in regions.items():
+            yield _Reason(gained, held, cause, blueprint, self._where(there, home)), role, scope
+
+    def _where(self, there: set[str], home: str) -> tuple[str, ...]:
+        others = set(self.regions) - {home}
+        if there == {HOME} or not others <= there:
+            return tuple(sorted(there))
+        return (ANYWHERE,) if HOME in there else (ELSEWHERE,)
+
+    def _ask(self, wasm: bytes | None, known: _Known, name: str, text: str | None) -> frozenset[int]:
+        """Ask once about whatever looks the same."""
+        if wasm is None:
+            return frozenset()
+        tenants: JSON = {} if text is None else {name: decode(text.encode())}
+        view = seen({**known.shared, "tenants": tenants}, name)
+        key = (wasm, encode(view))
+        if key not in self.answers:
+            self.answers[key] = self.allowed(wasm, view, self.questions)
+        return self.answers[key]
+
+    def _grouped(self, found: Mapping[tuple[_Reason, str, str], list[str]]) -> list[Flips]:
+        """Scopes that flip at the same tenants are one line, and so are roles to which the same happens."""
+        scopes: dict[tuple[_Reason, str, tuple[str, ...]], list[str]] = defaultdict(list)
+        for (reason, role, scope), names in found.items():
+            scopes[reason, role, tuple(sorted(names))].append(scope)
+        roles: dict[tuple[_Reason, tuple[str, ...], tuple[str, ...]], list[str]] = defaultdict(list)
+        for (reason, role, names_), some in scopes.items():
+            roles[reason, names_, tuple(sorted(some))].append(role)
+        made = [
+            Flips(
+                gained=reason.gained,
+                roles=tuple(sorted(some_)),
+                held=reason.held,
+                scopes=scopes_,
+                regions=reason.regions,
+                cause=reason.cause,
+                because=self._because(reason),
+                blueprint=reason.blueprint,
+                tenants=names_,
+            )
+            for (reason, names_, scopes_), some_ in roles.items()
+        ]
+        return sorted(made, key=lambda item: (not item.gained, item.held, -len(item.tenants), *_words(item)))
+
+    def _because(self, reason: _Reason) -> tuple[str, ...]:
+        """The changed files that are the cause."""
+        match reason.cause:
+            case Cause.POLICY:
+                rego = [path for path in self.changed if path.endswith(".rego") and not path.endswith("_test.rego")]
+                return tuple(sorted(rego)) or (WASM,)
+            case Cause.GRANTS:
+                return tuple(sorted(path for path in self.changed if path.startswith("policies/grants/")))
+            case Cause.BLUEPRINT:
+                return (f"tenants/blueprints/{reason.blueprint}.yaml",)
+            case Cause.TENANT:
+                return ()
+
+
+def _words(item: Flips) -> tuple[Any, ...]:
+    return item.cause.value, item.blueprint, item.roles, item.scopes, item.regions, item.tenants
+
+
+def _region(text: str | None) -> str:
+    region = _tenant(text).get("region")
+    return region if isinstance(region, str) else ""
+
+
+def _tenant(text: str | None) -> dict[str, JSON]:
+    return {} if text is None else _object(decode(text.encode()))
+
+
+def _object(value: JSON) -> dict[str, JSON]:
+    return value if isinstance(value, dict) else {}
+
+
+def _strings(value: JSON) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
