@@ -11,7 +11,7 @@ from compiler.plan_page import HOW, Page
 from runtime.contract.policy_input import ROLES
 
 TITLE = "Decisions that flip"
-LINES, TENANTS = 12, 8
+LINES, TENANTS = 12, 4
 """How many are told."""
 
 

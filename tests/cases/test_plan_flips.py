@@ -10,8 +10,9 @@ import pytest
 
 from compiler.cli.plan import PlanFormat, written
 from compiler.plan import plan
+from compiler.plan_text import as_text
 from runtime.policy.engine import PolicyError
-from tests.cases.flips_world import flips_world
+from tests.cases.flips_world import NAMES, flips_world
 from tests.cases.golden import HERE, Golden
 from tests.cases.plan_world import PlanWorld, tenant
 
@@ -52,3 +53,9 @@ def test_a_change_of_nothing_that_a_policy_sees_asks_nothing(world: PlanWorld) -
     made = plan(replace(world.stand("kept"), allowed=never))
     assert not made.decisions.asked
     assert "flip" not in written(made, PlanFormat.TEXT) + written(made, PlanFormat.MARKDOWN)
+
+
+def test_full_opens_every_line_up(world: PlanWorld) -> None:
+    made = world.plan("grant")
+    assert "tenant-12" not in as_text(made)
+    assert f"      {', '.join(['acme-retail', *NAMES])}\n" in as_text(made, full=True)
