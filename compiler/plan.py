@@ -174,6 +174,8 @@ def plan(standpoint: Standpoint) -> Plan:
 
 
 def _decisions(standpoint: Standpoint) -> Decisions:
+    if not any(path.startswith("policy/") for path, _, _ in standpoint.change.bundle):
+        return Decisions()  # the same policy sees the same data
     changed, wasm = [path for path, _, _ in standpoint.change.inputs], standpoint.files.get(WASM)
     before = Side(standpoint.inputs.before.get(WASM) if WASM in changed else wasm, standpoint.before)
     return decisions_between(before, Side(wasm, standpoint.after), changed, standpoint.allowed)

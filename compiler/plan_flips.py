@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from compiler.aside import Allowed
@@ -128,13 +129,11 @@ class _Known:
 
     @classmethod
     def of(cls, side: Side) -> _Known:
-        alike: dict[str, str] = {}
-        texts: dict[str, str] = {}
-        for path, text in side.contents.items():
-            if path.startswith(_TENANTS) and path.count("/") == 3:
-                if text not in alike:
-                    alike[text] = encode(attributes(decode(text.encode()))).decode()
-                texts[path.split("/")[2]] = alike[text]
+        texts = {
+            path.split("/")[2]: _told(text)
+            for path, text in side.contents.items()
+            if path.startswith(_TENANTS) and path.count("/") == 3
+        }
         rest = {path: text for path, text in side.contents.items() if not path.startswith((_TENANTS, _PEOPLE))}
         shared = _object(decode(data_text(rest).encode()))
         named: dict[str, tuple[str, ...]] = {}
@@ -268,6 +267,12 @@ class _Asking:
                 return (f"tenants/blueprints/{reason.blueprint}.yaml",)
             case Cause.TENANT:
                 return ()
+
+
+@lru_cache(maxsize=16_384)
+def _told(tenant: str) -> str:
+    """What a rule is told of a tenant; most are the same on both sides."""
+    return encode(attributes(decode(tenant.encode()))).decode()
 
 
 def _words(item: Flips) -> tuple[Any, ...]:
