@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from compiler.aside import Allowed, allowed_here
+from compiler.broken import Broken
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostic, Label, Severity, Span
 from compiler.plan_consent import Consent, consent_of
@@ -24,6 +25,7 @@ from compiler.plan_resources import Effects, Inputs, ResourceChange, effects_of
 from compiler.plan_rules import Uncovered, uncovered
 from compiler.rego import WASM
 from runtime.contract.change import Change
+from runtime.contract.deleting import held_back
 from runtime.contract.objects import ENDS, decode_objects
 from runtime.flags.config import FOLDER as FLAGS
 from runtime.flags.config import FlagConfig, last_day, starts_later
@@ -101,6 +103,8 @@ class Standpoint:
     today: date
     allowed: Allowed = allowed_here
     """Asks a policy about scopes."""
+    broken: Broken | None = None
+    """That main does not compile, where the change starts there."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,7 @@ class Plan:
     forecast: Forecast | None
     sources: Mapping[str, bytes]
     """The inputs as the head has them: what problems and warnings point into."""
+    broken: Broken | None = None
 
     @property
     def sound(self) -> bool:
@@ -170,6 +175,7 @@ def plan(standpoint: Standpoint) -> Plan:
         landed=standpoint.landed,
         forecast=standpoint.forecast,
         sources=standpoint.files,
+        broken=standpoint.broken,
     )
 
 
@@ -193,7 +199,7 @@ def _releases(standpoint: Standpoint) -> tuple[tuple[Operation, str], ...]:
 
 
 def _held(standpoint: Standpoint, effects: Effects) -> tuple[str, ...]:
-    going = Counter(item.id.target for item in effects.objects if item.operation is Operation.REMOVE)
+    going = [(item.id, item.tenant) for item in effects.objects if item.operation is Operation.REMOVE]
     if not going:
         return ()  # reading every object there is takes long, and most changes delete nothing
     there = Counter(
@@ -204,11 +210,7 @@ def _held(standpoint: Standpoint, effects: Effects) -> tuple[str, ...]:
         if item.id.type not in ENDS
     )
     limits = {name: target.max_delete_percent for name, target in targets_of(standpoint.after).items()}
-    return tuple(
-        f"{count} of the {there[name]} objects of {name} would go, and at most {limits.get(name, 100)} % may at once"
-        for name, count in sorted(going.items())
-        if count * 100 > limits.get(name, 100) * there[name]
-    )
+    return tuple(held_back(going, there, limits).values())
 
 
 def _adopted(effects: Effects) -> tuple[str, ...]:

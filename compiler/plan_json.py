@@ -84,6 +84,7 @@ def value_of(plan: Plan) -> JSON:
         "forecast": None
         if forecast is None
         else {"same": forecast.same, "differs": list(forecast.differs), "errors": list(forecast.errors)},
+        "broken": None if plan.broken is None else plan.broken.to_json(),
     }
 
 

@@ -78,8 +78,3 @@ def names_of(names: Sequence[str], most: int = PEOPLE) -> str:
         return "nobody"
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return shown(", ".join(names[:most])) + more
-
-
-def count(number: int, what: str) -> str:
-    """Return `1 commit`, `2 commits`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -14,7 +14,7 @@ from compiler.diagnostics.printable import shown
 from compiler.paint import BOLD, DIM, GREEN, RED, YELLOW, Paint
 from compiler.plan import Plan, Point
 from compiler.plan_differences import Difference, Operation
-from compiler.plan_page import FIELDS, RENDERED, Page, count
+from compiler.plan_page import FIELDS, RENDERED, Page
 from compiler.plan_previous import Previous
 from compiler.plan_resources import DONE, WORDS, Effect, ResourceChange
 from compiler.plan_text_approvals import approvals
@@ -22,6 +22,7 @@ from compiler.plan_text_flips import flips
 from compiler.plan_text_main import before, landed
 from compiler.plan_verdict import Verdict, how, verdict
 from runtime.contract.instant import text as moment
+from runtime.contract.plural import plural
 
 LAYOUT = "only comments or layout"
 _SIGNS = {Operation.ADD: "+", Operation.ALTER: "~", Operation.REMOVE: "-"}
@@ -62,6 +63,8 @@ class _Text:
         standing, sentence = verdict(plan)
         mark, tint = _VERDICTS[standing]
         yield self.paint(f"{mark} {shown(sentence)}", BOLD, tint)
+        if plan.broken is not None:
+            yield self.paint(f"! {shown(plan.broken.sentence)}", BOLD, YELLOW)
         if standing is Verdict.QUEUED and plan.queue is not None and plan.queue.help:
             yield f"  = help: {shown(plan.queue.help)}"
         yield from self.problems()
@@ -99,7 +102,7 @@ class _Text:
 
     def resource(self, item: ResourceChange) -> Iterator[str]:
         objects = sum(one.tenant == item.name for one in self.plan.effects.objects)
-        where = self.paint(shown(item.path) if item.path else count(objects, "object"), DIM)
+        where = self.paint(shown(item.path) if item.path else plural(objects, "object"), DIM)
         yield f"  {self.sign(item.operation)} {item.kind} {self.paint(shown(item.name), BOLD)}  {where}"
         if item.operation is Operation.REMOVE:
             return
@@ -112,7 +115,7 @@ class _Text:
                 yield self.paint(f"      so {shown(effect.path)}", DIM)
                 yield from self.fields(effect.operation, told, RENDERED, indent=8)
             elif effect.operation is Operation.ALTER and effect.differences and not effect.path.startswith("policy/"):
-                yield self.paint(f"      so {shown(effect.path)}  {count(len(effect.differences), 'field')}", DIM)
+                yield self.paint(f"      so {shown(effect.path)}  {plural(len(effect.differences), 'field')}", DIM)
 
     def objects(self) -> Iterator[str]:
         objects, releases = self.plan.effects.objects, self.plan.releases
@@ -131,7 +134,7 @@ class _Text:
         for operation, name in releases:
             line = self.object_line(operation, (name, "release", "current"), widths)
             files = len(self.plan.effects.files)
-            what = f"{count(files, 'file')} of config/ and policy/" if files else "its manifest alone"
+            what = f"{plural(files, 'file')} of config/ and policy/" if files else "its manifest alone"
             yield line + self.paint(f"  {what}", DIM)
 
         for sentence in self.plan.held:

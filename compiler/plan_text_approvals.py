@@ -10,6 +10,7 @@ from compiler.plan import Plan
 from compiler.plan_consent import POLICY, TWO_PEOPLE, Consent, Need
 from compiler.plan_page import Page, names_of
 from runtime.contract.instant import text as moment
+from runtime.contract.plural import plural
 
 
 def approvals(plan: Plan, page: Page) -> Iterator[str]:
@@ -60,7 +61,7 @@ def _standing(plan: Plan, consent: Consent, page: Page) -> str:
     if plan.queue is not None and not plan.queue.usable:
         return paint("given now, they do not count: see above", RED)
     if consent.emergency is not None:
-        return paint(f"by emergency; the others within {consent.hours} hours", YELLOW)
+        return paint(f"by emergency; the others within {plural(consent.hours, 'hour')}", YELLOW)
     if consent.allowed:
         return paint("complete", GREEN)
     return paint("not complete yet", YELLOW) if consent.missing else paint("not met", RED)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from compiler.diagnostics.printable import shown
 from compiler.paint import BOLD, DIM, GREEN, RED, YELLOW
 from compiler.plan import Landed, Plan
-from compiler.plan_page import COMMITS, Page, count
+from compiler.plan_page import COMMITS, Page
 from compiler.plan_queue import Before, Relation
+from runtime.contract.plural import plural
 
 _MEETS = {Relation.UNDER: "alters {} too", Relation.PART: "is part of this", Relation.BESIDE: "alters {} too"}
 
@@ -18,7 +19,7 @@ def before(plan: Plan, page: Page) -> Iterator[str]:
     queue = plan.queue
     if queue is None or not queue.before:
         return
-    number = count(len(queue.before), "change")
+    number = plural(len(queue.before), "change")
     yield from page.heading(f"Before it on {shown(plan.branch)}", f"{number} that no verdict has taken")
     told = page.some(queue.before, COMMITS)
     for item in told:
@@ -46,7 +47,7 @@ def landed(plan: Plan, page: Page) -> Iterator[str]:
     if not since and forecast is None:
         return
     branch = shown(plan.branch)
-    yield from page.heading(f"Since then on {branch}", count(len(since), "commit") if since else "")
+    yield from page.heading(f"Since then on {branch}", plural(len(since), "commit") if since else "")
     told = since if page.full else since[-COMMITS:]
     for item in told:
         yield _commit(item, page)

@@ -7,6 +7,7 @@ from enum import Enum
 from compiler.plan import Plan
 from compiler.plan_consent import TWO_PEOPLE, Consent
 from runtime.contract.instant import text
+from runtime.contract.plural import plural
 from runtime.governance.debts import Debt
 
 
@@ -32,7 +33,7 @@ def verdict(plan: Plan) -> tuple[Verdict, str]:
     if plan.queue is not None and not plan.queue.usable:
         return Verdict.QUEUED, plan.queue.sentence
     if plan.approved and (by := plan.consent.emergency) is not None:
-        due = f"the other approvals are due {plan.consent.hours} hours after that"
+        due = f"the other approvals are due {plural(plan.consent.hours, 'hour')} after that"
         return Verdict.APPROVED, f"By emergency of {by.person}: the agent takes it{when(plan)}, and {due}."
     if plan.approved:
         return Verdict.APPROVED, f"Approved: the agent takes it{when(plan)}."

@@ -178,7 +178,7 @@ def _once_text(outcome: Outcome) -> str:
         lines.append("nothing to do")
     lines += _debt(outcome.debt)
     if outcome.pending:
-        lines.append(f"{outcome.pending} pending: `conductor plan` says what is missing")
+        lines.append(f"{outcome.pending} pending: `conductor status` says what is missing")
     lines += [f"failed: {failure}" for failure in outcome.failures]
     lines += [f"needs another release: {problem}" for problem in outcome.releases]
     return "".join(f"{line}\n" for line in lines)

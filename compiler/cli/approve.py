@@ -33,8 +33,9 @@ from compiler.cli.signer import (
     started,
 )
 from compiler.cli.signing import KeyFile, PassphraseFrom, signing_key
-from compiler.cli.standpoint import Clone, UnsoundError, policy_aside, stand, warnings_of
+from compiler.cli.standpoint import Clone, UnsoundError, policy_aside, stand
 from compiler.cli.trust_root import TrustRoot, digest_of
+from compiler.cli.warned import warnings_of
 from compiler.diagnostics.printable import shown
 from compiler.driver import without_collector
 from compiler.opa import Opa
@@ -50,6 +51,7 @@ from compiler.plan_verdict import when
 from compiler.source import from_commit
 from runtime.contract.errors import UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.contract.plural import plural
 from runtime.contract.predicates import Seen
 from runtime.git.interface import Git
 from runtime.git.repository import Repository
@@ -180,6 +182,12 @@ def _stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, to
         return stand(clone, base, head, at=at, today=today)
     except UnsoundError as error:
         sys.stdout.write(unsound_as_text(error.unsound, colour=colourful(sys.stdout)))
+        broken = error.unsound.broken
+        if broken is not None and not broken.mended and broken.alone == ():
+            raise NotSignedError(
+                f"{broken.fact}, and this stands on it: nothing on it can be taken yet",
+                help=f"approve it once {broken.branch} is mended: it compiles by itself",
+            ) from None
         raise NotSignedError("the head does not compile, so there is nothing to approve") from None
 
 
@@ -213,7 +221,8 @@ def _given(consent: Consent | None, person: str) -> Given | None:
 def _standing(case: Case | None, person: str, made: Plan) -> str:
     consent = None if case is None else consent_of(case)
     if consent is not None and consent.emergency is not None:
-        then = f"The agent takes it{when(made)}. Within {consent.hours} hours of that"
+        within = plural(consent.hours, "hour")
+        then = f"The agent takes it{when(made)}. Within {within} of that"
         return f"{then}, others say `conductor approve --debt`; missing:\n{missing_text(consent)}"
     if consent is not None and consent.debt is not None and consent.allowed:
         return "Approvals are complete: the agent clears the debt.\n"

@@ -19,6 +19,7 @@ from compiler.diagnostics.model import Diagnostics
 from compiler.diagnostics.printable import shown
 from compiler.source import WASM, SourceTree
 from runtime.contract.errors import UsageError
+from runtime.contract.plural import plural
 
 if TYPE_CHECKING:
     from compiler.values import Values
@@ -65,7 +66,10 @@ def check(
                 diagnostics = findings(tree, today_or(today), deny=aside.deny)
             else:
                 diagnostics = _sooner(repo, tree, today_or(today), aside)
+        note = _of_main(repo, diagnostics) if diagnostics.failed else None
     gc.freeze()  # what is left to do is to print and to end
+    if note is not None:
+        typer.secho(f"note: {shown(note)}", fg=typer.colors.YELLOW, err=True)
     sys.stdout.write(written(diagnostics, tree, form, repo=repo))
     if form is Format.FULL:
         sys.stdout.write(f"{summary(tree, diagnostics, repo)}\n")
@@ -110,8 +114,14 @@ def summary(tree: SourceTree, diagnostics: Diagnostics, repo: Path) -> str:
     if len(diagnostics):
         start = "" if repo == HERE else f"paths start in {shown(os.path.relpath(repo))}: go there to type them\n"
         start = f"\n{start}"
-    return f"{start}{_count(len(tree.files), 'file')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
+    return f"{start}{plural(len(tree.files), 'file')}: {_some(errors, 'error')}, {_some(warnings, 'warning')}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+def _of_main(repo: Path, found: Diagnostics) -> str | None:
+    from compiler.cli.broken_main import note_of  # noqa: PLC0415 -- git is for those who have made a mistake
+
+    return note_of(repo, found)
+
+
+def _some(number: int, what: str) -> str:
+    return plural(number, what) if number else f"no {what}s"

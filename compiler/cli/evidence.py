@@ -18,6 +18,7 @@ from compiler.cli.verify import ReportFormat, head_of
 from compiler.diagnostics.printable import shown, shown_json
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import UsageError
+from runtime.contract.plural import plural
 from runtime.git.branches import heads_of
 from runtime.git.repository import Repository
 from runtime.governance.approvals import BRANCH, Approvals
@@ -168,4 +169,4 @@ def _table(told: list[Line]) -> None:
 def _warn(history: History) -> None:
     if history.findings or history.foreign:
         count = len(history.findings) + len(history.foreign)
-        typer.echo(f"note: {count} findings in this ledger; `conductor verify` names them", err=True)
+        typer.echo(f"note: {plural(count, 'finding')} in this ledger: `conductor verify`", err=True)

@@ -29,6 +29,7 @@ from runtime.governance.config import Governance
 from runtime.ledger import genesis as start
 from runtime.ledger.entry import GENESIS, GENESIS_APPROVALS
 from runtime.release import VERSION
+from runtime.targets.config import NO_SYSTEM, targets_of
 
 BRANCH = "main"
 Person = Annotated[str, typer.Option("--person", metavar="NAME", help="Who signs: a name of policies/people/.")]
@@ -86,6 +87,7 @@ def genesis(  # noqa: PLR0917 -- options
             pending = start.Pending(made)
         else:
             start.check(pending, compile_, head, BRANCH)
+        _means_a_system(pending)
         people = Governance.of(pending.genesis.snapshot.contents).people
         if person not in people and (meant := did_you_mean(person, people)) is not None:
             raise UsageError(f"commit {head[:12]} names no person `{person}`", help=meant)
@@ -94,6 +96,18 @@ def genesis(  # noqa: PLR0917 -- options
             _write(repo / path, data)
         commit = _committed(git, signed, head) if signed.complete else None
     sys.stdout.write(_told(signed, person, commit, repo))
+
+
+def _means_a_system(pending: start.Pending) -> None:
+    """Refuse a control database that is nobody's yet: no agent could get its lock, and so none could take a change that
+    names another."""
+    for name, target in targets_of(pending.genesis.snapshot.contents).items():
+        if target.control and target.identity.startswith(NO_SYSTEM):
+            raise start.GenesisError(
+                f"the control database {name} means no system yet ({target.identity}), and no agent could ever act",
+                help=f"`conductor doctor --targets` says who answers at {target.dsn}: put that into "
+                f"spec/targets/{name}.yaml as `identity`, and commit it",
+            )
 
 
 def _head(git: Repository) -> str:

@@ -20,9 +20,9 @@ from compiler.cli.standpoint import (
     default_base,
     policy_aside,
     stand,
-    warnings_of,
 )
 from compiler.cli.trust_root import TrustRoot, digest_of
+from compiler.cli.warned import warnings_of
 from compiler.diagnostics.printable import shown
 from compiler.driver import without_collector
 from compiler.plan import Plan, plan

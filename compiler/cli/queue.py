@@ -86,7 +86,7 @@ def queue(clone: Clone, history: History, way: Way, at: datetime) -> Queue | Non
         exact=next((rule.name for rule in rules if rule.carry == "exact"), None),
         merged=() if way.forecast is None else way.forecast.differs,
     )
-    earlier = [oid for oid in history.pending if not way.merged or (oid != way.head and git.is_ancestor(oid, way.head))]
+    earlier = [oid for oid in history.waiting if not way.merged or (oid != way.head and git.is_ancestor(oid, way.head))]
     if not earlier or ground.taken:
         return queue_of(ground, ())
     return queue_of(ground, tuple(_before(clone, history, way, earlier, decided(clone, history, at))))
@@ -95,12 +95,9 @@ def queue(clone: Clone, history: History, way: Way, at: datetime) -> Queue | Non
 def _before(clone: Clone, history: History, way: Way, earlier: list[str], decision: Decision) -> Iterator[Before]:
     """What waits and comes before a change, oldest first: each with what it alters beyond the one before it."""
     git, base = clone.git, way.base.commit or ""
-    back = {item.commit for item in decision.pending if item.reason is Reason.TAKEN_BACK}
     judged = {item.commit: item for item in decision.pending}
     last, held = history.commit, dict[str, str | None]()
     for oid in earlier:
-        if oid in back:
-            continue
         inputs, last = rows(git, last, oid), oid
         if not inputs or not rows(git, oid, way.head):
             continue  # it is this very change

@@ -13,6 +13,7 @@ from compiler.cli.options import HERE, Repo
 from compiler.diagnostics.printable import shown
 from compiler.domains.registry import ALL
 from compiler.reference import PAGES, SCHEMAS, reference
+from runtime.contract.plural import plural
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +37,7 @@ def schema(
         if stale:
             sys.stdout.write("  = help: conductor schema\n")
             raise typer.Exit(1)
-        sys.stdout.write(f"{len(files)} files: up to date\n")
+        sys.stdout.write(f"{plural(len(files), 'file')}: up to date\n")
         return
     for path in stale:
         if path in files:
@@ -45,7 +46,7 @@ def schema(
         else:
             (repo / path).unlink()
         sys.stdout.write(f"{shown(path)}\n")
-    sys.stdout.write(f"{len(files)} files: {len(stale) or 'none'} written\n")
+    sys.stdout.write(f"{plural(len(files), 'file')}: {len(stale) or 'none'} written\n")
 
 
 def _stale(repo: Path, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -7,12 +7,14 @@ ledger, never from a compiler; once there is a genesis, only the release that th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
 from compiler.aside import Allowed, Aside, Deny, allowed_here, deny_here
+from compiler.broken import Broken
+from compiler.cli.broken_main import broken_at, judged_alone
 from compiler.cli.queue import Way, queue
 from compiler.diagnostics.model import Diagnostic, Diagnostics
 from compiler.driver import compile_tree
@@ -28,12 +30,13 @@ from runtime.contract.manifest import INPUT_FOLDERS, Manifest
 from runtime.git.branches import REMOTE, head_of, heads_of
 from runtime.git.inputs import digests, digests_from, is_input, rows
 from runtime.git.interface import Git
+from runtime.git.returned import returned_on
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals, Malformed
 from runtime.governance.case import Case, Signed
 from runtime.governance.emergency import debt_case
 from runtime.ledger.genesis import ledgers
-from runtime.ledger.history import History, without_ledger
+from runtime.ledger.history import History
 from runtime.ledger.history import replay as _replay
 from runtime.ledger.pin import pinned
 from runtime.ledger.starting import NoGenesisError
@@ -150,8 +153,17 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
     if after is None:
         points = _point(git, base_oid, base, "unknown"), replace(point, source="unknown")
         raise UnsoundError(_unsound(clone, *points, found, tree.files))
+    broken = None
     near = Known(head_oid, None if tree.findings else after.manifest.inputs)
-    before, source = _before(clone, base_oid, near)
+    try:
+        before, source = _before(clone, base_oid, near)
+    except UsageError:
+        # main does not compile there, so the change is planned from where it last did
+        broken = None if base is not None or base_oid is None else _broken(clone, base_oid)
+        if broken is None or broken.sound is None:
+            raise
+        base_oid, broken = broken.sound, _broken(clone, clone.main)
+        before, source = _before(clone, base_oid, near)
     repository = _NO_REPOSITORY if history is None else history.genesis.repository
     change = between(before, after, repository=repository, branch=clone.branch)
     merged = git.is_ancestor(head_oid, clone.main)
@@ -180,6 +192,7 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
         forecast=forecast,
         today=today,
         allowed=clone.allowed,
+        broken=None if broken is None else replace(broken, mended=True),
     )
 
 
@@ -204,6 +217,7 @@ def _case(clone: Clone, history: History, change: Change, at: datetime, near: Kn
     if debt is not None and debt.change.digest == change.digest:
         return debt_case(history.verified, debt, statements, at=at)
     main = near.digests(clone.git, clone.main)
+    returned = returned_on(clone.git, history.commit, clone.main).of(near.commit) if merged else ()
     if not merged:
         # what main would have if the change were merged now
         for path, _, after in change.inputs:
@@ -218,6 +232,7 @@ def _case(clone: Clone, history: History, change: Change, at: datetime, near: Kn
         main=main,
         release=VERSION,
         transition=history.transition(change, at),
+        returned=frozenset(returned),
     )
 
 
@@ -242,7 +257,18 @@ def _unsound(clone: Clone, base: Point, head: Point, found: Diagnostics, files: 
         inputs: tuple[Row, ...] = tuple((path, None, digest) for path, digest in digests(clone.git, commit).items())
     else:
         inputs = rows(clone.git, base.commit, commit)
-    return Unsound(clone.branch, base, head, inputs, tuple(found), files)
+    broken = _broken(clone, clone.main)
+    if broken is not None and not clone.git.is_ancestor(commit, clone.main):
+        broken = judged_alone(clone.git, broken, inputs, files, clone.deny)
+    return Unsound(clone.branch, base, head, inputs, tuple(found), files, broken)
+
+
+def _broken(clone: Clone, commit: str) -> Broken | None:
+    """Whether main does not compile at a commit, and since when."""
+    history = clone.history
+    known = history is not None and clone.git.is_ancestor(history.commit, commit)
+    since = history.commit if history is not None and known else None
+    return broken_at(clone.git, clone.branch, commit, clone.deny, since=since)
 
 
 def verified_snapshot(history: History, inputs: Mapping[str, str]) -> Snapshot | None:
@@ -279,13 +305,18 @@ def _forecast(clone: Clone, main: str, change: Change, head: SourceTree, near: K
         files.pop(path, None)
         if after is not None:
             files[path] = head.files[path]
+    broken = None
     try:
         before, _ = _before(clone, main, near)
     except UsageError as error:
-        return Forecast(same=False, errors=(error.message,))
+        broken = _broken(clone, main)
+        if broken is None or broken.sound is None:
+            return Forecast(same=False, errors=(error.message,))
+        before, _ = _before(clone, broken.sound, near)
     after_merge, found = _compiled(from_files(files), clone.deny)
     if after_merge is None:
-        return Forecast(same=False, errors=tuple(item.message for item in found))
+        said = () if broken is None else (broken.sentence,)
+        return Forecast(same=False, errors=(*said, *(item.message for item in found)))
     merged = between(before, after_merge, repository=change.repository, branch=change.branch)
     if merged.digest == change.digest:
         return Forecast(same=True)
@@ -354,18 +385,3 @@ def commit_named(git: Git, rev: str) -> str:
     if oid is None:
         raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists those there are")
     return oid
-
-
-def warnings_of(clone: Clone, change: str | None, uncommitted: Iterable[str]) -> Iterator[str]:
-    """What a reader of the plan of a change (its SHA-256, None where it has none) should know about this clone."""
-    for item in () if change is None else clone.malformed(change)[:3]:
-        yield f"{item.path} on the branch {APPROVALS} is no approval: {item.message}"
-    found = tuple(uncommitted)
-    if found:
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        yield f"not looked at, because not committed: {', '.join(found[:3])}{more}"
-    if clone.history is not None and (lacking := without_ledger(clone.history)) is not None:
-        yield lacking
-    if clone.history is not None and clone.history.findings:
-        count = len(clone.history.findings)
-        yield f"the ledger has {count} finding{'' if count == 1 else 's'}: `conductor verify` names them"

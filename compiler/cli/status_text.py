@@ -13,6 +13,7 @@ from compiler.diagnostics.printable import shown
 from compiler.paint import Paint
 from runtime.agent.status import Lacking, Owed, Status, Waiting, Wrote, ago
 from runtime.contract.instant import text
+from runtime.contract.plural import plural
 
 _BOLD, _DIM, _RED, _GREEN = "1", "2", "31", "32"
 _SHOWN = 5
@@ -34,16 +35,15 @@ class _Text:
         yield from self.answer()
         yield ""
         yield from self.running()
-        for item in status.waiting[:_SHOWN]:
-            yield from self.waits(item)
-        if len(status.waiting) > _SHOWN:
-            yield from self.row("", f"and {len(status.waiting) - _SHOWN} more that wait behind these")
+        yield from self.queue()
         if status.debt is not None:
             yield from self.owes(status.debt)
         yield from self.trouble()
         yield from self.agents(status.agents)
-        wrong = f"{len(status.findings)} findings: conductor verify" if status.findings else "reads clean"
-        yield from self.row("ledger", f"{status.ledger} entries, the last {self.when(status.ledger_at)}; {wrong}")
+        wrong = f"{plural(len(status.findings), 'finding')}: conductor verify" if status.findings else "reads clean"
+        yield from self.row(
+            "ledger", f"{plural(status.ledger, 'entry', 'entries')}, the last {self.when(status.ledger_at)}; {wrong}"
+        )
 
     def answer(self) -> Iterator[str]:
         attention = self.status.attention
@@ -67,18 +67,31 @@ class _Text:
             at = self.when(status.open_intent.at)
             yield from self.row("at work", f"intent {status.open_intent.entry} has no result yet", at)
 
+    def queue(self) -> Iterator[str]:
+        """Everything that waits, in its order: at length what a person has to see to first, each other in a line."""
+        at_length = [item for item in self.status.waiting if item.for_a_person or item.reason == "approved"][:_SHOWN]
+        for item in self.status.waiting:
+            word = {"approved": "next", "behind": "then", "taken-back": "over"}.get(item.reason, "waits")
+            since = f"since {self.when(item.since)}"
+            yield from self.row(word, f"{item.commit[:12]}  {shown(item.subject)}", since)
+            if item in at_length:
+                yield from self.waits(item)
+            elif item.mended_by is not None:
+                yield from self.below(f"does not compile; {item.mended_by[:12]} mends it, so there is nothing to do")
+            elif item.reason == "taken-back":
+                yield from self.below("taken back on main, so there is nothing to do")
+
     def waits(self, item: Waiting) -> Iterator[str]:
-        word = "next" if item.reason == "approved" else "waits"
-        yield from self.row(word, f"{item.commit[:12]}  {shown(item.subject)}", f"since {self.when(item.since)}")
-        if item.reason == "taken-back":
-            yield from self.below("taken back on main, so there is nothing to do")
-            return
         yield from self.below(*(shown(why) for why in item.why[:_SHOWN]))
+        if item.after is not None:
+            yield from self.below(
+                f"comes after {item.after[:12]}: by itself once that is taken or taken back, or else together with it"
+            )
         if item.approved_by:
             yield from self.below(f"approved by {', '.join(item.approved_by)}")
         yield from self.lacking(item.lacking)
         yield from self.commands(
-            ("look at it" if item.reason == "unsound" else "approve", item.command),
+            ("look at it" if item.reason == "unsound" else "approve both" if item.after else "approve", item.command),
             ("take it back", item.take_back),
         )
 
@@ -136,5 +149,5 @@ class _Text:
 
 
 def _few(items: Sequence[str], what: str) -> str:
-    count = f"{len(items)} {what}{'' if len(items) == 1 else 's'}"
+    count = plural(len(items), what)
     return f"{count}, the first {_SHOWN}" if len(items) > _SHOWN else count

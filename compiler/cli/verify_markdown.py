@@ -13,6 +13,7 @@ from compiler.cli.verify_text import gaps, limits
 from compiler.diagnostics.ledger import code_of
 from compiler.markdown import cell, code
 from runtime.contract.instant import text
+from runtime.contract.plural import plural
 from runtime.contract.predicates import Verdict
 from runtime.ledger.findings import Answer
 from runtime.ledger.history import History
@@ -47,7 +48,7 @@ def _title(report: Report, command: str) -> list[str]:
             ("from", f"genesis `sha256:{genesis.digest}`, brought by commit `{history.genesis_commit}`"),
             ("to", f"commit `{report.commit}`"),
             ("last verified", f"commit `{history.commit}`"),
-            ("ledger", f"{len(entries)} entries{span}"),
+            ("ledger", f"{plural(len(entries), 'entry', 'entries')}{span}"),
         ]
         if genesis.ledger is not None:
             rows.append(("ledger's branch", f"`{code(genesis.ledger)}` at commit `{history.ledger or 'not here'}`"))
@@ -56,7 +57,7 @@ def _title(report: Report, command: str) -> list[str]:
     if history is not None and report.ok:
         rows.append(("head", f"`sha256:{report.head}`: the next audit gives it as `--since`"))
     rows += [("assessed by", f"Conductor {VERSION}, code `sha256:{code_sha256()}`"), ("command", f"`{code(command)}`")]
-    verdict = "**OK**" if report.ok else f"**FAILED**: {_count(len(report.problems), 'finding')}"
+    verdict = "**OK**" if report.ok else f"**FAILED**: {plural(len(report.problems), 'finding')}"
     if report.ok and (report.trust_root is None or not report.trust_root.proven):
         verdict += ", if that is the trust root you were given"
     return ["# Verification of a Conductor ledger", "", verdict, "", *_table(("scope", ""), rows)]
@@ -109,7 +110,7 @@ def _what(line: Line) -> str:
 
 
 def _open(report: Report, history: History) -> list[str]:
-    found = [f"- commit `{oid}` waits for a verdict" for oid in history.pending]
+    found = [f"- commit `{oid}` waits for a verdict" for oid in history.waiting]
     if history.debt is not None and report.at is not None:
         found.append(f"- open debt: {cell(history.debt.sentence(report.at))}")
     if report.after_gap:
@@ -138,7 +139,3 @@ def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterato
     yield f"| {' | '.join(heading)} |"
     yield f"|{'---|' * len(heading)}"
     yield from (f"| {' | '.join(row)} |" for row in rows)
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number} {one if number == 1 else f'{one}s'}"

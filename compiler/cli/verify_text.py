@@ -12,6 +12,7 @@ import typer
 
 from compiler.diagnostics.ledger import code_of
 from compiler.diagnostics.printable import shown
+from runtime.contract.plural import plural
 from runtime.ledger.entry import GENESIS
 from runtime.ledger.findings import Answer, Finding
 from runtime.ledger.history import History
@@ -123,7 +124,7 @@ def _problem(item: Finding, count: int) -> Iterator[str]:
 
 def _summary(report: Report, history: History) -> Iterator[str]:
     kinds = [entry.kind for entry in history.entries]
-    taken, entries = _count(len(history.verified.timeline) - 1, "change"), _count(len(kinds), "entry", "entries")
+    taken, entries = plural(len(history.verified.timeline) - 1, "change"), plural(len(kinds), "entry", "entries")
     reached = "verified up to" if report.ok else "what counts leads to"
     yield f"{reached} commit {history.commit[:12]}: {taken} taken, {entries} in the ledger"
     if history.apart and history.ledger is not None:
@@ -131,13 +132,13 @@ def _summary(report: Report, history: History) -> Iterator[str]:
     if report.rendered is not None and report.rendered.again:
         differ = sum(item.rule == "rendered" for item in report.problems)
         how = "identical" if not differ else f"{differ} of them DIFFER"
-        yield f"rendered again: {report.rendered.again} of {_count(report.rendered.of, 'verified commit')}, {how}"
+        yield f"rendered again: {report.rendered.again} of {plural(report.rendered.of, 'verified commit')}, {how}"
     if "intent" not in kinds:
         yield "pending: no agent has acted on the genesis yet (a forecast, no failure)"
-    if history.pending:
-        names = ", ".join(oid[:12] for oid in history.pending[:3])
-        more = f" and {len(history.pending) - 3} more" if len(history.pending) > 3 else ""
-        commits = _count(len(history.pending), "commit")
+    if history.waiting:
+        names = ", ".join(oid[:12] for oid in history.waiting[:3])
+        more = f" and {len(history.waiting) - 3} more" if len(history.waiting) > 3 else ""
+        commits = plural(len(history.waiting), "commit")
         yield f"pending: {commits} that no verdict has taken (a forecast, no failure): {names}{more}"
     if report.after_gap:
         yield f"after a gap: {gaps(report)}"
@@ -155,7 +156,3 @@ def gaps(report: Report) -> str:
         f"{which} that the agent was told that the silence before it is real (--after-gap): its time is "
         f"{first.position.agent}'s word"
     )
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or f'{one}s'}"

@@ -36,6 +36,7 @@ from compiler.driver import without_collector
 from runtime.contract.change import Change
 from runtime.contract.errors import UsageError
 from runtime.contract.instant import text
+from runtime.contract.plural import plural
 from runtime.contract.predicates import Seen
 from runtime.git.repository import Repository
 from runtime.governance.case import Case, Signed
@@ -112,7 +113,7 @@ def _named(clone: Clone, history: History, written: str) -> Change:
     wanted = written.removeprefix("sha256:")
     known = sorted({digest for source in clone.approvals for digest in source.changes() if digest.startswith(wanted)})
     if len(wanted) < _LEAST or len(known) != 1:
-        what = "no change" if not known else f"{len(known)} changes"
+        what = "no change" if not known else plural(len(known), "change")
         raise UsageError(
             f"{what} with an approval here has a SHA-256 that begins with {wanted!r}"
             if len(wanted) >= _LEAST

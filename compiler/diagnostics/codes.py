@@ -79,6 +79,7 @@ SHARED_PASSWORD = Code("MC0308", "shared-password", "two tenants have one passwo
 UNBALANCED_EXPRESSION = Code("MC0309", "unbalanced-expression", "brackets or quotes of an expression do not match")
 NO_ARCHIVE = Code("MC0310", "no-archive", "a tenant is deprovisioned where nothing says how its data is archived")
 FOREIGN_SECRET = Code("MC0315", "foreign-secret", "a tenant's password reference names what is no tenant's password")
+HELD_AND_ENDED = Code("MC0316", "held-and-ended", "a tenant is deprovisioned and under a legal hold")
 
 # --- 04xx: flags -------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ The agent takes the first candidate that all rules allow and whose change still 
 plan its forecast. Rules kept:
 - candidates are the commits that descend from P on the first-parent line of main's head, oldest first;
 - nothing is compiled that need not be: a candidate whose inputs are P's has nothing to take, one that main has taken
-  back cannot be taken, and both are seen in the raw blobs; a tree is compiled once (`compile_once`);
+  back cannot be taken, whatever is made of its files later, and both are seen without a compiler; a tree is compiled
+  once (`compile_once`);
 - a candidate that does not compile has no manifest and is pending, whatever is approved; so is one that pins another
   release: what this one renders of it is not its manifest, so it is neither taken nor refused;
 - what cannot be taken is pending, with its reason; the first pending change that a person could act on is the refusal.
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -27,6 +28,7 @@ from runtime.contract.errors import ConductorError
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.inputs import digests, rows
 from runtime.git.interface import Git
+from runtime.git.returned import returned_on
 from runtime.governance.case import Case, Judgement, Signed, Transition, Verified
 from runtime.governance.judge import judge
 from runtime.governance.rules import CONSENT, Rule, taken_back
@@ -50,7 +52,7 @@ class Reason(StrEnum):
 @dataclass(frozen=True)
 class Pending:
     """A candidate that is not taken. `change` and `judgement` are there where it compiles, `errors` where it does
-    not, `back` names inputs that main has at their old value again."""
+    not, `back` names inputs that main has, or had since, at their old value again."""
 
     commit: str
     reason: Reason
@@ -117,26 +119,27 @@ def decide(
             "one: docs/runbooks/new-genesis.md",
         )
     main = digests(git, head)
+    returned = cache(lambda: returned_on(git, verified.commit, head))  # most turns have no candidate
     pending: list[Pending] = []
     seen: set[tuple[Row, ...]] = set()
     for commit in git.descendants(verified.commit, head):
         changed = rows(git, verified.commit, commit)
         if not changed or changed in seen:
             continue
-        back = taken_back(changed, main)
+        gone = frozenset(returned().of(commit))
+        back = taken_back(changed, main, gone)
         if back:
             pending.append(Pending(commit, Reason.TAKEN_BACK, back=back))
             continue
         compiled = compile(commit)
         snapshot = compiled.snapshot
         if snapshot is None:
-            if not any(item.errors == compiled.errors for item in pending):
-                pending.append(Pending(commit, Reason.UNSOUND, errors=compiled.errors))
+            pending.append(Pending(commit, Reason.UNSOUND, errors=compiled.errors))
             continue
         seen.add(changed)
         change = between(verified.snapshot, snapshot, repository=verified.repository, branch=verified.branch)
         signed = approvals(change.digest)
-        case = Case(verified, change, signed, at, main, release, transition(change))
+        case = Case(verified, change, signed, at, main, release, transition(change), returned=gone)
         pinned = _pinned(case)
         if pinned != release:
             why = (

@@ -7,8 +7,9 @@ Rules kept:
 - makes come first, wave by wave upwards; deletes come then, wave by wave downwards, because nothing is taken away
   before what used it has changed; the proof that something is absent comes last of all. Within a wave the order is
   tenant, target, type, name;
-- no more than `max_delete_percent` of a target's objects are deleted at once: beyond it, none are; nor is then made
-  what is only made because a tenant's objects go: its archive, and the proof of their absence;
+- no more than `max_delete_percent` of a target's objects, or one tenant's, are deleted at once (`held_back`): beyond
+  it, none are; nor is then made what is only made because a tenant's objects go: its archive, and the proof of their
+  absence;
 - performing the actions leaves nothing to do, and the same arguments give the same list.
 """
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from runtime.contract.canonical import JSON
+from runtime.contract.deleting import held_back
 from runtime.contract.objects import ABSENCE, ENDS, FOREIGN, Action, Object, ObjectId, Operation, is_foreign
 
 Attributes = Mapping[str, JSON]
@@ -152,12 +154,7 @@ def _within_limits(
     ours = Counter(
         found.target for found, attributes in observed.items() if not is_foreign(attributes) and found.type not in ENDS
     )
-    going = Counter(action.id.target for action in deletes)
-    reasons = {
-        target: f"{count} of the {ours[target]} objects of {target} would go, at most {percent} % may"
-        for target, count in going.items()
-        if (percent := limits.max_delete_percent.get(target, 100)) * ours[target] < count * 100
-    }
+    reasons = held_back(((action.id, action.tenant) for action in deletes), ours, limits.max_delete_percent)
     kept = [action for action in deletes if action.id.target not in reasons]
     return kept, [Blocked(action, reasons[action.id.target]) for action in deletes if action.id.target in reasons]
 

@@ -21,7 +21,7 @@ from runtime.agent.causes import DRIFT, aims
 from runtime.agent.clock import in_time, marking, require_step, unvouched
 from runtime.agent.closing import close
 from runtime.agent.debts import clear, overdue
-from runtime.agent.decide import Decision, Nothing, Refuse, Take, for_another_release
+from runtime.agent.decide import Decision, Nothing, Reason, Refuse, Take, for_another_release
 from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
 from runtime.agent.state import State, read
@@ -66,8 +66,8 @@ class Outcome:
 
     @property
     def pending(self) -> int:
-        """How many changes are pending."""
-        return len(self.decision.pending)
+        """How many changes are pending; what main has taken back is over."""
+        return sum(item.reason is not Reason.TAKEN_BACK for item in self.decision.pending)
 
     @property
     def releases(self) -> tuple[str, ...]:

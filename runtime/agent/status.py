@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from runtime.contract.canonical import encode
 from runtime.contract.instant import Instant, text
+from runtime.contract.plural import plural
 
 PROMISES = 2
 """The ledger is silent for too long after so many heartbeats, as `conductor verify` says too."""
@@ -43,7 +44,9 @@ class Lacking(_Part):
 
 class Waiting(_Part):
     """A commit on main that is not taken. `command` is what a person types to unblock it (None: nothing does),
-    `take_back` what takes it back; one that is `approved` the agent takes by itself."""
+    `take_back` what takes it back. `after` is the first one before it that a person has to see to, `mended_by` a later
+    one that compiles where this one does not. One that is `approved` the agent takes by itself, and what comes `behind`
+    that is judged once it is taken."""
 
     commit: str
     subject: str
@@ -55,11 +58,13 @@ class Waiting(_Part):
     lacking: tuple[Lacking, ...]
     command: str | None
     take_back: str | None
+    after: str | None
+    mended_by: str | None
 
     @property
     def for_a_person(self) -> bool:
         """Whether it stays where it is until somebody does something."""
-        return self.reason not in {"approved", "taken-back"}
+        return self.reason not in {"approved", "behind", "taken-back"} and self.mended_by is None
 
 
 class Owed(_Part):
@@ -155,12 +160,18 @@ class Status(_Part):
             due = "is overdue since" if self.debt.overdue else "is due by"
             found.append(f"the debt of {self.debt.by}'s emergency {due} {text(self.debt.deadline)}")
         held = [item for item in self.waiting if item.for_a_person]
+        broken = next((item for item in held if item.reason == "unsound"), None)
+        if broken is not None:
+            found.append(
+                f"{self.branch} does not compile since {broken.commit[:12]}, and nothing after that can be taken until "
+                "it is mended"
+            )
         if held:
-            found.append(f"{_count(len(held), 'change')} on {self.branch} cannot be taken")
+            found.append(f"{plural(len(held), 'change')} on {self.branch} cannot be taken")
         if self.failures:
-            found.append(f"{_count(len(self.failures), 'action')} failed")
+            found.append(f"{plural(len(self.failures), 'action')} failed")
         if self.drift is not None:
-            found.append(f"{_count(len(self.drift.objects), 'object')} drifted, and drift is only reported there")
+            found.append(f"{plural(len(self.drift.objects), 'object')} drifted, and drift is only reported there")
         if self.open_intent is not None and self.at - self.open_intent.at > timedelta(seconds=INTENT_SECONDS):
             found.append(f"intent {self.open_intent.entry} has had no result since {text(self.open_intent.at)}")
         if self.overdue:
@@ -172,10 +183,6 @@ class Status(_Part):
         return encode({**self.model_dump(mode="json"), "attention": list(self.attention)})
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def ago(at: Instant, moment: Instant) -> str:
     """How long before `at` a moment was, in one unit: `3 hours ago`."""
     seconds = int((at - moment).total_seconds())
@@ -183,5 +190,5 @@ def ago(at: Instant, moment: Instant) -> str:
         return "still to come"
     for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         if seconds >= 2 * length or (unit == "minute" and seconds >= length):
-            return f"{_count(seconds // length, unit)} ago"
+            return f"{plural(seconds // length, unit)} ago"
     return "just now"

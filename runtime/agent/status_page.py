@@ -14,6 +14,7 @@ from html import escape
 
 from runtime.agent.status import Lacking, Owed, Status, Waiting, ago
 from runtime.contract.instant import text
+from runtime.contract.plural import plural
 from runtime.contract.printable import shown
 
 STYLE = """
@@ -111,10 +112,17 @@ def _waits(status: Status, item: Waiting) -> str:
     approved = f"<p>Approved by {_said(', '.join(item.approved_by))}.</p>" if item.approved_by else ""
     return (
         f"<h3>{_commit(item.commit, item.subject)} {since}</h3>"
-        f"{_list(item.why)}{approved}{_missing(item.lacking)}"
+        f"{_list((*item.why, *_place(item)))}{approved}{_missing(item.lacking)}"
         f"{_command('To look at it' if item.reason == 'unsound' else 'To approve it', item.command)}"
         f"{_command('To take it back', item.take_back)}"
     )
+
+
+def _place(item: Waiting) -> Iterable[str]:
+    if item.after is not None:
+        yield f"Comes after {item.after[:12]}: by itself once that is taken or taken back, or else together with it."
+    if item.mended_by is not None:
+        yield f"{item.mended_by[:12]} mends it, so there is nothing to do."
 
 
 def _owes(status: Status, debt: Owed) -> str:
@@ -149,8 +157,9 @@ def _agents(status: Status) -> Iterable[tuple[str, str]]:
         if item.at is not None:
             told = f"wrote entry {item.entry}, a {_said(item.kind or '')} {_when(status, item.at)}"
         yield item.name, told + ("" if item.heartbeat_seconds is not None else "; not declared any more")
-    wrong = f"{len(status.findings)} findings" if status.findings else "reads clean"
-    yield "Ledger", f"{status.ledger} entries, the last {ago(status.at, status.ledger_at)}; {wrong}"
+    wrong = plural(len(status.findings), "finding") if status.findings else "reads clean"
+    entries = plural(status.ledger, "entry", "entries")
+    yield "Ledger", f"{entries}, the last {ago(status.at, status.ledger_at)}; {wrong}"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

@@ -90,7 +90,7 @@ def take_stock(history: History, decision: Decision, git: Git, filed: ApprovalsO
         ledger_at=last,
         running=None if told.ran is None else _state(git, told, told.ran[0], told.ran[1].position.time),
         verified=_state(git, told, manifest, _taken_at(history)) or _genesis(history),
-        waiting=tuple(_waiting(git, decision, at)),
+        waiting=tuple(_waiting(git, history, decision, at)),
         debt=None if history.debt is None else _owed(history, history.debt, filed, at),
         drift=_drift(told.drift),
         failures=tuple(_failures(told)),
@@ -131,44 +131,71 @@ def _subject(git: Git, commit: str) -> str:
     return git.commit(commit).subject if git.resolve(commit) is not None else ""
 
 
-def _waiting(git: Git, decision: Decision, at: datetime) -> Iterator[Waiting]:
-    """What is on main and not taken, oldest first."""
-    for item in decision.pending:
-        commit = git.commit(item.commit)
-        short = item.commit[:12]
-        judged, goes_back = item.judgement, item.reason is not Reason.TAKEN_BACK
-        merge = " -m 1" if len(commit.parents) > 1 else ""
-        yield Waiting(
-            commit=item.commit,
-            subject=commit.subject,
-            since=min(commit.committed_at, at),
-            reason=item.reason.value,
-            why=_why(item),
-            change=None if item.change is None else item.change.digest,
-            approved_by=() if judged is None else judged.people,
-            lacking=() if judged is None else tuple(_lacking(judged.missing)),
-            command=_unblocks(item.reason, short, judged),
-            take_back=f"git revert --no-edit{merge} {short}" if goes_back else None,
-        )
-    if isinstance(decision, Take):
-        commit = git.commit(decision.commit)
-        yield Waiting(
-            commit=decision.commit,
-            subject=commit.subject,
-            since=min(commit.committed_at, at),
-            reason="approved",
-            why=("the agent takes it next",),
-            change=decision.change.digest,
-            approved_by=decision.judgement.people,
-            lacking=(),
-            command=None,
-            take_back=None,
-        )
+def _waiting(git: Git, history: History, decision: Decision, at: datetime) -> Iterator[Waiting]:
+    """What is on main and not taken, oldest first: what was decided about it, and what comes behind what is next."""
+    queue = [*decision.pending]
+    first: str | None = None
+    for number, item in enumerate(queue):
+        mended = _mended(queue[number:], decision) if item.reason is Reason.UNSOUND else None
+        told = _entry(git, item, queue[:number], at).model_copy(update={"after": first, "mended_by": mended})
+        yield told
+        if first is None and told.for_a_person:
+            first = item.commit
+    if not isinstance(decision, Take):
+        return
+    yield _waits(git, decision.commit, at, "approved", "the agent takes it next").model_copy(
+        update={"change": decision.change.digest, "approved_by": decision.judgement.people}
+    )
+    line = history.waiting
+    for commit in line[line.index(decision.commit) + 1 :] if decision.commit in line else ():
+        yield _waits(git, commit, at, "behind", f"comes after {decision.commit[:12]}, and is judged then")
+
+
+def _mended(later: Iterable[Pending], decision: Decision) -> str | None:
+    """The first commit that compiles again."""
+    taken = decision.commit if isinstance(decision, Take) else None
+    return next((item.commit for item in later if item.change is not None), taken)
+
+
+def _entry(git: Git, item: Pending, before: Iterable[Pending], at: datetime) -> Waiting:
+    short, judged = item.commit[:12], item.judgement
+    alike = (it.commit for it in before if item.reason is it.reason is Reason.UNSOUND and it.errors == item.errors)
+    again = next(alike, None)
+    merge = " -m 1" if len(git.commit(item.commit).parents) > 1 else ""
+    goes_back = item.reason is not Reason.TAKEN_BACK and again is None
+    return _waits(git, item.commit, at, item.reason.value).model_copy(
+        update={
+            "why": _why(item) if again is None else (f"for the same reason as {again[:12]}",),
+            "change": None if item.change is None else item.change.digest,
+            "approved_by": () if judged is None else judged.people,
+            "lacking": () if judged is None else tuple(_lacking(judged.missing)),
+            "command": _unblocks(item.reason, short, judged) if again is None else None,
+            "take_back": f"git revert --no-edit{merge} {short}" if goes_back else None,
+        }
+    )
+
+
+def _waits(git: Git, oid: str, at: datetime, reason: str, *why: str) -> Waiting:
+    commit = git.commit(oid)
+    return Waiting(
+        commit=oid,
+        subject=commit.subject,
+        since=min(commit.committed_at, at),
+        reason=reason,
+        why=why,
+        change=None,
+        approved_by=(),
+        lacking=(),
+        command=None,
+        take_back=None,
+        after=None,
+        mended_by=None,
+    )
 
 
 def _why(item: Pending) -> tuple[str, ...]:
     if item.reason is Reason.TAKEN_BACK:
-        return (f"main has {', '.join(item.back[:3])} at its old value again",)
+        return (f"main has {', '.join(item.back[:3])} at its old value again, or had it since",)
     if item.judgement is None:
         return item.errors
     lacking = REPLACED if item.judgement.missing else frozenset()  # who is missing is told by `lacking`

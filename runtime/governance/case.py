@@ -190,8 +190,9 @@ def no_policy(approvers: tuple[Approver, ...]) -> tuple[Problem, ...]:
 
 @dataclass(frozen=True)
 class Case:
-    """One change from P. `main` are the inputs of main's head (path -> SHA-256 of the raw blob), `release` the
-    installed release. With a `debt`, its change, and whether the approvals that it lacked are there by now
+    """One change from P. `main` are the inputs of main's head (path -> SHA-256 of the raw blob), `returned` those that
+    main has had at P's value again since the commit that would be taken; `release` is the installed release. With a
+    `debt`, its change, and whether the approvals that it lacked are there by now
     (`runtime.governance.emergency.debt_case`)."""
 
     verified: Verified
@@ -202,6 +203,7 @@ class Case:
     release: str
     transition: Transition = field(default=no_policy)
     debt: Debt | None = None
+    returned: frozenset[str] = frozenset()
 
     @property
     def before(self) -> Governance:

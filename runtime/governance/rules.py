@@ -7,7 +7,7 @@ another: each refuses something that no other refuses, which tests/attacks shows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -15,6 +15,7 @@ from typing import TypeAlias
 from runtime.contract import instant
 from runtime.contract.change import Row
 from runtime.contract.errors import FormatError
+from runtime.contract.plural import plural
 from runtime.contract.possession import Holder
 from runtime.governance.case import Reading, Signed, made
 from runtime.governance.config import Agent, Governance, Key, PathRule, Person
@@ -271,7 +272,7 @@ def _approval_days(reading: Reading, signed: Signed, _: Counted) -> str | None:
     days = reading.rights.policy.approval_days
     if reading.case.at < signed.approval.signed_at + timedelta(days=days):
         return None
-    return f"it is of {instant.text(signed.approval.signed_at)}, and approvals hold {days} days"
+    return f"it is of {instant.text(signed.approval.signed_at)}, and approvals hold {plural(days, 'day')}"
 
 
 def _not_withdrawn(reading: Reading, signed: Signed, _: Counted) -> str | None:
@@ -309,15 +310,16 @@ def _same_hand(reading: Reading, signed: Signed, other: Signed) -> bool:
 # 4. Next, 5. Transitions, and the pin ---
 
 
-def taken_back(rows: Iterable[Row], main: Mapping[str, str]) -> tuple[str, ...]:
-    """Inputs of a change that main's head (path -> SHA-256 of the raw blob) has at their old value again."""
-    return tuple(path for path, before, _ in rows if main.get(path) == before)
+def taken_back(rows: Iterable[Row], main: Mapping[str, str], returned: Collection[str] = ()) -> tuple[str, ...]:
+    """Inputs of a change that main's head (path -> SHA-256 of the raw blob) has at their old value again, or had since
+    (`returned`): what was taken back is over, whatever is made of its files later."""
+    return tuple(path for path, before, _ in rows if main.get(path) == before or path in returned)
 
 
 def _still_stands(reading: Reading, _: Counted) -> Iterable[str]:
-    back = taken_back(reading.case.change.inputs, reading.case.main)
+    back = taken_back(reading.case.change.inputs, reading.case.main, reading.case.returned)
     if back:
-        yield f"main has taken it back: {_few(back)} is at its old value again"
+        yield f"main has taken it back: {_few(back)} went back to its old value"
 
 
 def _transitions(reading: Reading, counted: Counted) -> Iterable[str]:

@@ -24,6 +24,7 @@ from runtime.contract.instant import text
 from runtime.contract.predicates import Verdict
 from runtime.git.inputs import is_input
 from runtime.git.interface import Git
+from runtime.git.returned import returned
 from runtime.governance.case import Transition, Verified
 from runtime.governance.config import Governance
 from runtime.governance.debts import Debt
@@ -69,6 +70,8 @@ class History:
     open_intent: Entry | None
     pending: tuple[str, ...]
     """Commits of main after P that change inputs, oldest first."""
+    waiting: tuple[str, ...]
+    """Those of them that wait: at the others nothing differs from P, or main has taken back what did."""
     findings: tuple[Finding, ...]
     foreign: tuple[Foreign, ...]
     """Files under evidence/ of `head` that are nobody's."""
@@ -300,8 +303,10 @@ def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
         findings.append(
             finding("ancestor", f"the last verified commit {state.commit[:12]} is not on main any more", commit=head)
         )
-    pending = [oid for oid, inputs in state.line[0 if start is None else start + 1 :] if inputs]
-    pending += [item.commit.oid for item in later or () if any(is_input(change.path) for change in item.changes)]
+    beyond = state.line[0 if start is None else start + 1 :]
+    beyond += [(item.commit.oid, tuple(it for it in item.changes if is_input(it.path))) for item in later or ()]
+    pending = tuple(oid for oid, inputs in beyond if inputs)
+    over = frozenset[str]() if start is None else returned(state.tree, beyond).over()
     verified = state.verified
     return History(
         head=head,
@@ -320,7 +325,8 @@ def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
         entries=tuple(state.entries),
         tip=state.tip,
         open_intent=state.open_intent,
-        pending=tuple(pending),
+        pending=pending,
+        waiting=tuple(oid for oid in pending if oid not in over),
         findings=tuple(findings),
         foreign=tuple(state.foreign.values()),
         state=state,

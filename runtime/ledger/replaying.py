@@ -130,6 +130,8 @@ class Replaying:
         self.line: list[tuple[str, tuple[FileChange, ...]]] = []
         self.index: dict[str, int] = {}
         self.main: dict[str, TreeFile] = dict(self.tree)
+        self.held: dict[str, list[tuple[int, TreeFile | None]]] = {}
+        """Input -> what the line has made of it, and where."""
 
     def copy(self) -> Replaying:
         """Return one that goes on by itself."""
@@ -138,6 +140,7 @@ class Replaying:
             if isinstance(value, list | dict):
                 setattr(twin, name, copy(value))
         twin.brought = {path: list(oids) for path, oids in self.brought.items()}
+        twin.held = {path: list(items) for path, items in self.held.items()}
         twin.timeline = self.timeline.copy()
         twin.lifecycle = self.lifecycle.copy()
         return twin
@@ -176,6 +179,7 @@ class Replaying:
         inputs = tuple(change for change in place.changes if is_input(change.path))
         for change in inputs:
             put(self.main, change)
+            self.held.setdefault(change.path, []).append((len(self.line), change.after))
         self.index[place.commit.oid] = len(self.line)
         self.line.append((place.commit.oid, inputs))
 

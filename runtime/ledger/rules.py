@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runtime.contract.instant import text
+from runtime.contract.plural import plural
 from runtime.contract.predicates import Intent, Result, Verdict
 from runtime.contract.statement import subject
 from runtime.governance.emergency import REPLACED
@@ -166,7 +167,7 @@ def result(facts: EntryFacts) -> tuple[str, ...]:
         return ()
     indexes = [item.index for item in predicate.outcomes]
     if indexes != list(range(len(opened.predicate.actions))):
-        return (f"the intent has {len(opened.predicate.actions)} actions, and the result answers {indexes}",)
+        return (f"the intent has {plural(len(opened.predicate.actions), 'action')}, and the result answers {indexes}",)
     return ()
 
 
@@ -252,7 +253,10 @@ def landed(facts: VerdictFacts) -> tuple[str, ...]:
     if facts.detail.landed == facts.landed:
         return ()
     return (
-        f"the verdict names {len(facts.detail.landed)} changes landed in between, and there are {len(facts.landed)}",
+        (
+            f"the verdict names {plural(len(facts.detail.landed), 'change')} landed in between, "
+            f"and there are {len(facts.landed)}"
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
+from runtime.contract.plural import plural
 from runtime.contract.predicates import ActionRecord, Clearing, Drift, Heartbeat, Intent, Refusal, Result, Verdict
 from runtime.contract.printable import line
 from runtime.contract.statement import Statement
@@ -35,7 +36,8 @@ def _sentence(statement: Statement, files: Mapping[str, bytes] | None) -> str:
         case Verdict():
             detail = predicate.conductor
             what = _change(detail.change, files)
-            how = "by emergency" if detail.emergency else f"approved by {len(detail.approvals)} people"
+            people = plural(len(detail.approvals), "person", "people")
+            how = "by emergency" if detail.emergency else f"approved by {people}"
             return f"Take {detail.head[:12]}: {what}, {how}"
         case Intent():
             objects = few(operations(predicate.actions), shown=2)

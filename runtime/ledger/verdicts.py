@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, TypeAlias
 
 from runtime.contract.change import Change, ChangeMismatchError, Row, Snapshot, taken
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.predicates import Verdict
 from runtime.git.interface import TreeFile
+from runtime.git.returned import returned_on
 from runtime.governance.case import Case, Judgement, Problem, Signed, Taken, Transition
 from runtime.governance.judge import judge
 from runtime.governance.people import Approver
@@ -131,10 +133,13 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     detail = verdict.conductor
     change = state.change(detail.change)
     snapshot = _after(state.snapshot, change)
-    candidate, main, tree, touched = _main(state, detail.head, state.main_then(entry, place))
+    head = state.main_then(entry, place)
+    candidate, main, tree, touched = _main(state, detail.head, head)
     signed = state.statements(detail.change, detail.approvals)
     unanswered: list[EnvironmentFailedError] = []
     case = None if change is None else _case(state, entry, change, signed, main, unanswered=unanswered)
+    if case is not None and candidate and head is not None:
+        case = replace(case, returned=_returned(state, case.change, detail.head, head))
     judgement = None if case is None or snapshot is None else judge(case, state.rules.consent)
     facts = VerdictFacts(
         entry=entry,
@@ -216,6 +221,21 @@ def _main(state: Replaying, candidate: str, head: str | None) -> tuple[bool, Tre
     follows = git.is_ancestor(state.commit, head) and candidate in git.descendants(state.commit, head)
     tree = state.inputs_at(candidate) if git.resolve(candidate) == candidate else {}
     return follows, state.inputs_at(head), tree or None, state.tree.keys() | tree.keys()
+
+
+def _returned(state: Replaying, change: Change, candidate: str, head: str) -> frozenset[str]:
+    """Inputs of a change that main had at P's value again between the candidate and its head then."""
+    here = state.index.get(candidate)
+    if not state.line or head != state.line[-1][0] or here is None:
+        return frozenset(returned_on(state.git, state.commit, head).of(candidate))
+    return frozenset(
+        path
+        for path, _, _ in change.inputs
+        if any(
+            file == state.tree.get(path)
+            for _, file in takewhile(lambda item: item[0] > here, reversed(state.held.get(path, ())))
+        )
+    )
 
 
 def _rows(state: Replaying, tree: Tree, touched: Touched) -> tuple[Row, ...]:

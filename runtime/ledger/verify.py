@@ -18,6 +18,7 @@ from runtime.contract.canonical import JSON
 from runtime.contract.compiling import Compile
 from runtime.contract.errors import ConductorError
 from runtime.contract.instant import text
+from runtime.contract.plural import plural
 from runtime.contract.predicates import Intent, Verdict
 from runtime.git.interface import Git
 from runtime.governance.config import Governance
@@ -298,7 +299,7 @@ def _complete(history: History) -> list[Finding]:
         found.append(
             finding(
                 "closed",
-                f"intent {opened.sequence} has no result: nobody has said what became of its {count} actions",
+                f"intent {opened.sequence} has no result: nobody has said what became of its {plural(count, 'action')}",
                 path=opened.path,
                 commit=opened.commit,
                 answer=Answer.COMPLETENESS,

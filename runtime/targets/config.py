@@ -12,6 +12,8 @@ from runtime.contract.errors import FormatError
 from runtime.contract.validation import reason
 
 FOLDER = "config/targets/target/"
+NO_SYSTEM = "0/"
+"""How an identity begins that is nobody's: PostgreSQL's system identifiers are never 0."""
 
 
 class ArchiveConfig(BaseModel):

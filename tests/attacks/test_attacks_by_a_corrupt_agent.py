@@ -148,3 +148,28 @@ def test_change_that_main_has_taken_back(kept_out_by: KeptOutBy, house: Installa
 
     kept_out_by("still-stands", CONSENT, believed)
     assert {finding.rule for finding in house.history(fresh=True).findings} == {"still-stands"}
+
+
+def test_change_that_main_took_back_before_it_edited_the_same_file_again(
+    kept_out_by: KeptOutBy, house: Installation
+) -> None:
+    """It was approved, merged and reverted. Then somebody edits the same file for another reason, so that it is not at
+    its old value any more, and the agent takes the merge nevertheless.
+
+    Rule: `still-stands`.
+    """
+    first = house.git.commit_files(SUSPEND)
+    house.approve(first, "mara", "tomas", base=house.genesis.commit)
+    ahead = house.copy()
+    decision = ahead.decide()
+    assert isinstance(decision, Take)
+    house.git.revert(first)
+    house.git.commit_files({"tenants/acme.yaml": document(blueprint="basic", seats=9)})
+    house.record(house.verdict(decision))
+
+    def believed(rules: tuple[Rule, ...]) -> bool:
+        history = house.history(consent=rules, fresh=True)
+        return history.commit == first and not history.findings
+
+    kept_out_by("still-stands", CONSENT, believed)
+    assert {finding.rule for finding in house.history(fresh=True).findings} == {"still-stands"}

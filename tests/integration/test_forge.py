@@ -117,6 +117,27 @@ def action(desk: Desk, run: str, forge: Forge | None = None, /, **more: str) -> 
     )
 
 
+def own_workflow(desk: Desk, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the job `approved` of the workflow that `init` writes, as GitHub's runner would."""
+    template = ROOT / "compiler" / "cli" / "init" / "templates" / "github.yml.jinja"
+    declared = yaml.safe_load(template.read_text().replace("<< requirement | quoted >>", "none"))
+    step = declared["jobs"]["approved"]["steps"][-1]
+    environment = dict.fromkeys(step["env"], "")
+    (root,) = (path.stem for path in (desk.repo / "evidence" / "genesis").glob("*.json"))
+    environment |= {"TRUST_ROOT": f"sha256:{root}", **more}
+    assert environment.keys() == step["env"].keys()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        cwd=desk.repo,
+        env={"PATH": path, "HOME": str(desk.folder), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 def test_the_plan_is_one_comment_that_is_written_anew(desk: Desk, forge: Forge) -> None:
     for number in range(130):
         forge.say("somebody", f"remark {number}")
@@ -237,13 +258,15 @@ def test_a_queue_passes_when_an_agent_would_take_all_that_it_brings(desk: Desk, 
     alone = _queued(desk, "fjord", how=how)
     assert action(desk, "approved", None, EVENT="merge_group", BASE=alone[0], HEAD=alone[1]).returncode == 0
     assert _first_taken(desk, alone[1]) == alone[1]
-    assert action(desk, "approved", None, **queue).returncode == 1
+    assert action(desk, "approved", None, **queue).returncode == own_workflow(desk, **queue).returncode == 1
     assert _first_taken(desk, head) not in {None, head}
     desk.git("switch", "-q", "glacier")
     _approved(desk)
     done = action(desk, "approved", None, **queue)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("✓ two-people") == 2
+    own = own_workflow(desk, **queue)
+    assert (own.returncode, own.stdout) == (0, done.stdout), own.stderr
 
 
 def test_what_is_installed_is_this_release() -> None:
@@ -254,6 +277,8 @@ def test_what_is_installed_is_this_release() -> None:
 def test_where_a_history_has_begun_the_check_needs_to_be_told_its_start(desk: Desk) -> None:
     done = action(desk, "approved", None, TRUST_ROOT="")
     assert (done.returncode, "CONDUCTOR_TRUST_ROOT" in done.stderr) == (2, True)
+    own = own_workflow(desk, TRUST_ROOT="", EVENT="pull_request", HEAD=desk.git("rev-parse", "HEAD"))
+    assert (own.returncode != 0, "CONDUCTOR_TRUST_ROOT" in own.stderr) == (True, True)
 
 
 def test_without_each_a_queue_of_two_changes_is_one_that_nobody_has_approved(desk: Desk) -> None:

@@ -98,13 +98,23 @@ def test_a_database_that_answers_gives_its_identity_and_one_that_does_not_is_ref
     assert away.code == 0
     assert "has no system's identity yet" in away.out
     assert 'identity: "0/unknown"' in (tmp_path / "away" / "spec" / "targets" / "pg-eu-central.yaml").read_text()
+    assert "pg-eu-central is away" in away.out or "CONDUCTOR_TEST_INIT_PG is not set" in away.out
+    assert "Before history starts: let env:CONDUCTOR_TEST_INIT_PG lead to the database" in away.out
     assert conductor("check", "--repo", tmp_path / "away").code == 0
+    key = str(tmp_path / "keys" / "mara")
+    git(tmp_path / "away", "add", "--all")
+    git(tmp_path / "away", "commit", "--quiet", "--message", "Lay out the installation")
+    started = conductor("genesis", "--repo", tmp_path / "away", "--person", "mara", "--key", key)
+    assert (started.code, "means no system yet (0/unknown)" in started.err) == (1, True)
+    assert not (tmp_path / "away" / "evidence" / "genesis").exists()
     monkeypatch.setenv("CONDUCTOR_TEST_INIT_PG", dsn18)
     there = init(tmp_path / "there", *people)
     assert "identity" not in there.out
     with psycopg.connect(dsn18) as connection:
         row = connection.execute("SELECT system_identifier, current_database() FROM pg_control_system()").fetchone()
     assert row is not None
+    asked = conductor("doctor", "--repo", tmp_path / "away", "--targets")
+    assert f"put `identity: {row[0]}/{row[1]}` into spec/targets/pg-eu-central.yaml" in asked.out
     text = (tmp_path / "there" / "spec" / "targets" / "pg-eu-central.yaml").read_text()
     assert f'identity: "{row[0]}/{row[1]}"' in text
     assert dsn18 not in there.out + text
@@ -191,6 +201,7 @@ def test_what_cannot_be_is_said_in_a_sentence_and_nothing_is_written(
     assert "= help: " in refused.err
     assert "p4ss" not in refused.err
     assert not (tmp_path / "acme").exists()
+    assert not (tmp_path / "keys" / "agent").exists()
 
 
 def test_roles_that_one_person_alone_has_are_found_before_anything_is_written(
@@ -199,6 +210,7 @@ def test_roles_that_one_person_alone_has_are_found_before_anything_is_written(
     refused = init(tmp_path / "acme", *people, "--roles=mara=admin,platform,pm,security", "--roles=tomas=qa")
     assert (refused.code, "MC0608" in refused.err or "nobody can meet rule" in refused.err) == (1, True)
     assert not (tmp_path / "acme").exists()
+    assert not (tmp_path / "keys" / "agent").exists(), "a key for a platform that was not laid out"
 
 
 def test_questions_are_asked_for_what_no_option_says(tmp_path: Path, people: tuple[str, ...]) -> None:
@@ -233,11 +245,14 @@ def test_what_the_forge_is_told_names_the_jobs_that_ci_has(tmp_path: Path, peopl
     assert init(tmp_path / "acme", *people).code == 0
     ruleset = json.loads((tmp_path / "acme" / ".github" / "rulesets" / "main.json").read_text())
     (required,) = [rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks"]
-    contexts = [item["context"] for item in required["parameters"]["required_status_checks"]]
+    checks = required["parameters"]["required_status_checks"]
+    contexts = [item["context"] for item in checks]
+    assert {item["integration_id"] for item in checks} == {15368}, "GitHub's own runners, and nobody else"
     for file in (".github/workflows/conductor.yml", ".gitlab-ci.yml"):
         text = (tmp_path / "acme" / file).read_text()
         assert all(f"{context}:\n" in text for context in contexts)
-        assert "conductor plan --fetch --require-approved" in text
+        assert "conductor plan --fetch --head" in text
+        assert "--require-approved" in text
     owners = (tmp_path / "acme" / ".github" / "CODEOWNERS").read_text()
     assert "# /tenants/ @mara @tomas  # tenants: 1 platform, 1 pm\n" in owners
     assert all(line.startswith("#") for line in owners.splitlines())

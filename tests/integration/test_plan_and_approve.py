@@ -338,3 +338,28 @@ def on_a_terminal(command: list[str], answers: dict[str, str]) -> tuple[int, str
                 os.write(terminal, f"{waiting.pop(question)}\n".encode())
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), told
+
+
+def test_what_main_has_broken_is_not_held_against_a_later_branch(desk: Desk) -> None:
+    desk.git("switch", "-q", "main")
+    typo = desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord").replace("standard", "standrad")})[:12]
+    desk.git("switch", "-q", "-c", "later")
+    desk.commit("Add glacier", **{"tenants/glacier.yaml": tenant("glacier")})
+    since = f"main ({typo}) does not compile since {typo} (Add fjord)"
+    checked = desk.conductor("check", *DAY)
+    assert (checked.code, checked.err) == (1, f"note: {since}: nothing below is new here\n")
+    planned = desk.conductor("plan", *DAY)
+    assert planned.code == 1
+    assert f"{since}: mend that first, or take it back\nThis change alone compiles" in planned.out
+    refused = desk.approve(ADA)
+    assert (refused.code, since in refused.err, "it compiles by itself" in refused.err) == (1, True, True)
+    (desk.repo / "tenants" / "geyser.yaml").write_text(tenant("geyser").replace("standard", "standerd"))
+    assert "1 of the 2 errors below is main's" in desk.conductor("check", *DAY).err
+    (desk.repo / "tenants" / "geyser.yaml").unlink()
+    desk.git("switch", "-q", "-c", "mends", "main")
+    desk.commit("Mend fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    mends = desk.conductor("plan", *DAY)
+    assert (mends.code, f"{since}: this change mends it" in mends.out) == (0, True), mends.out
+    for person in PEOPLE:
+        assert desk.approve(person).code == 0
+    assert desk.conductor("plan", "--require-approved", *DAY).code == 0

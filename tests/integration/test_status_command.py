@@ -91,3 +91,22 @@ def test_the_agent_serves_what_the_command_says(where18: RealInstallation, agent
         log.close()
     told = json.loads(status(clone, "--format", "json").out)
     assert served | {"at": told["at"]} == told
+
+
+def test_a_typo_that_was_taken_back_stays_so_when_its_file_is_edited_for_another_reason(
+    where18: RealInstallation, agents: Agents, clone: Path
+) -> None:
+    agents.once(where18)
+    sound = tenant_yaml("keeper")
+    typo = where18.merge({"tenants/keeper.yaml": sound.replace(b"standard", b"standart")})
+    broken = status(clone)
+    assert broken.out.startswith(f"✗ main does not compile since {typo[:12]}, "), broken.out
+    where18.merge({"tenants/keeper.yaml": sound}, message="Take the typo back")
+    assert status(clone).code == 0
+    where18.merge(CHANGE, message="Give Keeper more connections")
+    held = json.loads(status(clone, "--format", "json").out)
+    assert held["attention"] == ["1 change on main cannot be taken"]
+    assert [item["subject"] for item in held["waiting"] if item["lacking"]] == ["Give Keeper more connections"]
+    assert "pending: 1 commit of main waits for a verdict" in conductor("doctor", "--repo", clone).out
+    git(clone, "pull", "--quiet")
+    assert "pending: 1 commit that no verdict has taken" in conductor("verify", "--repo", clone).out

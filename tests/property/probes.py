@@ -71,7 +71,7 @@ def _taken(story: Story, act: Act, pulls: tuple[Pull, Pull], changes: list[Chang
     history = story.house.history(fresh=True)
     if merged is None:
         assert history.commit == landed
-        assert [item.reason for item in last.pending] == [Reason.UNSOUND]
+        assert {item.reason for item in last.pending} == {Reason.UNSOUND}
         story.seen["pair that does not compile together"] += 1
     elif apart and merged == other:
         assert (history.commit, last) == (late, Nothing()), last

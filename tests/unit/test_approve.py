@@ -7,7 +7,8 @@ import pytest
 
 from compiler.cli.approvals_branch import PushRefusedError, append, push
 from compiler.cli.earlier import earlier
-from compiler.cli.standpoint import Clone, warnings_of
+from compiler.cli.standpoint import Clone
+from compiler.cli.warned import warnings_of
 from compiler.paint import Paint
 from compiler.plan_differences import Operation
 from compiler.plan_page import Page

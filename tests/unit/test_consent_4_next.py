@@ -103,6 +103,34 @@ def test_what_main_has_taken_back_while_pending_is_not_taken_however_late_it_is_
     ]
 
 
+def test_what_main_has_taken_back_is_over_whatever_is_made_of_its_file_later(house: Installation) -> None:
+    typo = house.git.commit_files(ACME)
+    house.approve(typo, "mara", "tomas", base=house.genesis.commit)
+    both = house.git.commit_files(GLOBEX)
+    house.git.commit_files({"tenants/acme.yaml": document(blueprint="basic")})
+    later = house.git.commit_files({"tenants/acme.yaml": document(blueprint="basic", seats=9)})
+    decision = house.step()
+    assert isinstance(decision, Refuse)
+    assert [(item.commit, item.reason) for item in decision.pending[:2]] == [
+        (typo, Reason.TAKEN_BACK),
+        (both, Reason.TAKEN_BACK),
+    ]
+    assert house.history().waiting[-1] == later
+    assert not {typo, both} & set(house.history().waiting)
+    house.approve(later, "mara", "tomas", base=house.genesis.commit)
+    assert taken(house.step()) == later
+    assert house.history(fresh=True).findings == ()
+
+
+def test_what_was_taken_back_and_is_merged_again_is_a_candidate_of_its_own(house: Installation) -> None:
+    first = house.git.commit_files(ACME)
+    house.git.revert(first)
+    again = house.git.commit_files(ACME)
+    house.approve(first, "mara", "tomas", base=house.genesis.commit)
+    assert taken(house.step()) == again
+    assert house.history(fresh=True).findings == ()
+
+
 def test_change_of_which_main_took_back_one_path_is_not_taken(house: Installation) -> None:
     head = house.git.commit_files({**ACME, **GLOBEX})
     house.approve(head, "mara", "tomas", base=house.genesis.commit)

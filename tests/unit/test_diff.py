@@ -93,7 +93,25 @@ def test_no_more_than_the_declared_share_of_a_target_is_deleted_at_once() -> Non
     assert len(diff(keep, observed, because=because, limits=Limits({"pg-eu": 30})).actions) == 3
     held = diff(keep, observed, because=because, limits=Limits({"pg-eu": 29}))
     assert held.actions == ()
-    assert {item.reason for item in held.blocked} == {"3 of the 10 objects of pg-eu would go, at most 29 % may"}
+    (reason,) = {item.reason for item in held.blocked}
+    assert reason.startswith("3 of 10 objects of pg-eu would go, and at most 29 % or one tenant's may at once: ")
+    assert "raise `max_delete_percent` in spec/targets/pg-eu.yaml first" in reason
+
+
+def test_one_tenant_may_always_go_unless_nothing_may() -> None:
+    tenants = {ObjectId("pg-eu", kind, name): name for name in ("acme", "nord", "zeta") for kind in ("role", "schema")}
+    former = {found: Object(found, {}, 1, tenant) for found, tenant in tenants.items()}
+    observed: dict[ObjectId, Attributes] = {found: {} for found in tenants}
+
+    def gone(*names: str, percent: int) -> int:
+        keep = [item for item in former.values() if item.tenant not in names]
+        return len(diff(keep, observed, because=because, former=former, limits=Limits({"pg-eu": percent})).actions)
+
+    assert [gone("acme", percent=percent) for percent in (0, 1, 10)] == [0, 2, 2]
+    assert [gone("acme", "nord", percent=percent) for percent in (10, 66, 67)] == [0, 0, 4]
+    nobodys: dict[ObjectId, Attributes] = {**observed, ObjectId("pg-eu", "role", "stray"): {}}
+    keep = list(former.values())
+    assert diff(keep, nobodys, because=because, former=former, limits=Limits({"pg-eu": 10})).actions == ()
 
 
 def test_the_limit_of_one_target_holds_nothing_back_on_another() -> None:

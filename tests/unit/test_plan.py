@@ -133,10 +133,15 @@ def _desired(world: PlanWorld, rev: str) -> Desired:
 
 
 def test_more_deletions_than_a_target_allows_are_said_to_be_held_back(world: PlanWorld) -> None:
-    world.commit({"spec/targets/pg-us.yaml": _second_target()}, branch="main")
+    extra: dict[str, str | bytes] = {"spec/targets/pg-us.yaml": _second_target(), "tenants/fjord.yaml": tenant("fjord")}
+    world.commit(extra, branch="main")
     world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", "region: us-east")})
+    assert world.plan(base="main").held == (), "one tenant may always go"
+    world.commit({"tenants/fjord.yaml": tenant("fjord", "region: us-east")})
     plan = world.plan(base="main")
-    assert plan.held == ("4 of the 4 objects of pg-eu would go, and at most 10 % may at once",)
+    (held,) = plan.held
+    assert held.startswith("8 of 8 objects of pg-eu would go, and at most 10 % or one tenant's may at once: ")
+    assert "raise `max_delete_percent` in spec/targets/pg-eu.yaml first" in held
     assert "the agent will hold this back" in as_text(plan)
 
 
@@ -207,6 +212,48 @@ def test_what_does_not_compile_has_no_plan(world: PlanWorld) -> None:
     with pytest.raises(UnsoundError) as caught:
         world.plan()
     assert [item.code.id for item in caught.value.unsound.problems] == ["MC0012"]
+
+
+def test_a_main_that_does_not_compile_is_not_held_against_a_later_branch(world: PlanWorld) -> None:
+    typo = world.commit(
+        {"tenants/fjord.yaml": tenant("fjord").replace("standard", "standrad")}, branch="main", message="Add fjord"
+    )
+    world.commit({"README.md": "words"}, branch="main")
+    world.commit({"tenants/glacier.yaml": tenant("glacier")})
+    with pytest.raises(UnsoundError) as caught:
+        world.plan()
+    unsound = caught.value.unsound
+    assert unsound.first == (
+        f"main ({world.main[:12]}) does not compile since {typo[:12]} (Add fjord): mend that first, or take it back",
+        "This change alone compiles: nothing is wrong with it but what it stands on.",
+    )
+    for text in (unsound_as_text(unsound), unsound_as_markdown(unsound)):
+        assert f"does not compile since {typo[:12]}" in text
+    assert json.loads(unsound_as_json(unsound))["broken"]["alone"] == 0
+    world.commit({"tenants/geyser.yaml": tenant("geyser").replace("standard", "standerd")})
+    with pytest.raises(UnsoundError) as caught:
+        world.plan()
+    unsound = caught.value.unsound
+    assert unsound.first[1] == "1 mistake is this change's own:"
+    assert [item.primary.span.path for item in unsound.told] == ["tenants/geyser.yaml"]
+
+
+def test_a_branch_that_mends_a_broken_main_is_planned_from_where_main_was_last_sound(world: PlanWorld) -> None:
+    world.commit({"tenants/glacier.yaml": tenant("glacier")}, branch="main", message="Add glacier")
+    sound = world.main
+    broken = tenant("fjord").replace("standard", "standrad")
+    typo = world.commit({"tenants/fjord.yaml": broken}, branch="main", message="Add fjord")
+    world.commit({"tenants/fjord.yaml": tenant("fjord")}, message="Mend fjord")
+    plan = world.plan()
+    assert plan.base.commit == sound
+    assert [row[0] for row in plan.change.inputs] == ["tenants/fjord.yaml"]
+    assert plan.broken is not None
+    assert (
+        plan.broken.sentence
+        == f"main ({typo[:12]}) does not compile since {typo[:12]} (Add fjord): this change mends it"
+    )
+    for text in (as_text(plan), as_markdown(plan)):
+        assert "this change mends it" in text
 
 
 def test_another_release_than_the_head_pins_is_told_what_to_install(world: PlanWorld) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from compiler.cli.status_text import as_text
 from runtime.agent.loop import once
+from runtime.agent.metrics import SHOWN
 from runtime.agent.state import read
 from runtime.agent.status import INTENT_SECONDS, Status
 from runtime.agent.status_page import page
@@ -20,6 +21,7 @@ from runtime.governance.approvals import Approvals
 from runtime.targets.interface import TerminalError
 from runtime.testing.fleet import DAY, Fleet, target
 from runtime.testing.memory_target import MemoryObject
+from runtime.testing.small_tree import document
 
 ACME = ObjectId("pg-eu", "role", "acme_app")
 Written = Callable[[Status], str]
@@ -31,6 +33,13 @@ def stock(fleet: Fleet) -> Status:
     state = read(world)
     filed = Approvals(world.git, state.approvals).of
     return take_stock(state.history, state.decide(world, fleet.now), world.git, filed, fleet.now)
+
+
+def push(fleet: Fleet, **tenants: bytes) -> None:
+    """Merge tenants as they are, sound or not."""
+    fleet.pull()
+    fleet.people.commit_files({f"tenants/{name}.yaml": data for name, data in tenants.items()}, at=fleet.now)
+    fleet.publish()
 
 
 def written(status: Status) -> tuple[str, ...]:
@@ -93,6 +102,55 @@ def test_what_main_has_taken_back_waits_for_nobody(settled: Fleet) -> None:
     settled.edit(hooli={})
     settled.edit(hooli=None, umbrella={})
     assert {(item.reason, item.for_a_person) for item in stock(settled).waiting} >= {("taken-back", False)}
+
+
+def test_what_was_taken_back_alarms_nobody_when_its_file_is_edited_later(settled: Fleet) -> None:
+    settled.edit(acme={"seats": 7})
+    settled.edit(acme={})
+    settled.now += timedelta(hours=3)
+    settled.approved(acme={"seats": 8})
+    status = stock(settled)
+    assert [(item.reason, item.for_a_person) for item in status.waiting] == [("taken-back", False), ("approved", False)]
+    assert status.attention == ()
+    oldest = next(shown for shown in SHOWN if shown.name == "conductor_pending_oldest_timestamp_seconds")
+    assert oldest.value(status) is None
+
+
+def test_the_whole_queue_is_told_in_its_order_with_what_unblocks_it(settled: Fleet) -> None:
+    settled.edit(hooli={})
+    push(settled, umbrella=document(blueprint="bsic"))
+    push(settled, initech=document(blueprint="basic"))
+    status = stock(settled)
+    held, broken, inherits = status.waiting
+    assert [(item.reason, item.after) for item in status.waiting] == [
+        ("not-allowed", None),
+        ("unsound", held.commit),
+        ("unsound", held.commit),
+    ]
+    assert broken.command == f"conductor check --rev {broken.commit[:12]}"
+    assert (inherits.why, inherits.command, inherits.take_back) == (
+        (f"for the same reason as {broken.commit[:12]}",),
+        None,
+        None,
+    )
+    assert status.attention == (
+        f"main does not compile since {broken.commit[:12]}, and nothing after that can be taken until it is mended",
+        "3 changes on main cannot be taken",
+    )
+    settled.edit(umbrella={})
+    mended = stock(settled).waiting
+    assert [item.for_a_person for item in mended] == [True, False, False, True]
+    assert mended[1].mended_by == mended[3].commit
+    assert f"{mended[3].commit[:12]} mends it" in as_text(stock(settled))
+
+
+def test_what_comes_behind_what_the_agent_takes_next_is_told_too(settled: Fleet) -> None:
+    settled.approved(hooli={})
+    settled.edit(umbrella={})
+    status = stock(settled)
+    assert [(item.reason, item.for_a_person) for item in status.waiting] == [("approved", False), ("behind", False)]
+    behind = status.waiting[1].commit[:12]
+    assert [line.split()[0] for line in as_text(status).splitlines() if behind in line] == ["then"]
 
 
 def test_a_refusal_is_told_until_another_one_comes(settled: Fleet) -> None:
@@ -184,7 +242,7 @@ def test_evidence_that_somebody_removed_is_for_a_person_first_of_all(settled: Fl
     status = stock(settled)
     assert status.findings
     assert status.attention[0].startswith("the ledger: ")
-    assert "findings: conductor verify" in as_text(status)
+    assert "1 finding: conductor verify" in as_text(status)
 
 
 def test_a_clone_that_lacks_the_ledger_does_not_say_that_all_is_well(settled: Fleet) -> None:

@@ -11,6 +11,7 @@ from compiler.cli.doctor.line import Line, fail, ok, warn
 from compiler.cli.standpoint import MAIN
 from runtime.contract.errors import ConductorError
 from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.contract.plural import plural
 from runtime.git.branches import REMOTE, head_of, heads_of
 from runtime.git.process import run, without_credentials
 from runtime.git.repository import Repository
@@ -46,15 +47,17 @@ def history_of(git: Repository) -> tuple[History | None, list[Line]]:
     digest = f"sha256:{history.genesis.digest}"
     if history.findings:
         first = history.findings[0].message
-        return history, [fail("ledger", f"{len(history.findings)} findings, the first: {first}", "conductor verify")]
+        return history, [
+            fail("ledger", f"{plural(len(history.findings), 'finding')}, the first: {first}", "conductor verify")
+        ]
     lines = [ok("genesis", f"{digest}" + (", pinned in this clone" if pin else ""))]
     if history.apart and history.ledger is None:
         name = history.genesis.ledger
         told = f"the branch `{name}`, which holds it, is not here: no agent has run yet, or everything looks untaken"
         lines.append(warn("ledger", told, f"git fetch {REMOTE} {name}:refs/remotes/{REMOTE}/{name}"))
-    waiting = len(history.pending)
-    if waiting:
-        lines.append(warn("pending", f"{waiting} commits of main wait for approval", f"conductor plan --head {MAIN}"))
+    if waiting := len(history.waiting):
+        told = f"{plural(waiting, 'commit')} of main {'waits' if waiting == 1 else 'wait'} for a verdict"
+        lines.append(warn("pending", told, "conductor status"))
     return history, lines
 
 

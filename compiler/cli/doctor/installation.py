@@ -11,20 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compiler.cli.doctor.line import Line, fail, ok, warn
-from compiler.cli.init.answers import NO_SYSTEM
 from compiler.driver import compiled
 from compiler.source import from_worktree
 from runtime.agent.desired import Desired
 from runtime.contract.change import Snapshot
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
+from runtime.contract.plural import plural
 from runtime.release import VERSION
-from runtime.targets.config import TargetConfig
+from runtime.targets.config import NO_SYSTEM, TargetConfig
 from runtime.targets.needs import needs
 from runtime.targets.open import open_target
 from runtime.targets.secrets import resolve
 
 _PIN = re.compile(rb'(?m)^\s+release:\s*"?([0-9][0-9A-Za-z.]*)')
-_DRY_RUN = "conductor agent once --dry-run"
 
 
 def read(repo: Path) -> tuple[Snapshot | None, list[Line]]:
@@ -42,7 +41,7 @@ def read(repo: Path) -> tuple[Snapshot | None, list[Line]]:
         lines = [fail("release", named, mend)]
     made = compiled(tree)
     if made.snapshot is not None:
-        return made.snapshot, [*lines, ok("yaml", f"{len(tree.files)} files, sound")]
+        return made.snapshot, [*lines, ok("yaml", f"{plural(len(tree.files), 'file')}, sound")]
     if pin is not None and pin != VERSION:
         return None, lines  # the other release may well read it
     more = f", and {len(made.errors) - 1} more" if len(made.errors) > 1 else ""
@@ -80,7 +79,7 @@ def identities(snapshot: Snapshot) -> Iterator[Line]:
             yield fail(
                 "identity",
                 f"target {name} means no system yet ({config.identity}), so the agent refuses every one",
-                f"{_DRY_RUN}; put what it prints into spec/targets/{name}.yaml",
+                f"conductor doctor --targets; put the identity that it names into spec/targets/{name}.yaml",
             )
 
 
@@ -96,6 +95,9 @@ def _reached(name: str, config: TargetConfig) -> Line:
             found = target.identity()
     except ConductorError as error:
         return fail("target", error.message, error.help or "docs/runbooks/postgresql-target.md says what it needs")
+    if config.identity.startswith(NO_SYSTEM):
+        mend = f"put `identity: {found}` into spec/targets/{name}.yaml, and commit it"
+        return fail("target", f"{name} is {found}, and no system is declared yet", mend)
     if found != config.identity:
         return fail(
             "target",

@@ -18,14 +18,13 @@ from compiler.header import MAX_NAME, NAME
 from runtime.contract.errors import FormatError, UsageError
 from runtime.contract.policy_input import ROLES
 from runtime.signing.keys import PublicKey
+from runtime.targets.config import NO_SYSTEM
 
 DEFAULT_ROLES = (("admin", "platform", "sre", "incident-commander"), ("pm", "security"))
 """Of the first and of the second person; together they meet every rule that is written."""
 TITLES = ("Platform lead", "Product and security lead")
 ASKED = frozenset({"admin", "platform", "pm", "security"})
 """Roles that the first rules ask for."""
-NO_SYSTEM = "0/"
-"""How an identity begins that is nobody's: PostgreSQL's system identifiers are never 0."""
 _MAX_KEY_BYTES = 64 * 1024
 
 
@@ -53,6 +52,8 @@ class Answers:
     agent_key: str
     agent_private: str
     requirement: str
+    agent_new: bool = False
+    """Whether the agent's key was made for these answers."""
 
     @property
     def target(self) -> str:

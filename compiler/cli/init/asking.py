@@ -14,13 +14,13 @@ from pathlib import Path
 import typer
 
 from compiler.cli.init import answers
-from compiler.cli.init.answers import DEFAULT_ROLES, NO_SYSTEM, Answers
+from compiler.cli.init.answers import DEFAULT_ROLES, Answers
 from compiler.cli.terminal import ask_passphrase
 from runtime.contract.errors import ConductorError, UsageError
 from runtime.git.process import run
 from runtime.release import VERSION
 from runtime.signing.keys import load_private, write_keypair
-from runtime.targets.config import TargetConfig
+from runtime.targets.config import NO_SYSTEM, TargetConfig
 from runtime.targets.open import open_target
 
 _REGION, _DSN = "eu-central", "env:CONDUCTOR_PG"
@@ -55,18 +55,21 @@ def answer(given: Given) -> tuple[Answers, tuple[str, ...]]:
     dsn = answers.reference(given.dsn or ask("Where the agent finds that PostgreSQL's DSN", _DSN))
     tenant = ask("First tenant (empty: none yet)", "") if given.tenant is None else given.tenant
     agent_file = given.agent_key or _configuration() / "conductor" / (answers.slug(platform) or "platform") / "agent"
-    agent_key = _agent_key(agent_file.expanduser(), folder)
+    first = answers.name(tenant, "tenant") if tenant else None
+    requirement = _requirement(given.package or f"intelgraph-conductor[compiler]=={VERSION}")
     identity, todo = _identity(given.identity, dsn, region)
+    agent_key, agent_new = _agent_key(agent_file.expanduser(), folder)
     found = Answers(
         platform=platform,
         members=members,
         region=region,
         dsn=dsn,
         identity=identity,
-        tenant=answers.name(tenant, "tenant") if tenant else None,
+        tenant=first,
         agent_key=agent_key,
         agent_private=str(agent_file.expanduser().resolve()).removesuffix(".pub"),
-        requirement=_requirement(given.package or f"intelgraph-conductor[compiler]=={VERSION}"),
+        requirement=requirement,
+        agent_new=agent_new,
     )
     return found, todo
 
@@ -142,19 +145,19 @@ def _configuration() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 
-def _agent_key(file: Path, folder: Path) -> str:
-    """The agent's public line; its key pair is made if there is none."""
+def _agent_key(file: Path, folder: Path) -> tuple[str, bool]:
+    """The agent's public line; its key pair is made if there is none, last of all, and whether it was."""
     if file.suffix == ".pub":
-        return answers.public_key(file)
+        return answers.public_key(file), False
     if file.resolve().is_relative_to(folder):
         raise UsageError(
             f"the agent's private key would lie in {folder}",
             help="a private key never lies in the repository: --agent-key FILE",
         )
     if file.exists():
-        return load_private(file, ask_passphrase).public_line
+        return load_private(file, ask_passphrase).public_line, False
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return write_keypair(file).public_line
+    return write_keypair(file).public_line, True
 
 
 def _identity(given: str | None, dsn: str, region: str) -> tuple[str, tuple[str, ...]]:
@@ -162,7 +165,7 @@ def _identity(given: str | None, dsn: str, region: str) -> tuple[str, tuple[str,
     if given is not None:
         return answers.identity(given), ()
     config = TargetConfig(
-        name="the database", type="postgres", region=region, dsn=dsn, identity=f"{NO_SYSTEM}unknown", drift="report",
+        name=f"pg-{region}", type="postgres", region=region, dsn=dsn, identity=f"{NO_SYSTEM}unknown", drift="report",
         max_delete_percent=0, control=True,
     )  # fmt: skip
     try:
@@ -170,8 +173,9 @@ def _identity(given: str | None, dsn: str, region: str) -> tuple[str, tuple[str,
             return target.identity(), ()
     except ConductorError as error:
         todo = (
-            f"spec/targets/pg-{region}.yaml has no system's identity yet: {error.message}.",
-            "  Commit, let the reference lead somewhere, and put there what `conductor agent once --dry-run` prints.",
+            f"spec/targets/pg-{region}.yaml has no system's identity yet: {error.message}",
+            f"  Before history starts: let {dsn} lead to the database, type `conductor doctor --targets` there, and",
+            "  put the identity that it names into that file. `conductor genesis` waits for it: no agent could act.",
         )
         return config.identity, todo
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from compiler.cli.genesis import BRANCH
+from compiler.cli.init.answers import Answers
 from compiler.cli.init.asking import Given, answer, pairs
 from compiler.cli.init.disk import begin, require_room, write
 from compiler.cli.init.fork import look_at
@@ -103,9 +104,13 @@ def init(
     answers, todo = answer(given)
     folder = directory.resolve()
     with progress("laying out"):
-        files = lay_out(answers)
-        _compiles(files)
-        require_room(folder, files)
+        try:
+            files = lay_out(answers)
+            _compiles(files)
+            require_room(folder, files)
+        except ConductorError:
+            _take_back_key(answers)
+            raise
         folder.mkdir(parents=True, exist_ok=True)
         left = write(folder, files)
         made, branch = begin(folder)
@@ -122,6 +127,13 @@ def _fork(directory: Path, origin: str | None, trust_root: str | None) -> None:
         found = look_at(git, origin=origin, trust_root=trust_root)
     sys.stdout.write(shown_lines(fork_text(found, directory)))
     raise typer.Exit(1 if found.musts else 0)
+
+
+def _take_back_key(answers: Answers) -> None:
+    """Where nothing is laid out, the agent's key that was made for it goes as well."""
+    if answers.agent_new:
+        for file in (answers.agent_private, f"{answers.agent_private}.pub"):
+            Path(file).unlink(missing_ok=True)
 
 
 def _compiles(files: dict[str, bytes]) -> None:

@@ -7,6 +7,7 @@ somebody puts logins there; nothing here is needed for a verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from compiler.diagnostics.model import Diagnostics
 from compiler.domains.domain import Model
@@ -16,6 +17,8 @@ from compiler.source import from_files
 from runtime.contract.canonical import JSON
 from runtime.contract.manifest import INPUT_FOLDERS
 
+GITHUB_ACTIONS: Final = 15368
+"""The app by which GitHub's own runners report: a check of the same name that anybody else reports does not count."""
 _HEAD = (
     "# Who is asked by policies/approvals.yaml, folder by folder. What counts are signatures (`conductor approve`);",
     "# these lines let the forge ask for a review as well. Put logins for names, and take the `# ` away.",
@@ -57,7 +60,7 @@ def changes_ruleset(branch: str, checks: Sequence[str]) -> JSON:
     }
     required: JSON = {
         "strict_required_status_checks_policy": False,
-        "required_status_checks": [{"context": check} for check in checks],
+        "required_status_checks": [{"context": check, "integration_id": GITHUB_ACTIONS} for check in checks],
     }
     rules: list[JSON] = [
         {"type": "pull_request", "parameters": reviews},

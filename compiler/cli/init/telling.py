@@ -8,6 +8,7 @@ from shlex import quote
 from compiler.cli.init.answers import Answers
 from compiler.cli.init.fork import Fork
 from compiler.cli.init.layout import start_commands
+from runtime.contract.plural import plural
 
 
 def laid_out_text(
@@ -15,7 +16,8 @@ def laid_out_text(
 ) -> str:
     """What was laid out, what is still to be done, and what to type next."""
     lines = [
-        f"{answers.platform} is laid out in {folder}: {count} files" + (", a new git repository." if made else ".")
+        f"{answers.platform} is laid out in {folder}: {plural(count, 'file')}"
+        + (", a new git repository." if made else ".")
     ]
     if left:
         lines += ["", "Left as they were, because they are yours (an empty folder shows what would be in them):"]

@@ -65,7 +65,10 @@ class TargetSpec(Spec):
         "report", description="Whether what was altered by hand is set right, or only recorded."
     )
     max_delete_percent: int = Field(
-        10, ge=0, le=100, description="A change that deletes a larger share of the target's objects is refused."
+        10,
+        ge=0,
+        le=100,
+        description="A larger share of the target's objects never goes at once, but for one tenant's; 0: none goes.",
     )
     control: bool = Field(
         False,  # noqa: FBT003 -- a field's default

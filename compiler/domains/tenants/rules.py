@@ -44,6 +44,7 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     tenants = model.all(TenantSpec)
     for tenant in tenants.values():
         _name(tenant, diagnostics)
+        _held(tenant, diagnostics)
         if tenant.spec.overrides is not None:
             _overrides(tenant, blueprints[tenant.spec.blueprint], diagnostics)
     _passwords(tenants, diagnostics)
@@ -68,6 +69,18 @@ def _archives(model: Model, diagnostics: Diagnostics) -> None:
                     Label(target.key_span("type"), "nothing here says where its data is kept, and for whom"),
                     help=f"add `archive: {{folder: file:/…, recipients: [age1…]}}` in {target.document.path}",
                 )
+
+
+def _held(tenant: Resource[TenantSpec], diagnostics: Diagnostics) -> None:
+    """What one file says against itself needs no ledger: no approval lets it pass."""
+    if tenant.spec.state == "deprovisioned" and tenant.spec.legal_hold:
+        diagnostics.add(
+            codes.HELD_AND_ENDED,
+            f"tenant `{tenant.name}` is deprovisioned, and its data is under a legal hold",
+            tenant.span("state"),
+            Label(tenant.span("legal_hold"), "while this stands nothing of it is deleted, whoever approves"),
+            help="leave it `suspended`; or, once nobody needs the data any more, lift the hold in a change of its own",
+        )
 
 
 def _name(tenant: Resource[TenantSpec], diagnostics: Diagnostics) -> None:
