@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,6 +12,7 @@ import typer
 
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.progress import progress
+from compiler.cli.proposed import proposed
 from compiler.cli.queue import decided
 from compiler.cli.standpoint import Clone, catch_up
 from compiler.cli.status_text import as_text
@@ -19,7 +21,9 @@ from compiler.diagnostics.printable import shown_json
 from compiler.driver import without_collector
 from runtime.agent.status import Status
 from runtime.agent.stock import take_stock
+from runtime.contract.canonical import encode
 from runtime.git.repository import Repository
+from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.ledger.starting import NoGenesisError
 
 
@@ -46,20 +50,33 @@ def show(
 ) -> None:
     """Say what runs, what is verified, what waits and for whom, what failed or drifted, and when an agent wrote last.
 
+    What is on main, and what somebody has approved that is not on main yet, as far as the branch `approvals` tells.
     Everything is read from this clone; nothing that runs is asked. Ends with 0 where nothing waits for a person, else
     with 1.
     """
     with Repository(repo) as git, without_collector(), progress("reading the ledger"):
         if fetch:
             catch_up(git)
-        found = status_of(Clone.read(git, trust_root=digest_of("--trust-root", trust_root)), datetime.now(tz=UTC))
+        clone, at = Clone.read(git, trust_root=digest_of("--trust-root", trust_root)), datetime.now(tz=UTC)
+        found = status_of(clone, at)
+        seen = {item.change for item in found.waiting if item.change is not None}
+        others = () if clone.history is None else proposed(clone, clone.history, seen, at)
+        looked = {clone.branch: clone.main, APPROVALS: _filed(clone)}
     match form:
         case StatusFormat.JSON:
-            sys.stdout.write(shown_json(found.data().decode()) + "\n")
+            whole = {**json.loads(found.data()), "proposed": [item.to_json() for item in others], "looked_at": looked}
+            sys.stdout.write(shown_json(encode(whole).decode()) + "\n")
         case StatusFormat.TEXT:
-            sys.stdout.write(as_text(found, colour=colourful(sys.stdout)))
+            at_what = ", ".join(f"{name} {'is not here' if oid is None else oid[:12]}" for name, oid in looked.items())
+            told = f"{at_what}, as this clone knows them{'' if fetch else ' (--fetch asks the remote first)'}"
+            sys.stdout.write(as_text(found, colour=colourful(sys.stdout), proposed=others, looked=told))
     if found.attention:
         raise typer.Exit(1)
+
+
+def _filed(clone: Clone) -> str | None:
+    """The last commit of the branch `approvals` that this clone knows."""
+    return clone.approvals[-1].commit if clone.approvals else None
 
 
 def status_of(clone: Clone, at: datetime) -> Status:

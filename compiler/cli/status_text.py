@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from compiler.cli.proposed import Proposed
 from compiler.diagnostics.printable import shown
 from compiler.paint import Paint
 from runtime.agent.status import Lacking, Owed, Status, Waiting, Wrote, ago
@@ -20,9 +21,9 @@ _SHOWN = 5
 """Of a list, so many; JSON has all."""
 
 
-def as_text(status: Status, *, colour: bool = False) -> str:
-    """Return the text; its first line is the answer."""
-    return "".join(f"{line.rstrip()}\n" for line in _Text(status, Paint(on=colour)).lines())
+def as_text(status: Status, *, colour: bool = False, proposed: Sequence[Proposed] = (), looked: str = "") -> str:
+    """Return the text; its first line is the answer. `looked` says what has been looked at."""
+    return "".join(f"{line.rstrip()}\n" for line in _Text(status, Paint(on=colour)).lines(proposed, looked))
 
 
 class _Text:
@@ -30,12 +31,14 @@ class _Text:
         self.status = status
         self.paint = paint
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, proposed: Sequence[Proposed], looked: str) -> Iterator[str]:
         status = self.status
         yield from self.answer()
         yield ""
         yield from self.running()
         yield from self.queue()
+        for item in proposed:
+            yield from self.proposes(item)
         if status.debt is not None:
             yield from self.owes(status.debt)
         yield from self.trouble()
@@ -44,6 +47,8 @@ class _Text:
         yield from self.row(
             "ledger", f"{plural(status.ledger, 'entry', 'entries')}, the last {self.when(status.ledger_at)}; {wrong}"
         )
+        if looked:
+            yield from self.row("looked", looked)
 
     def answer(self) -> Iterator[str]:
         attention = self.status.attention
@@ -94,6 +99,17 @@ class _Text:
             ("look at it" if item.reason == "unsound" else "approve both" if item.after else "approve", item.command),
             ("take it back", item.take_back),
         )
+
+    def proposes(self, item: Proposed) -> Iterator[str]:
+        subject = shown(item.subject) or "its commit is not here: git fetch"
+        yield from self.row("proposed", f"{item.commit[:12]}  {subject}", f"not on main; since {self.when(item.since)}")
+        yield from self.below(f"approved by {', '.join(item.approved_by)}")
+        yield from self.lacking(item.lacking)
+        if not item.lacking:
+            yield from self.below("approved: the agent takes it once it is on main")
+        elif item.subject:
+            command = f"conductor approve --head {item.commit[:12]} --person NAME --key FILE --push"
+            yield from self.commands(("approve", command))
 
     def owes(self, debt: Owed) -> Iterator[str]:
         due = f"overdue since {text(debt.deadline)}" if debt.overdue else f"due by {text(debt.deadline)}"

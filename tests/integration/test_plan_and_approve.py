@@ -363,3 +363,25 @@ def test_what_main_has_broken_is_not_held_against_a_later_branch(desk: Desk) -> 
     for person in PEOPLE:
         assert desk.approve(person).code == 0
     assert desk.conductor("plan", "--require-approved", *DAY).code == 0
+
+
+def test_status_tells_of_an_approved_change_that_is_not_on_main_yet(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    head = desk.git("rev-parse", "HEAD")
+    assert "proposed" not in desk.conductor("status").out
+    assert desk.approve(ADA).code == 0
+    (item,) = json.loads(desk.conductor("status", "--format", "json").out)["proposed"]
+    assert (item["commit"], item["subject"], item["approved_by"]) == (head, "Add fjord", [ADA])
+    told = desk.conductor("status").out
+    assert f"approve       conductor approve --head {head[:12]} " in told
+    assert f"looked    main {desk.git('rev-parse', 'main')[:12]}, approvals " in told
+    assert desk.approve(BEN).code == 0
+    assert "approved: the agent takes it once it is on main" in desk.conductor("status").out
+    desk.git("switch", "-q", "main")
+    desk.git("merge", "-q", "--ff-only", "topic")
+    assert json.loads(desk.conductor("status", "--format", "json").out)["proposed"] == []
+    desk.git("switch", "-q", "-c", "gone", "main~1")
+    desk.git("branch", "-q", "--force", "main", "main~1")
+    assert desk.withdraw(BEN, "--head", "topic").code == 0
+    assert desk.withdraw(ADA, "--head", "topic").code == 0
+    assert json.loads(desk.conductor("status", "--format", "json").out)["proposed"] == []
