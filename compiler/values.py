@@ -8,6 +8,7 @@ the time and a third of the memory of reading nodes with spans. Rules kept: what
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,6 +53,7 @@ class _NoValues:
 _READERS = ("parse.py", "scalars.py", "syntax.py", "text.py", "values.py")
 
 
+@cache
 def reader() -> str:
     """SHA-256 (hex) of all that makes values of bytes: what another one has read is not ours."""
     digest = hashlib.sha256(f"{__version__} {get_version_string()}".encode())

@@ -82,6 +82,8 @@ def _sooner(repo: Path, tree: SourceTree, today: date, aside: Aside) -> Diagnost
     from compiler.parse import WrongValueError  # noqa: PLC0415 -- see above
 
     file = place(repo)
+    if file is None:
+        return findings(tree, today, deny=aside.deny)
     remembered = recall(file)
     try:
         diagnostics = findings(tree, today, deny=aside.deny, values=remembered)

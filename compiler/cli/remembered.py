@@ -4,6 +4,7 @@ One file a repository, below the user's cache folder: a line about the whole, th
 bytes it was read from. Rules kept:
 
 - only `check` of a work tree asks it; what is built, planned, approved, taken or verified is read from the files;
+- a file in which a secret may stand is not kept: a mistake is not copied to a second place;
 - what is not ours alone (another's, open to others, a link), not whole, or of another reader of YAML counts as nothing,
   and so does what cannot be read or written; it holds what the last tree held, and nothing else;
 - nodes, and so every finding's place, are read from the file, and a value that is not theirs is found out then.
@@ -21,6 +22,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from compiler.secrets import worth_a_look
 from compiler.values import reader
 from runtime.contract.canonical import JSON
 
@@ -58,8 +60,9 @@ class Remembered:
         return value
 
     def put(self, data: bytes, value: dict[str, JSON]) -> None:
-        """Note the value of these bytes."""
-        self._now[_key(data)] = value
+        """Note the value of these bytes, unless a secret may stand in them."""
+        if not worth_a_look(data.decode()):
+            self._now[_key(data)] = value
 
     @property
     def lines(self) -> dict[bytes, bytes] | None:
@@ -72,11 +75,14 @@ class Remembered:
         }
 
 
-def place(repo: Path) -> Path:
-    """Where the values of a repository are kept."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    name = hashlib.sha256(os.fsencode(repo.resolve())).hexdigest()[:32]
-    return cache / "conductor" / "values" / f"{name}{_SUFFIX}"
+def place(repo: Path) -> Path | None:
+    """Where the values of a repository are kept; None where there is no such place, or nothing tells who reads YAML."""
+    with suppress(OSError, RuntimeError):  # modules without their source; somebody without a home
+        reader()
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        name = hashlib.sha256(os.fsencode(repo.resolve())).hexdigest()[:32]
+        return cache / "conductor" / "values" / f"{name}{_SUFFIX}"
+    return None
 
 
 def recall(file: Path) -> Remembered:

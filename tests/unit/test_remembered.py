@@ -85,6 +85,26 @@ def test_what_others_could_have_written_is_not_read(tmp_path: Path) -> None:
     assert recall(file).get(ONE) == {"a": 1}
 
 
+def test_a_file_in_which_a_secret_may_stand_is_not_kept(tmp_path: Path) -> None:
+    remembered, file = Remembered(), tmp_path / "values"
+    remembered.put(ONE, {"a": 1})
+    remembered.put(b"password: hunter2\n", {"password": "hunter2"})
+    assert remembered.get(b"password: hunter2\n") is None
+    keep(file, remembered)
+    assert b"hunter2" not in file.read_bytes()
+    assert recall(file).get(ONE) == {"a": 1}
+
+
+def test_somebody_without_a_home_has_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("could not determine home directory")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert place(ROOT) is not None
+    monkeypatch.setattr(Path, "home", homeless)
+    assert place(ROOT) is None
+
+
 def test_values_of_another_reader_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = kept(tmp_path)
     monkeypatch.setattr("compiler.cli.remembered.reader", lambda: "0" * 64)
@@ -104,6 +124,12 @@ def test_repositories_that_nobody_checks_are_forgotten(tmp_path: Path) -> None:
     assert not old.exists()
 
 
+def kept_of(repo: Path) -> Path:
+    file = place(repo)
+    assert file is not None
+    return file
+
+
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -116,10 +142,10 @@ def test_a_large_tree_is_remembered_from_one_check_to_the_next_and_only_there(re
     check = ("check", "--repo", repo, "--today", "2026-11-24")
     assert conductor(*check, "--no-cache").code == 0
     assert conductor("build", "--repo", repo, "-o", tmp_path / "cold").code == 0
-    assert not place(repo).exists()
+    assert not kept_of(repo).exists()
     first = conductor(*check)
     assert first.code == 0
-    assert place(repo).exists()
+    assert kept_of(repo).exists()
     assert conductor(*check) == first
 
     edited = repo / "tenants" / "bench-00007.yaml"
@@ -131,7 +157,7 @@ def test_a_large_tree_is_remembered_from_one_check_to_the_next_and_only_there(re
     assert conductor(*check) == refused
 
     # whoever may write here may deceive whoever checks, and nobody else
-    forged(place(repo), wrong, json.dumps(value_of(sound.decode(), MAX_DEPTH)).encode())
+    forged(kept_of(repo), wrong, json.dumps(value_of(sound.decode(), MAX_DEPTH)).encode())
     assert conductor(*check).code == 0
     assert conductor(*check, "--no-cache") == refused
     assert conductor("build", "--repo", repo, "-o", tmp_path / "warm").code == 1
@@ -143,5 +169,5 @@ def test_a_value_that_is_found_out_is_given_up(repo: Path) -> None:
     edited.write_bytes(edited.read_bytes().replace(b"blueprint: standard", b"blueprint: standart"))
     refused = conductor(*check)
     assert refused.code == 1
-    forged(place(repo), edited.read_bytes(), b'{"kind":"Tenant"}')
+    forged(kept_of(repo), edited.read_bytes(), b'{"kind":"Tenant"}')
     assert conductor(*check) == refused
