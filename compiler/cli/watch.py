@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from compiler.diagnostics.as_json import to_json
 from compiler.diagnostics.model import Diagnostics
 from compiler.diagnostics.printable import shown_json, shown_lines
 from compiler.source import WASM, SourceTree
-from runtime.contract.errors import ConductorError, UsageError
+from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
 
 FORMATS = (Format.FULL, Format.CONCISE, Format.JSON)
@@ -36,6 +36,7 @@ TICK_SECONDS = 0.2
 """How soon a folder that is new, or another one than before, is noticed; files are told of by the system."""
 INTERRUPTED = 128 + 2
 """What a shell says of a program that Ctrl-C has ended."""
+_TOO_MANY = "raise fs.inotify.max_user_instances or max_user_watches, or leave out --watch"
 _CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 
 
@@ -64,7 +65,7 @@ def _ticks(repo: Path) -> Iterator[bool]:
                 time.sleep(TICK_SECONDS)
             continue
         changed = True  # what was there before anybody watched
-        with suppress(FileNotFoundError):  # one went away before it was watched
+        try:
             for found in changes_below(
                 *there, watch_filter=None, rust_timeout=int(TICK_SECONDS * 1000), yield_on_timeout=True
             ):
@@ -72,6 +73,10 @@ def _ticks(repo: Path) -> Iterator[bool]:
                 changed = False
                 if _folders(repo) != there:
                     break  # who watches a folder that is gone is told nothing of the one in its place
+        except FileNotFoundError:
+            continue  # one went away before it was watched
+        except (OSError, RuntimeError) as error:  # the library's own error is one
+            raise EnvironmentFailedError(f"the system does not tell of changes: {error}", help=_TOO_MANY) from None
 
 
 def _folders(repo: Path) -> dict[Path, tuple[int, int]]:

@@ -142,6 +142,18 @@ def test_a_person_reads_the_findings_and_when_they_were_found(repo: Path) -> Non
         watching.late.cancel()
 
 
+def test_a_system_that_tells_of_no_changes_is_an_error_with_a_way_out(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise RuntimeError("Too many open files (os error 24)")
+
+    monkeypatch.setattr("compiler.cli.watch.changes_below", exhausted)
+    ran = conductor("check", "--repo", repo, "--watch")
+    assert ran.code == 3
+    assert "max_user_instances" in ran.err
+
+
 def test_what_cannot_be_watched_is_said(repo: Path) -> None:
     assert conductor("check", "--repo", repo, "--watch", "--rev", "HEAD").code == 2
     assert "--format full, concise, json" in conductor("check", "--repo", repo, "--watch", "--format", "sarif").err
