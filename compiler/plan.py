@@ -23,6 +23,7 @@ from compiler.plan_flips import Decisions, Side, decisions_between
 from compiler.plan_queue import Queue
 from compiler.plan_resources import Effects, Inputs, ResourceChange, effects_of
 from compiler.plan_rules import Uncovered, uncovered
+from compiler.plan_secrets import NewSecret, new_secrets
 from compiler.rego import WASM
 from runtime.contract.change import Change
 from runtime.contract.deleting import held_back
@@ -129,6 +130,8 @@ class Plan:
     decisions: Decisions
     """Who may do what after it and may not before, and the other way round."""
     uncovered: tuple[Uncovered, ...]
+    secrets: tuple[NewSecret, ...]
+    """What an agent will need before it takes this, and did not need before."""
     merged: bool
     """Whether the head is on main already."""
     queue: Queue | None
@@ -169,6 +172,7 @@ def plan(standpoint: Standpoint) -> Plan:
         problems=(*_ill_dated(standpoint), *_refused(standpoint.inputs, effects, consent)),
         warnings=standpoint.warnings,
         decisions=_decisions(standpoint),
+        secrets=new_secrets(change, standpoint.before),
         uncovered=uncovered(standpoint.before, standpoint.after, standpoint.files),
         merged=standpoint.merged,
         queue=standpoint.queue,

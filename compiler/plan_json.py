@@ -75,6 +75,7 @@ def value_of(plan: Plan) -> JSON:
         "warnings": [to_json(item) for item in plan.warnings],
         "decisions": plan.decisions.to_json(),
         "uncovered": [{"rule": item.rule, "glob": item.glob, "paths": list(item.paths)} for item in plan.uncovered],
+        "secrets": [{"reference": item.reference, "paths": list(item.paths)} for item in plan.secrets],
         "approvals": None if consent is None else consent.to_json(),
         "queue": None if plan.queue is None else plan.queue.to_json(),
         "landed": [

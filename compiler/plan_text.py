@@ -168,10 +168,12 @@ class _Text:
 
     def warnings(self) -> Iterator[str]:
         plan = self.plan
-        if plan.warnings or plan.uncovered:
+        if plan.warnings or plan.uncovered or plan.secrets:
             yield from self.page.heading("Warnings", "that this change adds")
-        for item in plan.uncovered:
+        secrets = self.page.some(plan.secrets, RENDERED)
+        for item in (*plan.uncovered, *secrets):
             yield f"  {self.paint('!', YELLOW)} {shown(str(item))}"
+        yield from self.page.more(plan.secrets, secrets, 2)
         if plan.warnings:
             yield from found(plan.warnings, plan.sources, colour=self.paint.on).rstrip("\n").split("\n")
 
@@ -180,7 +182,7 @@ class _Text:
 
 
 def previous_text(previous: Previous, person: str, page: Page) -> str:
-    """Say what differs from what a person approved previous."""
+    """Say what differs from what a person approved before."""
     paint = page.paint
     lines = [
         "",

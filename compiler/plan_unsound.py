@@ -86,6 +86,7 @@ def unsound_as_json(plan: Unsound) -> str:
         "warnings": [],
         "decisions": {"unknown": "the head does not compile", "flips": []},
         "uncovered": [],
+        "secrets": [],
         "approvals": None,
         "queue": None,
         "landed": [],

@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "comment": ("compiler.cli.comment", "Keep one comment of a pull request up to date."),
     "approve": ("compiler.cli.approve", "Sign a change after reading its plan."),
     "key": ("compiler.cli.key", "Prove that a new key is yours; list the keys that count."),
-    "withdraw": ("compiler.cli.withdraw", "Take an approval of yours back."),
+    "withdraw": ("compiler.cli.withdraw", "Take back an approval that you gave."),
     "rollback": ("compiler.cli.rollback", "Write the branch that goes back to an earlier verified commit."),
     "genesis": ("compiler.cli.genesis", "Sign the state from which history starts."),
     "verify": ("compiler.cli.verify", "Check every verdict and the whole ledger, offline."),

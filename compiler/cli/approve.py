@@ -114,6 +114,9 @@ def approve(
         sys.stdout.write("" if before is None else previous_text(before, signer.person, page))
         _warn(clone, made, git.uncommitted(*INPUT_FOLDERS) if head is None else ())
         given = _given(made.consent, signer.person)
+        if debt and given is not None and given.until is None:
+            sys.stdout.write(_owing(made.consent, given))
+            return
         if given is None or (emergency and given.reason is None):
             _signable(git, made)
             ask(
@@ -216,6 +219,14 @@ def _same_wasm(git: Git, made: Plan) -> None:
 
 def _given(consent: Consent | None, person: str) -> Given | None:
     return next((item for item in consent.given if item.person == person), None) if consent else None
+
+
+def _owing(consent: Consent | None, given: Given) -> str:
+    """Say to somebody whom the verdict has counted that the debt is others' to pay."""
+    how = "let it through" if given.reason is not None else "approved it before it was taken"
+    rest = "" if consent is None or consent.allowed else f" Missing are others:\n{missing_text(consent)}"
+    rest = rest or " The others have approved it too: the agent clears the debt.\n"
+    return f"\n{given.person} {how}, and is one of the people already: nothing was signed.{rest}"
 
 
 def _standing(case: Case | None, person: str, made: Plan) -> str:

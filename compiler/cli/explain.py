@@ -38,7 +38,10 @@ def explain(
 
 
 def _near(wanted: str, names: Iterable[str]) -> str:
-    """The codes of the same hundred, or ten if they are many; the name that was most likely meant."""
+    """The code without its zeros, or those of the same hundred (ten, if they are many), or the name that is nearest."""
+    short, started = re.fullmatch("MC([0-9]{1,3})", wanted), any(code.startswith(wanted) for code in ALL)
+    if short is not None and not started and (padded := f"MC{short[1]:0>4}") in ALL:
+        return f"did you mean `{padded}`?"
     for length in (4, 5) if re.fullmatch("MC[0-9]+", wanted) else ():
         same = [code for code in ALL if code.startswith(wanted[:length])]
         if 0 < len(same) <= _FEW:

@@ -74,7 +74,11 @@ def parse_day(text: str) -> date:
 Today: TypeAlias = Annotated[
     date | None,
     typer.Option(
-        "--today", metavar="DATE", parser=parse_day, help="The day to judge expiry by; today (UTC) if left out."
+        "--today",
+        metavar="DATE",
+        parser=parse_day,
+        help="The day to judge flags by (`created`, `ttl_seconds`), and nothing else: approvals, retention and debts "
+        "go by the clock. Today (UTC) if left out.",
     ),
 ]
 

@@ -7,10 +7,12 @@ are. A file that came later and that the policy does not let go yet (a living te
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,9 +26,10 @@ from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics import codes
 from compiler.diagnostics.full import full
 from compiler.diagnostics.model import Diagnostic
-from compiler.diagnostics.printable import shown
+from compiler.diagnostics.printable import shown, shown_json
 from compiler.driver import without_collector
 from compiler.plan import Plan, plan
+from compiler.plan_json import value_of
 from runtime.contract.errors import ConductorError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.branches import REMOTE
@@ -37,6 +40,13 @@ from runtime.ledger.history import History
 
 _STAYS = "policies/"
 _SHOWN = 12
+
+
+class RollbackFormat(StrEnum):
+    """How what was written is told."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class NoWayBackError(ConductorError):
@@ -72,6 +82,9 @@ def rollback(
     fetch: Annotated[bool, typer.Option("--fetch", help="Ask the remote first for main and the ledger.")] = False,
     trust_root: TrustRoot = None,
     today: Today = None,
+    form: Annotated[RollbackFormat, typer.Option("--format", help="How what was written is told.")] = (
+        RollbackFormat.TEXT
+    ),
 ) -> None:
     """Write a branch that goes back to the inputs of an earlier verified commit, `policies/` excepted.
 
@@ -92,7 +105,7 @@ def rollback(
             way = _Start(clone, goal, git.author, at, today_or(today)).way(tuple(keep or ()))
         if not git.set_ref(ref, way.commit, old=None):
             raise _taken(name)
-    sys.stdout.write(_told(way, goal, name, repo))
+    sys.stdout.write(_as_json(way, goal, name) if form is RollbackFormat.JSON else _told(way, goal, name, repo))
 
 
 def _taken(name: str) -> UsageError:
@@ -199,6 +212,12 @@ def _some(paths: Iterable[str]) -> str:
     names = sorted(paths)
     more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
+
+
+def _as_json(way: Way, goal: str, name: str) -> str:
+    """The branch, and its plan as `plan --format json` has it."""
+    value = {"branch": name, "commit": way.commit, "to": goal, "kept": list(way.kept), "plan": value_of(way.plan)}
+    return shown_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _told(way: Way, goal: str, name: str, repo: Path) -> str:

@@ -76,6 +76,13 @@ def test_an_incident_commander_breaks_the_glass_and_a_colleague_pays_the_debt(
     again = mara.approve("--emergency", "--reason", "It was not enough")
     assert (again.code, "one debt at a time" in again.err) == (1, True)
 
+    own = mara.approve("--debt")
+    assert (own.code, "mara let it through, and is one of the people already: nothing was signed" in own.out) == (
+        0,
+        True,
+    )
+    assert ("could: tomas" in own.out, "approved this change already" in own.out) == (True, False)
+
     paid = tomas.approve("--debt")
     assert (paid.code, "the agent clears the debt" in paid.out) == (0, True)
     agents.once(where18)

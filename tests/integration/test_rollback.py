@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -92,6 +93,11 @@ def test_what_was_applied_is_rolled_back_approved_applied_and_verified(clone: Cl
     clone.merged({"policies/approvals.yaml": rules}, "Let approvals last a day less")
     assert clone.limit() == 7
     head, status = git(clone.repo, "rev-parse", "HEAD"), git(clone.repo, "status", "--porcelain")
+
+    told = json.loads(clone.rollback(before, "--branch", "other", "--format", "json").out)
+    assert (told["branch"], told["to"], told["kept"]) == ("other", before, ["tenants/later.yaml"])
+    assert told["commit"] == git(clone.repo, "rev-parse", "other")
+    assert [row[0] for row in told["plan"]["change"]["inputs"]] == [KEEPER]
 
     ran = clone.rollback(before, "--branch", "back")
 

@@ -122,3 +122,38 @@ def test_an_approval_that_fills_no_role_of_an_unmet_rule_is_told_so(world: PlanW
     consent = world.plan().consent
     assert consent is not None
     assert idle_text(consent, "somebody-else") == ""
+
+
+def test_a_secret_that_nothing_needed_before_is_said_in_every_format(world: PlanWorld) -> None:
+    world.commit({"tenants/fjord.yaml": tenant("fjord")})
+    plan = world.plan()
+    assert [(item.reference, item.paths) for item in plan.secrets] == [
+        ("env:CONDUCTOR_TENANT_FJORD_PASSWORD", ("objects/tenant/fjord.json",))
+    ]
+    sentence = "the agent will need env:CONDUCTOR_TENANT_FJORD_PASSWORD before it takes this"
+    assert f"! {sentence}" in as_text(plan)
+    assert "⚠️ the agent will need env:CONDUCTOR" in as_markdown(plan)
+    assert json.loads(as_json(plan))["secrets"][0]["reference"] == "env:CONDUCTOR_TENANT_FJORD_PASSWORD"
+
+
+def test_a_target_elsewhere_needs_its_connection(world: PlanWorld) -> None:
+    path = "spec/targets/pg-eu.yaml"
+    world.commit({path: base_files()[path].replace(b"env:PG_EU", b"env:OTHER")})
+    (secret,) = world.plan().secrets
+    assert (secret.reference, secret.paths) == ("env:OTHER", ("config/targets/target/pg-eu.json",))
+
+
+@pytest.mark.parametrize("more", ["state: suspended", "retention_days: 400"])
+def test_what_was_needed_before_is_not_said_again(world: PlanWorld, more: str) -> None:
+    world.commit({"tenants/acme-retail.yaml": tenant("acme-retail", more)})
+    assert world.plan().secrets == ()
+
+
+def test_a_secret_that_another_resource_needs_already_is_no_new_one(world: PlanWorld) -> None:
+    reference = "env:CONDUCTOR_TENANT_ACME_RETAIL_PASSWORD"
+    path = "spec/targets/pg-us.yaml"
+    target = base_files()["spec/targets/pg-eu.yaml"].replace(b"pg-eu", b"pg-us").replace(b"eu-central", b"us-east")
+    target = target.replace(b"env:PG_EU", reference.encode()).replace(b"  control: true\n", b"")
+    world.commit({path: target.replace(b"7561840233917260418", b"7561840233917260419")})
+    assert reference in json.dumps(world.plan().change.contents)
+    assert world.plan().secrets == ()
