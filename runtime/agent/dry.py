@@ -77,7 +77,7 @@ def look(world: World, supposed: str | None = None) -> Look:
         if take is None and open_intent is None and supposed is None:
             state.require_release()
     except NoGenesisError:
-        goal = _before_genesis(world)
+        goal = _before_genesis(world, supposed)
     try:
         goal.require_secrets(world)
     except EnvironmentFailedError as error:
@@ -108,8 +108,8 @@ def _identities(world: World, goal: Goal, stack: ExitStack) -> tuple[tuple[Ident
     return tuple(identities), targets
 
 
-def _before_genesis(world: World) -> Goal:
-    head = world.upstream.fetch(world.branch)[world.branch]
+def _before_genesis(world: World, supposed: str | None) -> Goal:
+    head = supposed or world.upstream.fetch(world.branch)[world.branch]
     if head is None:
         raise UsageError(f"there is no branch {world.branch}", help="push it, or name another one: --branch")
     compiled = world.compile(head)

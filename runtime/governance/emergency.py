@@ -1,9 +1,9 @@
 """Emergencies: the rules of consent that they are bound by, and how what they leave open is judged.
 
 An emergency reading of a case waives `REPLACED`, who must approve, and nothing else. In return: an incident commander
-signs it; it alters no policy, ends no tenant, loosens nothing that guards data, and comes only while no other debt is
-open. While one is, nothing ends a tenant; past its deadline nothing passes but what has to do with it. The functions
-stand in `CONSENT` (`runtime.governance.rules`).
+signs it; it alters no policy, ends no tenant, adopts nothing, loosens nothing that guards data, and comes only while
+no other debt is open. While one is, nothing ends a tenant; past its deadline nothing passes but what has to do with it.
+The functions stand in `CONSENT` (`runtime.governance.rules`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from runtime.contract.canonical import JSON, decode
 from runtime.contract.errors import FormatError
 from runtime.contract.instant import text
+from runtime.contract.objects import ObjectId, decode_objects
 from runtime.governance.case import Case, Problem, Reading, Signed, Verified
 from runtime.governance.debts import Debt
 from runtime.governance.people import Approver
@@ -22,6 +23,7 @@ from runtime.governance.people import Approver
 ROLE = "incident-commander"
 REPLACED = frozenset({"two-people", "by-path", "one-role-each"})
 """The rules that an emergency replaces, and that the clearing of its debt asks: who must approve."""
+_OBJECTS = "objects/"
 _TENANT = "config/tenants/tenant/"
 _TARGET = "config/targets/target/"
 _ENDED = "deprovisioned"
@@ -67,7 +69,8 @@ def no_deprovision(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
 
 def safeguards_by_two(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
     """No emergency lifts a legal hold, shortens a retention, or alters where a target is, what it may lose at once and
-    where its archive goes. What is rendered is looked at, so that a blueprint loosens nothing either."""
+    where its archive goes; none adopts, either: what that takes from somebody nobody can approve afterwards. What is
+    rendered is looked at, so that a blueprint loosens nothing either."""
     if not reading.emergency:
         return
     for path, (before, after) in reading.case.change.contents.items():
@@ -76,6 +79,17 @@ def safeguards_by_two(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str
                 name = path.removeprefix(folder).removesuffix(".json")
                 words = loosened(_fields(before), _fields(after))
                 yield from (f"no emergency {word}, and this one does it to {name}" for word in words)
+        if path.startswith(_OBJECTS) and _adopts(after) - _adopts(before):
+            name = path.rsplit("/", 1)[-1].removesuffix(".json")
+            yield f"no emergency adopts what somebody else made, and this one does it to {name}"
+
+
+def _adopts(content: str | None) -> set[ObjectId]:
+    """The objects of a file that may be adopted; of one that cannot be read, nothing is made."""
+    try:
+        return set() if content is None else {item.id for item in decode_objects(content.encode()) if item.adopt}
+    except FormatError:
+        return set()
 
 
 def _freed(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> Iterable[str]:

@@ -357,7 +357,12 @@ CONSENT: tuple[Rule, ...] = (
     ChangeRule(
         "no-deprovision", 1, "no emergency ends a tenant, nor does anything while a debt is open", no_deprovision
     ),
-    ChangeRule("safeguards-by-two", 1, "no emergency loosens what guards data or says where it is", safeguards_by_two),
+    ChangeRule(
+        "safeguards-by-two",
+        1,
+        "no emergency adopts, or loosens what guards data or says where it is",
+        safeguards_by_two,
+    ),
     ChangeRule("one-debt", 1, "no emergency while a debt is open", one_debt),
     ChangeRule("this-repository", 1, "the change is of this repository", _this_repository),
     ChangeRule("this-branch", 1, "the change is for this branch", _this_branch),

@@ -28,7 +28,8 @@ MADE = (
 OTHERS = """'conductor:{{"database":"x","intent":3,"repository":"66666666666666666666666666666666"}}'"""
 ATTACKS: dict[str, tuple[str, ...]] = {
     "no_powers": ("ALTER ROLE {0.app} BYPASSRLS", "ALTER ROLE {0.app} SUPERUSER", "ALTER ROLE {0.owner} CREATEROLE"),
-    "no_predefined_role": (
+    "no_powerful_role": (
+        "CREATE ROLE between CREATEROLE; GRANT between TO {0.app}",
         "GRANT pg_read_all_data TO {0.app}",
         "CREATE ROLE between NOLOGIN; GRANT pg_write_all_data TO between; GRANT between TO {0.app}",
     ),

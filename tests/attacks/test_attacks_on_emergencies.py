@@ -94,6 +94,7 @@ def test_tenant_is_taken_away_by_emergency(court: Court, refused_by: RefusedBy) 
         ("spec/targets/pg.yaml", {"max_delete_percent": 0}, {"max_delete_percent": 100}),
         ("spec/targets/pg.yaml", {"identity": "the real one"}, {"identity": "mine"}),
         ("spec/targets/pg.yaml", {"dsn": "file:/run/secrets/pg"}, {"dsn": "file:/home/mara/pg"}),
+        ("tenants/acme.yaml", {}, {"adopt": True}),
     ],
 )
 def test_guards_are_sent_away_by_emergency(

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -400,6 +400,18 @@ def test_sessions_end_before_anything_is_archived(place: Place) -> None:
         assert facts["login"] == {"sessions_ended": 1}
         with pytest.raises(psycopg.OperationalError):
             theirs.execute("SELECT 1")
+
+
+def test_the_archive_of_an_adopted_tenant_holds_what_was_there_before_it(place: Place) -> None:
+    place.admin.execute("DELETE FROM conductor_locks.object WHERE name LIKE 't_acme%'")
+    with place.open() as running:
+        adopted = replace(ACME, adopt=True)
+        assert {action.operation for action in apply(running, (adopted, NORD), intent=3)} == {Operation.ADOPT}
+        facts = running.perform(archive(), intent=4)["archive"]
+        assert facts["tables"]["orders"] == 1000
+        drop(running, 5)
+        assert running.perform(absence(), intent=6)["archive"]["sha256"] == facts["sha256"]
+    assert place.there() == set()
 
 
 def test_a_foreign_role_is_not_taken_for_absence(place: Place) -> None:

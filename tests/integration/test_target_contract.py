@@ -88,7 +88,7 @@ def database(dsn18: str) -> Iterator[Case]:
         yield Case(
             lambda expected: target(secret, expected=expected),
             ACME.objects[:3],
-            lambda: _execute(admin, f"CREATE SCHEMA {ACME.schema}"),
+            lambda: _execute(admin, f"CREATE SCHEMA {ACME.schema} AUTHORIZATION {ACME.owner}"),
             lambda: _execute(admin, f"ALTER SCHEMA {ACME.schema} OWNER TO CURRENT_USER"),
         )
 
@@ -166,6 +166,24 @@ def test_a_foreign_object_is_named_as_such_and_never_touched(case: Case) -> None
             with pytest.raises(TerminalError, match="did not make"):
                 running.perform(action, intent=3)
         assert running.observe([last.id])[last.id] == {"foreign": True}
+
+
+def test_what_is_told_as_adoptable_is_adopted_and_nothing_else_is(case: Case) -> None:
+    with case.open(None) as running:
+        for item in case.objects[:-1]:
+            running.perform(create(item), intent=2)
+        case.foreign()
+        last = case.objects[-1]
+        told = running.observe([last.id], {last.id: last.attributes})[last.id]
+        assert told["foreign"] is True
+        adopt = replace(create(last), operation=Operation.ADOPT, before=told.get("found"))
+        if "found" in told:
+            running.perform(adopt, intent=3)
+            assert _actions(running, case.objects) == ()
+        else:
+            with pytest.raises(TerminalError, match="did not make"):
+                running.perform(adopt, intent=3)
+        assert ("found" in told) == (case.objects != (RELEASE,)), "a release is written anew: there is nothing to keep"
 
 
 def test_a_mark_of_a_newer_intent_is_refused(case: Case) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 import pytest
@@ -22,12 +22,13 @@ from runtime.targets.postgres.grants import CLASSES
 from runtime.targets.postgres.target import PostgresTarget
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.postgres import database
-from tests.services.tenant import TARGET, Secrets, Tenant, lines, target
+from tests.services.tenant import TARGET, Secrets, Tenant, compared, lines, target
 
 pytestmark = pytest.mark.service
 
 PAIRS = 110
 """For each version: 220 in all."""
+ADOPTIONS = 30
 
 NAMES = ("acme-retail", "nordwind", "hanse-bank")
 
@@ -127,6 +128,22 @@ class World:
                 if self.admin.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None:
                     self.admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
+    def forget(self) -> None:
+        """Let all of it be somebody's who never heard of Conductor."""
+        self.admin.execute("DELETE FROM conductor_locks.object")
+        for who in map(Tenant, NAMES):
+            if self.admin.execute("SELECT to_regnamespace(%s) IS NOT NULL", [who.schema]).fetchone() == (True,):
+                self.admin.execute(f"COMMENT ON SCHEMA {who.schema} IS NULL")
+            for role in (who.app, who.owner):
+                if self.admin.execute("SELECT to_regrole(%s) IS NOT NULL", [role]).fetchone() == (True,):
+                    self.admin.execute(f"COMMENT ON ROLE {role} IS NULL")
+
+    def marked(self, who: Tenant) -> bool:
+        """Whether anything of a tenant is ours."""
+        names = [who.schema, who.owner, who.app]
+        query = "SELECT count(*) FROM conductor_locks.object WHERE name = ANY(%s) AND mark IS NOT NULL"
+        return self.admin.execute(query, [names]).fetchone() != (0,)
+
     def logged(self) -> Counter[str]:
         """What this intent did, by the server's log: each action writes its mark once, or drops its object."""
         with self.server.log.open() as log:
@@ -174,8 +191,43 @@ def test_applying_leaves_nothing_to_do_and_performs_exactly_the_lines_of_the_dry
 ) -> None:
     world.clear()
     world.apply(before, ())
+    by_hand(world, before, data)
+    world.apply(after, before)
+    world.apply((), before + after)
+
+
+@settings(
+    max_examples=ADOPTIONS,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(before=installation().filter(bool), data=st.data())
+def test_whatever_hands_have_made_of_a_tenant_adopting_makes_it_as_declared_or_is_refused_as_a_whole(
+    world: World, before: tuple[Tenant, ...], data: st.DataObject
+) -> None:
+    world.clear()
+    world.apply(before, ())
+    by_hand(world, before, data)
+    world.forget()
+    wanted = tuple(replace(who, adopt=True) for who in before)
+    found = compared(world.running, wanted)
+    refused = {item.action.tenant for item in found.blocked}
+    able = tuple(who for who in wanted if who.name not in refused)
+    event(f"{len(able)} of {len(wanted)} may be adopted")
+    world.apply(able, ())
+    assert not [who.name for who in wanted if who.name in refused and world.marked(who)]
+    powers = "SELECT rolname FROM pg_roles WHERE rolname LIKE 't\\_%' AND (rolsuper OR rolbypassrls OR rolcreaterole)"
+    assert {name for (name,) in world.admin.execute(powers)} <= {
+        role for who in wanted if who.name in refused for role in (who.app, who.owner)
+    }
+
+
+def by_hand(world: World, there: tuple[Tenant, ...], data: st.DataObject) -> None:
+    """Let hands alter some of it."""
     drifts = data.draw(
-        st.lists(st.tuples(st.sampled_from(before), st.sampled_from(DRIFTS)), max_size=4) if before else st.just([])
+        st.lists(st.tuples(st.sampled_from(there), st.sampled_from(DRIFTS)), max_size=4) if there else st.just([])
     )
     for who, statement in drifts:
         for part in statement.split("; "):
@@ -184,5 +236,3 @@ def test_applying_leaves_nothing_to_do_and_performs_exactly_the_lines_of_the_dry
             except (psycopg.errors.UndefinedObject, psycopg.errors.InvalidSchemaName):
                 event("an earlier drift took the object away")
     event(f"{len(drifts)} drifts")
-    world.apply(after, before)
-    world.apply((), before + after)

@@ -35,8 +35,9 @@ SELECT r.rolname, o.mark, o.id = r.oid, shobj_description(r.oid, 'pg_authid'),
        array_remove(ARRAY[CASE WHEN r.rolsuper THEN 'SUPERUSER' END, CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,
                           CASE WHEN r.rolreplication THEN 'REPLICATION' END,
                           CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END], NULL),
-       ARRAY(SELECT p.rolname::text FROM pg_roles p WHERE p.rolname ~ '^pg_' AND NOT r.rolsuper
-                AND pg_has_role(r.oid, p.oid, 'MEMBER') ORDER BY 1),
+       ARRAY(SELECT p.rolname::text FROM pg_roles p
+              WHERE (p.rolname ~ '^pg_' OR p.rolsuper OR p.rolcreaterole OR p.rolreplication OR p.rolbypassrls)
+                AND p.oid <> r.oid AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER') ORDER BY 1),
        pg_has_role(current_user, r.oid, 'MEMBER WITH ADMIN OPTION') AND pg_has_role(current_user, r.oid, 'USAGE'),
        ARRAY(SELECT CASE WHEN s.dbid NOT IN (0, d.oid) THEN 'something in database ' || (
                         SELECT quote_ident(datname) FROM pg_database WHERE oid = s.dbid)
@@ -120,7 +121,8 @@ class Role:
     name: str
     marked: Marked
     powers: tuple[str, ...]
-    predefined: tuple[str, ...]
+    powerful: tuple[str, ...]
+    """Roles that it is a member of, by whatever way, and that have such powers, or are PostgreSQL's own."""
     handed: bool
     """Whether the agent's role may alter it at all."""
     beyond: tuple[str, ...]
@@ -144,10 +146,10 @@ def no_powers(role: Role) -> str | None:
     return f"it has {', '.join(role.powers)} (ALTER ROLE {role.name} {words})" if role.powers else None
 
 
-def no_predefined_role(role: Role) -> str | None:
-    """What PostgreSQL's own roles may do is a server's."""
-    names = ", ".join(role.predefined)
-    return f"it is a member of {names} (REVOKE {names} FROM …)" if role.predefined else None
+def no_powerful_role(role: Role) -> str | None:
+    """Whoever may become an admin is one, and what PostgreSQL's own roles may do is a server's."""
+    names = line(", ".join(role.powerful), _LONGEST)
+    return f"it is a member of {names} (REVOKE {names} FROM …)" if role.powerful else None
 
 
 def nothing_beyond(role: Role) -> str | None:
@@ -190,7 +192,7 @@ def schema_of_no_other(schema: Schema) -> str | None:
 
 ROLE_RULES: tuple[Callable[[Role], str | None], ...] = (
     no_powers,
-    no_predefined_role,
+    no_powerful_role,
     nothing_beyond,
     handed_over,
     role_of_no_other,
@@ -318,9 +320,9 @@ def _roles(connection: Connection, owner: Owner, names: Iterable[str]) -> Iterat
     query = grants.filled(
         _ROLES, names=listed, schemas=[_schema_of(name) for name in listed], marks=locks.marks_of(connection)
     )
-    for name, text, same, comment, powers, predefined, handed, beyond in connection.execute(query):
+    for name, text, same, comment, powers, powerful, handed, beyond in connection.execute(query):
         yield Role(
-            name, Marked(owner, text, same, comment), tuple(powers), tuple(predefined), bool(handed), _lines(beyond)
+            name, Marked(owner, text, same, comment), tuple(powers), tuple(powerful), bool(handed), _lines(beyond)
         )
 
 
