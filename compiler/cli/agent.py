@@ -122,7 +122,8 @@ def once(
 ) -> None:
     """Go on until there is nothing left to do, then end.
 
-    Ends with 1 if an action failed or a person must look, with 3 if something around it is away or missing.
+    Ends with 1 if something stays undone until a person looks: a change that cannot be taken, an action that failed,
+    an object that is not ours. With 3 if something around it is away or missing.
     """
     if head is not None and not dry_run:
         raise UsageError("only a dry run looks at a commit that nobody has taken", help=f"--dry-run --head {head}")
@@ -150,7 +151,8 @@ def once(
         now = pinned(world.git)
         below = _below_text(world) if outcome.entries else ""
     sys.stdout.write(shown_lines(_pinned_text(before, now) + _once_text(outcome) + below))
-    raise typer.Exit(1 if outcome.failed or outcome.problems else 3 if outcome.away or outcome.releases else 0)
+    undone = outcome.failed or outcome.problems or outcome.held
+    raise typer.Exit(1 if undone else 3 if outcome.away or outcome.releases else 0)
 
 
 def _commit(world: World, rev: str) -> str:
@@ -177,11 +179,15 @@ def _once_text(outcome: Outcome) -> str:
     if not outcome.entries:
         lines.append("nothing to do")
     lines += _debt(outcome.debt)
-    if outcome.pending:
-        lines.append(f"{outcome.pending} pending: `conductor status` says what is missing")
+    if outcome.held:
+        lines.append(_held(outcome.held))
     lines += [f"failed: {failure}" for failure in outcome.failures]
     lines += [f"needs another release: {problem}" for problem in outcome.releases]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _held(changes: int) -> str:
+    return f"not taken: {changes}; `conductor status` says why, and what to type"
 
 
 def _debt(debt: Debt | None) -> list[str]:
@@ -272,6 +278,8 @@ def dry_text(found: Look) -> str:
     lines.extend(f"reported, not done: {action_line(action)}" for action in found.todo.reported)
     lines.extend(f"needs a person: {blocked.reason}" for blocked in found.todo.blocked)
     lines.extend(f"needs another release: {why}" for why in for_another_release(found.decision.pending))
+    if held := sum(item.held for item in found.decision.pending):
+        lines.append(_held(held))
     if not found.todo.actions and found.problem is None:
         seen = all(identity.fits for identity in found.identities)
         lines.append("nothing to do" if seen else "nothing to do where it could be looked")
@@ -279,11 +287,11 @@ def dry_text(found: Look) -> str:
 
 
 def dry_exit(found: Look) -> int:
-    """3 if something around the agent was away, 1 if a person must look, else 0."""
+    """3 if something around the agent was away, 1 if a person must look, else 0: as it would be without --dry-run."""
     problems = [identity.problem for identity in found.identities if identity.problem is not None]
     if any(problem.exit_code == EnvironmentFailedError.exit_code for problem in problems):
         return EnvironmentFailedError.exit_code
-    if not all(identity.fits for identity in found.identities):
+    if not all(identity.fits for identity in found.identities) or any(item.held for item in found.decision.pending):
         return 1
     return EnvironmentFailedError.exit_code if for_another_release(found.decision.pending) else 0
 

@@ -61,6 +61,11 @@ class Pending:
     errors: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
 
+    @property
+    def held(self) -> bool:
+        """Whether no agent takes it before a person does something about it."""
+        return self.reason in {Reason.UNSOUND, Reason.NOT_ALLOWED}
+
 
 @dataclass(frozen=True)
 class Take:

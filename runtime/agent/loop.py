@@ -21,7 +21,7 @@ from runtime.agent.causes import DRIFT, aims
 from runtime.agent.clock import in_time, marking, require_step, unvouched
 from runtime.agent.closing import close
 from runtime.agent.debts import clear, overdue
-from runtime.agent.decide import Decision, Nothing, Reason, Refuse, Take, for_another_release
+from runtime.agent.decide import Decision, Nothing, Refuse, Take, for_another_release
 from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
 from runtime.agent.state import State, read
@@ -65,9 +65,9 @@ class Outcome:
         return self.entries[-1].tip.sequence if self.entries else self.state.tip.sequence
 
     @property
-    def pending(self) -> int:
-        """How many changes are pending; what main has taken back is over."""
-        return sum(item.reason is not Reason.TAKEN_BACK for item in self.decision.pending)
+    def held(self) -> int:
+        """How many changes are not taken before a person does something about them."""
+        return sum(item.held for item in self.decision.pending)
 
     @property
     def releases(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 Rules kept: an error is waited out, the longer the more often it comes, and so is one that nobody foresaw: all is read
 anew then, and only its type and place are told, as its words may be anybody's; what failed is tried again only after
 its time; asked to stop, the agent finishes the action in hand and writes the result; every line of a turn's log has the
-id that its commits and its entries carry; what only shows how things stand holds up nothing.
+id that its commits and its entries carry; what a person has to see to is said when it comes up, and every hour while it
+lasts; what only shows how things stand holds up nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +24,7 @@ from runtime.agent.decide import Decision, Nothing
 from runtime.agent.health import Health
 from runtime.agent.loop import Outcome, once
 from runtime.agent.state import State, read
-from runtime.agent.stock import take_stock
+from runtime.agent.stock import Stock
 from runtime.agent.telling import entry_line
 from runtime.agent.world import World
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
@@ -31,6 +34,8 @@ from runtime.targets.interface import RetryableError
 
 LONGEST = 300.0
 """Seconds between two turns at most, however often the last ones failed."""
+REMIND = 3600.0
+"""Seconds after which a warning that still holds is said again."""
 
 
 def run(
@@ -51,6 +56,7 @@ def run(
         known, looked = state, (state, world.clock())
 
     failures, patient = 0, False
+    showing, warnings = _Showing(world, health, log), Warnings(log)
     decision: Decision = Nothing()
     health.begun(world.writer)
     while not stop.is_set():
@@ -65,8 +71,8 @@ def run(
                 if outcome.failed:  # it ended with entries that no look has seen yet
                     decision = Nothing(decision.pending)
                     seen(read(turn, known))
-                _show(world, looked, decision, health, log)
-                _tell(log, outcome)
+                showing.show(looked, decision)
+                _tell(log, warnings, outcome)
             except Exception as caught:  # noqa: BLE001 -- what one tenant's target says must not end the agent of all others
                 error = caught
                 if not isinstance(error, ConductorError):
@@ -76,23 +82,31 @@ def run(
                 log.warning("turn failed", problem=error.message, help=error.help, kind=type(error).__name__)
                 after = error.after if isinstance(error, RetryableError) else interval
                 wait = min(after * 2 ** min(failures - 1, 8), LONGEST)
-                _show(world, looked, decision, health, log)
+                showing.show(looked, decision)
         stop.wait(wait)
     log.info("stopped")
 
 
-def _show(
-    world: World, looked: tuple[State, datetime] | None, decision: Decision, health: Health, log: FilteringBoundLogger
-) -> None:
-    """Let everybody see how things stood when it was looked last, as far as is known."""
-    if looked is None:
-        return
-    known, at = looked
-    try:
-        filed = Approvals(world.git, known.approvals).of
-        health.stands(take_stock(known.history, decision, world.git, filed, at))
-    except Exception as error:  # noqa: BLE001 -- an agent acts on, though nobody can see it
-        log.warning("status unknown", problem=_unforeseen(error).message)
+@dataclass(frozen=True)
+class _Showing:
+    """Lets everybody see how things stand."""
+
+    world: World
+    health: Health
+    log: FilteringBoundLogger
+    stock: Stock = field(default_factory=Stock)
+
+    def show(self, looked: tuple[State, datetime] | None, decision: Decision) -> None:
+        """How they stood when it was looked last, as far as is known."""
+        if looked is None:
+            return
+        known, at = looked
+        git = self.world.git
+        try:
+            filed = Approvals(git, known.approvals).of
+            self.health.stands(self.stock.take(known.history, decision, git, filed, at))
+        except Exception as error:  # noqa: BLE001 -- an agent acts on, though nobody can see it
+            self.log.warning("status unknown", problem=_unforeseen(error).message)
 
 
 def _unforeseen(error: Exception) -> EnvironmentFailedError:
@@ -103,15 +117,40 @@ def _unforeseen(error: Exception) -> EnvironmentFailedError:
     )
 
 
-def _tell(log: FilteringBoundLogger, outcome: Outcome) -> None:
+class Warnings:
+    """Warnings of turns -> those to say: what comes up, and every hour what has stayed as it was. `now` is a monotonic
+    clock in seconds."""
+
+    def __init__(self, log: FilteringBoundLogger, now: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._now = now
+        self._said: dict[str, float] = {}
+
+    def of_turn(self, warnings: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        """Say them; what is none of them any more comes up anew the next time."""
+        before, self._said, now = self._said, {}, self._now()
+        for event, details in warnings:
+            key = repr((event, sorted(details.items())))
+            said = before.get(key)
+            if said is None or now - said >= REMIND:
+                self._log.warning(event, **details)
+                said = now
+            self._said[key] = said
+
+
+def _tell(log: FilteringBoundLogger, warnings: Warnings, outcome: Outcome) -> None:
     for entry in outcome.entries:
         log.info(entry_line(entry), entry=entry.path, sha256=entry.digest)
+    warnings.of_turn(_warnings(outcome))
+
+
+def _warnings(outcome: Outcome) -> Iterator[tuple[str, Mapping[str, str]]]:
     for problem in outcome.problems:
-        log.warning("needs a person", problem=problem)
+        yield "needs a person", {"problem": problem}
     if (debt := outcome.debt) is not None:
         due = {"by": debt.by, "change": debt.change.digest, "deadline": text(debt.deadline)}
-        log.warning("open debt", verdict=debt.verdict, **due)
+        yield "open debt", {"verdict": debt.verdict, **due}
     for problem in outcome.away:
-        log.warning("could not look", problem=problem)
+        yield "could not look", {"problem": problem}
     for problem in outcome.releases:
-        log.warning("needs another release", problem=problem)
+        yield "needs another release", {"problem": problem}

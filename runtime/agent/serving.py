@@ -25,6 +25,7 @@ from runtime.contract.canonical import encode
 from runtime.contract.errors import EnvironmentFailedError
 
 _TEXT = "text/plain; charset=utf-8"
+_HANGS = "the loop hangs"
 _METHODS = ("GET", "HEAD")
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -47,6 +48,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Read the request line and headers; refuse what no path answers."""
         if not super().parse_request():
             return False
+        if isinstance(self.server, Listening):
+            self.server.heard(self.request)
         if self.command not in _METHODS:
             self._send(HTTPStatus.METHOD_NOT_ALLOWED, b"only GET and HEAD\n", _TEXT)
             return False
@@ -60,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         health = self.health
         match self.path.split("?", 1)[0]:
             case "/healthz":
-                self._answer(health.alive, "the loop hangs")
+                self._answer(health.alive, _HANGS)
             case "/readyz":
                 self._answer(health.problem is None, health.problem or "")
             case "/status":
@@ -75,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _status(self) -> None:
         """A page for whoever asks for one, JSON for everybody else."""
-        status, problem = self.health.status, self.health.problem
+        status, problem = self.health.status, self.health.problem if self.health.alive else _HANGS
         if "text/html" in self.headers.get("Accept", ""):
             self._send(HTTPStatus.OK, page(status, problem), "text/html; charset=utf-8")
         elif status is None:

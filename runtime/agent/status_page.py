@@ -7,6 +7,7 @@ by its digest; headings, lists and tables as a screen reader wants them, and not
 from __future__ import annotations
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -25,7 +26,9 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem;margi
 .good{border-color:#1a7f37}.bad{border-color:#cf222e}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-bottom:1px solid #8886}
+th{width:9rem;overflow-wrap:anywhere}
 code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}
+.type{display:block;overflow-x:auto;white-space:nowrap;padding:.4rem .75rem;background:#8882}
 .aside{opacity:.75}
 """
 CSP = (
@@ -34,25 +37,29 @@ CSP = (
 )
 
 
+_ANYONE = "anyone"
+"""What a judgement says where a rule asks for no role."""
+_LAST_TURN = "The agent's last turn did not go well"
+
+
 def page(status: Status | None, problem: str | None) -> bytes:
     """Return the page; `problem` is what kept the last turn from going well."""
-    body = _nothing() if status is None else _body(status)
-    trouble = (
-        ""
-        if problem is None
-        else f"<p><strong>The last turn of the agent did not go well:</strong> {_said(problem)}</p>"
-    )
+    body = _nothing() if status is None else _body(status, problem)
+    trouble = "" if problem is None else f'<p class="answer bad"><strong>{_LAST_TURN}:</strong> {_said(problem)}</p>'
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{_title(status)}</title><style>{STYLE}</style></head>"
+        f"<title>{_title(status, problem)}</title><style>{STYLE}</style></head>"
         f"<body><main><h1>Conductor</h1>{trouble}{body}</main></body></html>\n"
     ).encode()
 
 
-def _title(status: Status | None) -> str:
+def _title(status: Status | None, problem: str | None) -> str:
+    """What a tab shows: the worst first."""
     if status is None:
         return "Conductor: not read yet"
+    if problem is not None:
+        return f"Conductor: {_LAST_TURN[0].lower()}{_LAST_TURN[1:]}"
     count = len(status.attention)
     return f"Conductor: {count} for a person" if count else "Conductor: nothing waits"
 
@@ -61,26 +68,27 @@ def _nothing() -> str:
     return '<p class="answer bad">The ledger has not been read yet.</p>'
 
 
-def _body(status: Status) -> str:
+def _body(status: Status, problem: str | None) -> str:
     return "".join(
         (
-            _answer(status),
+            "" if problem is not None and not status.attention else _answer(status),
+            _source(status),
             "<h2>What runs</h2>",
             _table(_running(status)),
-            *(["<h2>What waits</h2>", *(_waits(status, item) for item in status.waiting)] if status.waiting else []),
+            _queue(status),
             *(["<h2>Open debt</h2>", _owes(status, status.debt)] if status.debt is not None else []),
             _trouble(status),
             "<h2>Agents and ledger</h2>",
             _table(_agents(status)),
-            _source(status),
         )
     )
 
 
 def _source(status: Status) -> str:
     return (
-        f'<p class="aside">As read at {text(status.at)} from commit <code>{_said(status.main[:12])}</code> of '
-        f"{_said(status.branch)}. The same, offline and from any clone: <code>conductor status</code>.</p>"
+        f'<p class="aside">As read at {_moment(status.at)} from commit <code>{_said(status.main[:12])}</code> of '
+        f"{_said(status.branch)}; other branches are not looked at (<code>conductor plan</code> does). "
+        " <code>conductor status</code> says the same, offline, in any clone.</p>"
     )
 
 
@@ -88,16 +96,16 @@ def _answer(status: Status) -> str:
     if not status.attention:
         return '<p class="answer good" role="status">Nothing waits for a person.</p>'
     items = "".join(f"<li>{_said(item)}</li>" for item in status.attention)
-    return f'<div class="answer bad" role="status"><p>For a person to see to:</p><ul>{items}</ul></div>'
+    return f'<div class="answer bad" role="status"><p>Waiting for a person:</p><ul>{items}</ul></div>'
 
 
 def _running(status: Status) -> Iterable[tuple[str, str]]:
     runs, verified = status.running, status.verified
     if runs is None:
-        yield "Runs", "nothing: no intent has ended well yet"
+        yield "Commit", "none: no intent has ended well yet"
     else:
-        yield "Runs", f"{_commit(runs.commit, runs.subject)} {_when(status, runs.at)}"
-        yield "Its manifest", f"<code>sha256:{_said(runs.manifest)}</code>"
+        yield "Commit", f"{_commit(runs.commit, runs.subject)} {_when(status, runs.at)}"
+        yield "Manifest", f"<code>sha256:{_said(runs.manifest)}</code>"
     by = f"verdict {verified.entry}" if verified.entry else "the genesis"
     same = runs is not None and runs.manifest == verified.manifest
     what = "the same" if same else _commit(verified.commit, verified.subject)
@@ -105,6 +113,16 @@ def _running(status: Status) -> Iterable[tuple[str, str]]:
     if status.open_intent is not None:
         at = _when(status, status.open_intent.at)
         yield "At work", f"intent {status.open_intent.entry} has no result yet {at}"
+
+
+def _queue(status: Status) -> str:
+    """What somebody has to do something about, or the agent takes next; apart from it, what main has taken back."""
+    waits = [_waits(status, item) for item in status.waiting if item.reason != "taken-back"]
+    back = [f"<li>{_commit(item.commit, item.subject)}</li>" for item in status.waiting if item.reason == "taken-back"]
+    told = f"<h2>What waits</h2>{''.join(waits)}" if waits else ""
+    if back:
+        told += f"<h2>Taken back</h2><p>Nothing is to be done about these:</p><ul>{''.join(back)}</ul>"
+    return told
 
 
 def _waits(status: Status, item: Waiting) -> str:
@@ -129,7 +147,7 @@ def _owes(status: Status, debt: Owed) -> str:
     due = "overdue since" if debt.overdue else "due by"
     return (
         f"<p>{_said(debt.by)} let change <code>{_said(debt.change[:12])}</code> through by emergency "
-        f"{_when(status, debt.opened)}; its approvals are {due} {text(debt.deadline)}.</p>"
+        f"{_when(status, debt.opened)}; its approvals are {due} {_moment(debt.deadline)}.</p>"
         f"<p>Reason: {_said(debt.why)}</p>{_missing(debt.lacking)}{_command('To approve it', debt.command)}"
     )
 
@@ -157,7 +175,7 @@ def _agents(status: Status) -> Iterable[tuple[str, str]]:
         if item.at is not None:
             told = f"wrote entry {item.entry}, a {_said(item.kind or '')} {_when(status, item.at)}"
         yield item.name, told + ("" if item.heartbeat_seconds is not None else "; not declared any more")
-    wrong = plural(len(status.findings), "finding") if status.findings else "reads clean"
+    wrong = f"{plural(len(status.findings), 'finding')}: <code>conductor verify</code>" if status.findings else "sound"
     entries = plural(status.ledger, "entry", "entries")
     yield "Ledger", f"{entries}, the last {ago(status.at, status.ledger_at)}; {wrong}"
 
@@ -174,14 +192,31 @@ def _list(items: Sequence[str]) -> str:
 def _missing(lacking: Sequence[Lacking]) -> str:
     return _list(
         [
-            f"missing for {item.rule}: {', '.join(item.roles)} (could: {', '.join(item.could) or 'nobody'})"
+            f"the rule {item.rule} still asks for {_and(_asked(item.roles))}: {_and(item.could, 'or') or 'nobody can'}"
             for item in lacking
         ]
     )
 
 
+def _asked(roles: Sequence[str]) -> list[str]:
+    """`2 more people`, `1 of platform`."""
+    return [
+        plural(count, "more person", "more people") if role == _ANYONE else f"{count} of {role}"
+        for role, count in Counter(roles).items()
+    ]
+
+
+def _and(words: Sequence[str], last: str = "and") -> str:
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+
+
 def _command(what: str, command: str | None) -> str:
-    return "" if command is None else f"<p>{what}: <code>{_said(command)}</code></p>"
+    """A command on a line of its own, which scrolls where it is too long: copied as it is typed."""
+    return "" if command is None else f'<p>{what}: <code class="type" tabindex="0">{_said(command)}</code></p>'
+
+
+def _moment(moment: datetime) -> str:
+    return f'<time datetime="{text(moment)}">{text(moment)}</time>'
 
 
 def _commit(commit: str, subject: str) -> str:

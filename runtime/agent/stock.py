@@ -50,6 +50,8 @@ class _Told:
     drift: Entry | None = None
     refused: Entry | None = None
     wrote: dict[str, Entry] = field(default_factory=dict)
+    count: int = 0
+    last: Entry | None = None
 
     def read(self, entry: Entry, *, took: bool) -> None:
         self.wrote[entry.position.agent] = entry
@@ -68,40 +70,59 @@ class _Told:
                 self.refused = entry
             case _:
                 pass
+        self.count, self.last = self.count + 1, entry
 
 
 def _manifest(intent: Entry) -> str:
     return intent.predicate.manifest if isinstance(intent.predicate, Intent) else ""
 
 
+class Stock:
+    """What histories say, one after the other: of one that leads on from the last, only what is new is read."""
+
+    def __init__(self) -> None:
+        self._told = _Told()
+
+    def take(self, history: History, decision: Decision, git: Git, filed: ApprovalsOf, at: datetime) -> Status:
+        """Put together how things stand at a time."""
+        told = self._read(history)
+        manifest, tip = history.snapshot.manifest.digest, history.tip
+        last = history.entries[-1].position.time if history.entries else tip.time
+        return Status(
+            at=at,
+            branch=history.genesis.branch,
+            main=history.head,
+            ledger=tip.sequence,
+            ledger_at=last,
+            running=None if told.ran is None else _state(git, told, told.ran[0], told.ran[1].position.time),
+            verified=_state(git, told, manifest, _taken_at(history)) or _genesis(history),
+            waiting=tuple(_waiting(git, history, decision, at)),
+            debt=None if history.debt is None else _owed(history, history.debt, filed, at),
+            drift=_drift(told.drift),
+            failures=tuple(_failures(told)),
+            open_intent=None if history.open_intent is None else _open(history.open_intent),
+            refused=_refused(told.refused),
+            agents=tuple(_agents(history, told)),
+            gap_allowed_seconds=int(allowed(history.governance).total_seconds()),
+            overdue=bool(history.entries) and at - last > timedelta(seconds=PROMISES * _heartbeat(history)),
+            findings=tuple(item.message for item in history.findings),
+            gaps=tuple(item for item in (without_ledger(history),) if item is not None),
+        )
+
+    def _read(self, history: History) -> _Told:
+        told, entries, timeline = self._told, history.entries, history.verified.timeline
+        if not told.count or told.count > len(entries) or entries[told.count - 1] is not told.last:
+            # the first, or replayed from the start: nothing of what was read is known to be there still
+            told = self._told = _Told()
+            told.manifests[history.genesis.snapshot.manifest.digest] = (history.genesis.commit, 0)
+        for entry in entries[told.count :]:
+            told.read(entry, took=timeline.position(entry.digest) is not None)
+        return told
+
+
 def take_stock(history: History, decision: Decision, git: Git, filed: ApprovalsOf, at: datetime) -> Status:
-    """Put together how things stand at a time."""
-    timeline, told = history.verified.timeline, _Told()
-    told.manifests[history.genesis.snapshot.manifest.digest] = (history.genesis.commit, 0)
-    for entry in history.entries:
-        told.read(entry, took=timeline.position(entry.digest) is not None)
-    manifest, tip = history.snapshot.manifest.digest, history.tip
-    last = history.entries[-1].position.time if history.entries else tip.time
-    return Status(
-        at=at,
-        branch=history.genesis.branch,
-        main=history.head,
-        ledger=tip.sequence,
-        ledger_at=last,
-        running=None if told.ran is None else _state(git, told, told.ran[0], told.ran[1].position.time),
-        verified=_state(git, told, manifest, _taken_at(history)) or _genesis(history),
-        waiting=tuple(_waiting(git, history, decision, at)),
-        debt=None if history.debt is None else _owed(history, history.debt, filed, at),
-        drift=_drift(told.drift),
-        failures=tuple(_failures(told)),
-        open_intent=None if history.open_intent is None else _open(history.open_intent),
-        refused=_refused(told.refused),
-        agents=tuple(_agents(history, told)),
-        gap_allowed_seconds=int(allowed(history.governance).total_seconds()),
-        overdue=bool(history.entries) and at - last > timedelta(seconds=PROMISES * _heartbeat(history)),
-        findings=tuple(item.message for item in history.findings),
-        gaps=tuple(item for item in (without_ledger(history),) if item is not None),
-    )
+    """Put together how things stand at a time, once."""
+    return Stock().take(history, decision, git, filed, at)
 
 
 def _state(git: Git, told: _Told, manifest: str, at: datetime) -> State | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,24 +61,87 @@ def ask(port: int, host: str) -> int:
         connection.close()
 
 
+def connected(port: int, source: str = "127.0.0.1") -> socket.socket:
+    """A connection on which nothing is said yet, from any address of this machine."""
+    one = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
+    one.settimeout(10)
+    return one
+
+
+def closed(one: socket.socket) -> bool:
+    """Whether the other side has ended it, seen now."""
+    one.settimeout(0)
+    try:
+        return one.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+    finally:
+        one.settimeout(10)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "HEADER_SECONDS", 1.0)
+
+
 @pytest.mark.service  # it waits as long as the real thing does
-def test_silent_connections_use_up_no_files_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "SECONDS", 1.0)
+@pytest.mark.usefixtures("quick")
+def test_silent_connections_use_up_no_files_and_end() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    with serving(Health()) as port:
-        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(4 * CONNECTIONS)]
-        for one in silent:
-            one.settimeout(10)
-        refused = sum(one.recv(1) == b"" for one in silent[-CONNECTIONS:])
-        assert refused == CONNECTIONS
+    with serving(Health()) as port, ExitStack() as stack:
+        silent = [stack.enter_context(connected(port)) for _ in range(4 * CONNECTIONS)]
+        assert ask(port, f"127.0.0.1:{port}") == 200
+        assert sum(map(closed, silent)) >= 3 * CONNECTIONS
         theirs = len(list(Path("/proc/self/fd").iterdir())) - before - len(silent)
-        assert theirs <= CONNECTIONS + 8
+        assert theirs <= 2 * CONNECTIONS + 8
         # what trickles in renews nothing
         begun = time.monotonic()
-        for one in silent[:CONNECTIONS]:
+        left = [one for one in silent if not closed(one)]
+        assert left
+        for one in left:
             one.sendall(b"G")
-        assert [one.recv(1) for one in silent[:CONNECTIONS]] == [b""] * CONNECTIONS
-        assert time.monotonic() - begun < 8
-        for one in silent:
-            one.close()
+        assert [one.recv(1) for one in left] == [b""] * len(left)
+        assert time.monotonic() - begun < 3
+
+
+@pytest.mark.service  # real sockets
+def test_a_probe_is_answered_though_others_have_every_connection_and_take_it_again() -> None:
+    """The newest used to be refused: sixteen silent clients, and the agent was restarted as one that hangs."""
+    request = b"GET /metrics HTTP/1.0\r\nHost: localhost\r\nX-Slow: "
+    with serving(Health()) as port, ExitStack() as stack:
+        held = [stack.enter_context(connected(port)) for _ in range(CONNECTIONS)]
+        held[-1].sendall(request)
+        for _ in range(50):
+            assert ask(port, f"127.0.0.1:{port}") == 200
+            for place, one in enumerate(held):
+                if closed(one):
+                    held[place] = stack.enter_context(connected(port))
+
+
+@pytest.mark.service  # real sockets
+def test_whoever_takes_more_than_others_makes_room_for_itself() -> None:
+    with serving(Health()) as port, ExitStack() as stack:
+        honest = stack.enter_context(connected(port, "127.0.0.3"))  # slow, and the oldest of all
+        for _ in range(3 * CONNECTIONS):
+            stack.enter_context(connected(port, "127.0.0.2"))
         assert ask(port, f"127.0.0.1:{port}") == 200
+        assert not closed(honest)
+        honest.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert honest.recv(64).startswith(b"HTTP/1.0 200")
+
+
+@pytest.mark.service  # it waits as long as the real thing does
+@pytest.mark.usefixtures("quick")
+def test_whoever_has_asked_has_more_time_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = threading.Event()
+
+    def slowly(self: Health) -> bytes:
+        read.wait(2 * listening.HEADER_SECONDS)
+        return b"numbers"
+
+    monkeypatch.setattr(Health, "metrics", slowly)
+    with serving(Health()) as port, connected(port) as one:
+        one.sendall(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert one.makefile("rb").read().endswith(b"numbers")

@@ -198,8 +198,9 @@ def inside(entries: int) -> list[Line]:
              f"≤ {whole:.1f} s", found.verify.median <= whole),
         Line(f"`verify --since` an earlier head, {entries:,} entries", str(found.since), "–", "≤ 0.5 s",
              found.since.median <= 0.5),
-        Line("agent no-op turn, 1,000 tenants, start-up included", f"{found.noop:.2f} s", "–", "≤ 1 s",
-             found.noop <= 1),
+        Line("a turn of `agent run` that finds nothing to do, 1,000 tenants", f"{found.turn:.2f} s", "–", "≤ 1 s",
+             found.turn <= 1),
+        Line("`agent once` that finds nothing to do, start-up included", f"{found.noop:.2f} s", "–", "–", None),
     ]  # fmt: skip
 
 

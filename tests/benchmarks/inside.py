@@ -1,10 +1,12 @@
-"""What has no peer: plan beyond compiling, decisions in process, verify, the agent's turn that finds nothing to do.
+"""What has no peer: plan beyond compiling, decisions in process, verify, the agent's turn that finds nothing to do,
+as a process of its own and within `agent run`.
 
 Each runs on the real thing: a repository with a genesis, PostgreSQL from the wheel, the committed policy.wasm.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import statistics
@@ -12,11 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from compiler.cli.demo import copy, world
 from runtime.policy.engine import Policy
@@ -37,13 +42,14 @@ class Figures:
     verify: Measured
     since: Measured
     noop: float
+    turn: float
 
 
 def figures(tenants: int, entries: int) -> Figures:
-    """Measure all five."""
+    """Measure all of them."""
     with _running(tenants) as here:
-        plan, noop = _plan_beyond_compiling(here), _noop(here)
-    return Figures(plan, _decision(1000), *_verify(entries), noop)
+        plan, noop, turn = _plan_beyond_compiling(here), _noop(here), _turn(here)
+    return Figures(plan, _decision(1000), *_verify(entries), noop, turn)
 
 
 def _conductor(*arguments: str) -> None:
@@ -106,6 +112,32 @@ def _noop(here: world.World) -> float:
     once = [CONDUCTOR, "agent", "once", "--repo", str(here.repo), "--key", here.key("agent")]
     (measured,) = interleave([Contender("noop", once, here.repo)])
     return measured.median
+
+
+def _turn(here: world.World, turns: int = 10) -> float:
+    """Mean of the turns of an `agent run` after its first, by its own metrics."""
+    command = [CONDUCTOR, "agent", "run", "--repo", str(here.repo), "--key", here.key("agent")]
+    with subprocess.Popen([*command, "--interval", "0.1", "--port", "0"], stderr=subprocess.PIPE, text=True) as agent:
+        try:
+            assert agent.stderr is not None
+            port = int(json.loads(agent.stderr.readline())["port"])
+            first = _turns(port, 1)
+            last = _turns(port, first[0] + turns)
+        finally:
+            agent.terminate()
+    return (last[1] - first[1]) / (last[0] - first[0])
+
+
+def _turns(port: int, least: float) -> tuple[float, float]:
+    """Wait until the agent has turned so often: how often it has, and how long that took."""
+    name = "conductor_agent_turn_duration_seconds"
+    while True:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        found = {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
+        if found[f"{name}_count"] >= least:
+            return found[f"{name}_count"], found[f"{name}_sum"]
+        time.sleep(0.2)
 
 
 def _decision(batch: int) -> float:

@@ -19,7 +19,7 @@ import pytest
 
 from runtime.contract.predicates import Intent
 from tests.services.agents import Agents
-from tests.services.real_installation import RealInstallation
+from tests.services.real_installation import RealInstallation, tenant_yaml
 
 pytest_plugins = ("tests.services.fixtures_agents",)
 pytestmark = pytest.mark.service
@@ -56,6 +56,17 @@ def test_once_tells_its_story_and_then_finds_nothing_to_do(where18: RealInstalla
     assert "because of change " in told[1]
     assert told[2] == "5 Report 5 done"
     assert conductor(where18, "once").stdout == "nothing to do\n"
+    where18.merge({"tenants/acme-energy.yaml": tenant_yaml("acme-energy")}, message="Add a tenant that nobody approved")
+    held = "not taken: 1; `conductor status` says why, and what to type"
+    for arguments, said in (
+        (("--dry-run",), ["nothing to do", held]),
+        ((), ["6 Refuse", held]),
+        ((), ["nothing to do", held]),
+    ):
+        refused = conductor(where18, "once", *arguments)
+        assert (refused.returncode, refused.stderr) == (1, "")
+        told = refused.stdout.splitlines()[-2:]
+        assert [told[0].startswith(said[0]), told[1]] == [True, said[1]]
 
 
 def test_applying_performs_exactly_the_lines_that_the_dry_run_printed(where: RealInstallation) -> None:

@@ -212,7 +212,7 @@ def cannot_end_yet(typed: Typed, suspended: datetime) -> None:
     assert typed.sign("mara").code == 1
     # no agent was at work for a year: a clock that nobody vouches for writes nothing
     assert typed.agent().code == 3
-    assert typed.agent("--after-gap").code == 0
+    assert typed.agent("--after-gap").code == 1
     refusal = typed.history().entries[-1].predicate
     assert isinstance(refusal, Refusal)
     assert [item.message for item in refusal.unmet if allowed in item.message]

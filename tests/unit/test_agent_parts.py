@@ -18,7 +18,7 @@ from runtime.agent.dry import look
 from runtime.agent.health import STALLED_AFTER, Health
 from runtime.agent.logs import configure
 from runtime.agent.loop import once
-from runtime.agent.running import run
+from runtime.agent.running import REMIND, Warnings, run
 from runtime.agent.serving import serving
 from runtime.agent.telling import action_line
 from runtime.agent.world import Local
@@ -214,6 +214,45 @@ def test_every_line_of_a_turn_has_the_id_that_its_commits_and_entries_carry() ->
     assert [entry.position.turn for entry in entries] == ["b2" * 16] * 2
     for entry in entries:
         assert f"\nTurn: {'b2' * 16}\n" in fleet.people.commit(entry.commit).message
+
+
+def test_a_warning_is_said_when_it_comes_up_and_every_hour_while_it_lasts() -> None:
+    now, stream = 0.0, io.StringIO()
+    warnings = Warnings(configure(stream), now=lambda: now)
+
+    def told(at: float, *problems: str) -> list[str]:
+        nonlocal now
+        now = at
+        stream.seek(0)
+        stream.truncate()
+        warnings.of_turn([("needs a person", {"problem": problem}) for problem in problems])
+        return [json.loads(line)["problem"] for line in stream.getvalue().splitlines()]
+
+    assert told(0, "debt") == ["debt"]
+    assert told(15, "debt", "foreign") == ["foreign"]
+    assert told(REMIND - 1, "debt", "foreign") == []
+    assert told(REMIND, "foreign", "debt") == ["debt"]
+    assert told(REMIND + 15, "debt", "foreign") == ["foreign"]
+    assert told(REMIND + 30) == []
+    assert told(REMIND + 45, "debt") == ["debt"], "it was gone meanwhile"
+
+
+def test_what_a_person_has_to_see_to_is_not_logged_with_every_turn() -> None:
+    fleet, stop, stream = Fleet.started(), threading.Event(), io.StringIO()
+    left = iter([False, False, True])
+
+    class Impatient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            stop.set() if next(left) else None
+            return timeout is None
+
+    waiting = Impatient()
+    waiting.is_set = stop.is_set  # type: ignore[method-assign]  # the same event, without the waiting
+    fleet.systems["pg-eu"].world[ObjectId("pg-eu", "role", "acme_app")] = MemoryObject({"login": True}, mark=None)
+    run(fleet.world(), interval=1, stop=waiting, health=Health(), log=configure(stream))
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    problems = [line["problem"] for line in told if line["event"] == "needs a person"]
+    assert (len(problems), len(set(problems))) == (2, 2), "in three turns"
 
 
 def test_a_terminal_is_told_in_words_and_anything_else_in_json() -> None:

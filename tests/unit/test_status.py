@@ -10,14 +10,17 @@ from datetime import timedelta
 import pytest
 
 from compiler.cli.status_text import as_text
+from runtime.agent import stock as stocktaking
+from runtime.agent.decide import Nothing
 from runtime.agent.loop import once
 from runtime.agent.metrics import SHOWN
 from runtime.agent.state import read
 from runtime.agent.status import INTENT_SECONDS, Status
 from runtime.agent.status_page import page
-from runtime.agent.stock import take_stock
+from runtime.agent.stock import Stock, take_stock
 from runtime.contract.objects import ObjectId
 from runtime.governance.approvals import Approvals
+from runtime.ledger.entry import Entry
 from runtime.targets.interface import TerminalError
 from runtime.testing.fleet import DAY, Fleet, target
 from runtime.testing.memory_target import MemoryObject
@@ -42,6 +45,19 @@ def push(fleet: Fleet, **tenants: bytes) -> None:
     fleet.publish()
 
 
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of the entries that are read from now on, as they are read."""
+    seen: list[int] = []
+    read_one = stocktaking._Told.read  # noqa: SLF001 -- what costs time
+
+    def noted(told: stocktaking._Told, entry: Entry, *, took: bool) -> None:
+        seen.append(entry.sequence)
+        read_one(told, entry, took=took)
+
+    monkeypatch.setattr(stocktaking._Told, "read", noted)  # noqa: SLF001 -- see above
+    return seen
+
+
 def written(status: Status) -> tuple[str, ...]:
     """In every form."""
     return as_text(status), page(status, None).decode(), status.data().decode()
@@ -53,6 +69,31 @@ def settled() -> Fleet:
     fleet = Fleet.started()
     once(fleet.world())
     return fleet
+
+
+def test_of_a_ledger_that_has_grown_only_what_is_new_is_read(settled: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, running = reads(monkeypatch), Stock()
+    state = read(settled.world())
+
+    def stands() -> Status:
+        return running.take(state.history, Nothing(), settled.agent_git, lambda _: (), settled.now)
+
+    assert (stands().ledger, seen) == (2, [1, 2])
+    assert (stands().ledger, seen) == (2, [1, 2])
+    settled.approved(hooli={})
+    once(settled.world())
+    state = read(settled.world(), state)
+    assert stands() == take_stock(state.history, Nothing(), settled.agent_git, lambda _: (), settled.now)
+    assert seen == [1, 2, *range(3, state.tip.sequence + 1), *range(1, state.tip.sequence + 1)]
+
+
+def test_of_a_ledger_that_was_replayed_from_its_start_nothing_is_kept(settled: Fleet) -> None:
+    other, running = Fleet.started(), Stock()
+    for fleet, entries in ((settled, 2), (other, 0), (settled, 2)):
+        history = read(fleet.world()).history
+        stands = running.take(history, Nothing(), fleet.agent_git, lambda _: (), fleet.now)
+        assert stands == take_stock(history, Nothing(), fleet.agent_git, lambda _: (), fleet.now)
+        assert (stands.ledger, stands.running is None) == (entries, entries == 0)
 
 
 def test_before_the_first_turn_nothing_runs_and_the_genesis_is_verified() -> None:

@@ -97,7 +97,7 @@ def suspension(world: World, stage: Stage) -> None:
     stage.conductor("plan", "--require-approved", cwd=world.repo, expect=1)
     _merge(world, stage, "suspend")
     stage.say("The agent refuses, and records that it did:")
-    _agent(world, stage)
+    _agent(world, stage, expect=1)
     _expect(stage, world.log_in(NEW_TENANT), "logged in")
     stage.say("The second person approves. Nothing needs to be merged again:")
     _approve(world, stage, MARA, "main")
@@ -149,7 +149,7 @@ def related(world: World, stage: Stage) -> None:
     _agent(world, stage, quiet=True)
     _merge(world, stage, "velora-hold")
     stage.say("What was approved is not what would be done now; the agent does not take it:")
-    _agent(world, stage)
+    _agent(world, stage, expect=1)
     stage.say("Whoever approves again is told what differs from what they approved before:")
     _approve(world, stage, TOMAS, "main", whole=True)
     _approve(world, stage, MARA, "main", quiet=True)
@@ -199,8 +199,8 @@ def tampering(world: World, stage: Stage) -> None:
 PLAY: tuple[Scene, ...] = (genesis, new_tenant, suspension, unrelated, related, drift, audit, tampering)
 
 
-def _agent(world: World, stage: Stage, *, quiet: bool = False) -> None:
-    stage.conductor("agent", "once", "--key", _key("agent"), cwd=world.repo, quiet=quiet)
+def _agent(world: World, stage: Stage, *, quiet: bool = False, expect: int = 0) -> None:
+    stage.conductor("agent", "once", "--key", _key("agent"), cwd=world.repo, quiet=quiet, expect=expect)
     stage.git("pull", "-q", "--ff-only", "origin", "main", cwd=world.repo, shown=False)
 
 
