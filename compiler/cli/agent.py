@@ -278,11 +278,11 @@ def dry_text(found: Look) -> str:
     lines.extend(f"reported, not done: {action_line(action)}" for action in found.todo.reported)
     lines.extend(f"needs a person: {blocked.reason}" for blocked in found.todo.blocked)
     lines.extend(f"needs another release: {why}" for why in for_another_release(found.decision.pending))
-    if held := sum(item.held for item in found.decision.pending):
-        lines.append(_held(held))
     if not found.todo.actions and found.problem is None:
         seen = all(identity.fits for identity in found.identities)
         lines.append("nothing to do" if seen else "nothing to do where it could be looked")
+    if held := sum(item.held for item in found.decision.pending):
+        lines.append(_held(held))
     return "".join(f"{line}\n" for line in lines)
 
 
