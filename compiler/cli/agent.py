@@ -281,8 +281,8 @@ def dry_text(found: Look) -> str:
     if not found.todo.actions and found.problem is None:
         seen = all(identity.fits for identity in found.identities)
         lines.append("nothing to do" if seen else "nothing to do where it could be looked")
-    if held := sum(item.held for item in found.decision.pending):
-        lines.append(_held(held))
+    if found.held:
+        lines.append(_held(found.held))
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -291,7 +291,7 @@ def dry_exit(found: Look) -> int:
     problems = [identity.problem for identity in found.identities if identity.problem is not None]
     if any(problem.exit_code == EnvironmentFailedError.exit_code for problem in problems):
         return EnvironmentFailedError.exit_code
-    if not all(identity.fits for identity in found.identities) or any(item.held for item in found.decision.pending):
+    if not all(identity.fits for identity in found.identities) or found.held:
         return 1
     return EnvironmentFailedError.exit_code if for_another_release(found.decision.pending) else 0
 

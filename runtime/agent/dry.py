@@ -57,6 +57,12 @@ class Look:
     supposed: str | None = None
     """The commit that was taken as taken, whoever has approved it."""
 
+    @property
+    def held(self) -> int:
+        """How many changes on main are not taken before a person does something about them: of what is supposed to be
+        taken, main says nothing."""
+        return 0 if self.supposed is not None else sum(item.held for item in self.decision.pending)
+
 
 def look(world: World, supposed: str | None = None) -> Look:
     """Look; at what taking the commit `supposed` would do, where there is one."""
