@@ -48,9 +48,14 @@ class Measured:
         """Median wall seconds."""
         return statistics.median(self.seconds)
 
-    def __str__(self) -> str:
+    @property
+    def time(self) -> str:
+        """The seconds alone: a process that is started by a large one is said to have had its memory."""
         few = f", {len(self.seconds)} runs" if len(self.seconds) < RUNS else ""
-        return f"{self.median:.2f} s ({min(self.seconds):.2f}-{max(self.seconds):.2f}{few}), {self.mebibytes:.0f} MiB"
+        return f"{self.median:.2f} s ({min(self.seconds):.2f}-{max(self.seconds):.2f}{few})"
+
+    def __str__(self) -> str:
+        return f"{self.time}, {self.mebibytes:.0f} MiB"
 
 
 def interleave(contenders: Sequence[Contender], *, runs: int = RUNS, warm_up: int = 1) -> list[Measured]:
