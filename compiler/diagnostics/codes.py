@@ -124,6 +124,7 @@ BAD_GLOB = Code("MC0612", "bad-glob", "a glob has no meaning")
 OTHER_RELEASE = Code("MC0613", "other-release", "another release is pinned than the one that runs", Severity.WARNING)
 DUPLICATE_ROLE = Code("MC0614", "duplicate-role", "a person has one role twice")
 KEY_PROOF = Code("MC0615", "key-proof", "a proof that somebody has a key proves nothing")
+GRANT_OF_NOTHING = Code("MC0616", "grant-of-nothing", "a grant gives nobody anything on any tenant", Severity.WARNING)
 
 # --- 07xx: the ledger, as `conductor verify` finds it ------------------------------------------------------------
 

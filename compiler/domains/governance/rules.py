@@ -11,6 +11,7 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.domains.domain import Model, Resource
+from compiler.domains.governance import grants
 from compiler.domains.governance.kinds import (
     AgentSpec,
     ApprovalPolicySpec,
@@ -44,6 +45,7 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     for grant in model.all(GrantSpec).values():
         for role in dict.fromkeys(grant.spec.roles):
             _role(role, grant.span("roles", grant.spec.roles.index(role)), diagnostics)
+    grants.check(model, diagnostics)
     _keys([*people.values(), *agents.values()], diagnostics)
     for proof in model.all(KeyProofSpec).values():
         _proof(proof, model, diagnostics)
