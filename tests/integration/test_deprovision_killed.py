@@ -24,12 +24,10 @@ pytest_plugins = ("tests.services.fixtures_agents",)
 pytestmark = pytest.mark.service
 
 
-def test_killed_at_any_step_the_next_agent_archives_drops_and_proves(
-    tmp_path: Path, dsn18: str, agents: Agents
-) -> None:
+def test_killed_at_any_step_the_next_agent_archives_drops_and_proves(tmp_path: Path, dsn: str, agents: Agents) -> None:
     identity = pyrage.x25519.Identity.generate()
     archive = f"{{folder: file:{tmp_path}/archives, recipients: [{identity.to_public()}]}}"
-    where = RealInstallation.make(tmp_path / "installation", dsn18, archive=archive)
+    where = RealInstallation.make(tmp_path / "installation", dsn, archive=archive)
     furnished(where, agents, "model")
     undisturbed = ended(where, agents, "model")
     names = [f"killed-at-{number}" for number in range(1, len(undisturbed) + 1)]

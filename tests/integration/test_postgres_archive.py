@@ -269,6 +269,22 @@ def test_nothing_is_dropped_that_is_not_archived(place: Place) -> None:
     assert place.there() == {ACME.schema, ACME.owner, ACME.app}
 
 
+def test_large_objects_of_a_tenant_let_nothing_go_until_a_person_has_dealt_with_them(place: Place) -> None:
+    made = f"SET ROLE {ACME.owner}; SELECT lo_from_bytea(4711, 'kept nowhere else'); RESET ROLE".encode()
+    place.admin.execute(made)
+    with place.open() as running:
+        with pytest.raises(TerminalError, match=f"the roles of {ACME.schema} own 1 large objects"):
+            running.perform(archive(), intent=5)
+        assert (ENDED[0] in running.observe(ENDED), place.files()) == (False, [])
+        place.admin.execute("SELECT lo_unlink(4711)")
+        running.perform(archive(), intent=6)
+        place.admin.execute(made)
+        with pytest.raises(TerminalError, match="large objects, which its archive would not hold"):
+            running.perform(delete(ACME.object("schema")), intent=6)
+    assert place.there() == {ACME.schema, ACME.owner, ACME.app}
+    assert place.admin.execute("SELECT lo_get(4711)").fetchone() == (b"kept nowhere else",)
+
+
 def test_an_archive_that_fails_lets_nothing_go(place: Place, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for config, error in (

@@ -187,6 +187,7 @@ class Ending:
             stale = self._stale(schema, mark.archive)
             if stale is None:
                 self._refuse_outside(schema)
+                self._refuse_large_objects(schema, Names.of(schema))
                 self.session.execute("DROP SCHEMA {} CASCADE", sql.Identifier(schema))
                 self.session.forget_mark("schema", schema)
             else:
