@@ -52,12 +52,14 @@ from compiler.source import from_commit
 from runtime.contract.errors import UsageError
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.contract.plural import plural
+from runtime.contract.possession import Holder
 from runtime.contract.predicates import Seen
 from runtime.git.interface import Git
 from runtime.git.repository import Repository
 from runtime.governance.case import Case, Signed
 from runtime.governance.emergency import REPLACED
 from runtime.governance.judge import judge
+from runtime.governance.proofs import proves
 from runtime.ledger.history import History
 
 
@@ -119,6 +121,7 @@ def approve(
             return
         if given is None or (emergency and given.reason is None):
             _signable(git, made)
+            _require_proof(standpoint, signer)
             ask(
                 signer, "LET EXACTLY THIS CHANGE THROUGH ALONE" if emergency else "Approve exactly this change", yes=yes
             )
@@ -144,6 +147,20 @@ def approval_of(signer: Signer, history: History, standpoint: Standpoint, emerge
     seen = Seen(base=standpoint.base.commit, head=standpoint.head.commit)
     kind: Literal["approval", "emergency"] = "approval" if emergency is None else "emergency"
     return signer.statement(kind, standpoint.change.digest, history, seen, reason=emergency)
+
+
+def _require_proof(standpoint: Standpoint, signer: Signer) -> None:
+    """Raise NotSignedError for a key that only stands in the genesis: what it signs would not count."""
+    case, print_ = standpoint.case, signer.key.fingerprint
+    if case is None or print_ not in case.verified.unproved:
+        return
+    key = next(key for key in case.before.people[signer.person].keys if key.fingerprint == print_)
+    if case.after is None or not proves(case.after, Holder("person", signer.person), key, case.verified.repository):
+        raise NotSignedError(
+            f"nothing proves yet that {print_} is {signer.person}'s: it has not signed the genesis that names it",
+            help=f"conductor key prove --person {signer.person} --key FILE, and commit what it writes: that change "
+            "you may approve yourself",
+        )
 
 
 def _require_reason(emergency: bool, reason: str | None) -> None:  # noqa: FBT001 -- private

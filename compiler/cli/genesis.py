@@ -45,6 +45,11 @@ Ledger = Annotated[
 ]
 
 
+More = Annotated[
+    bool, typer.Option("--more", help="Do not commit it yet, though two have signed: somebody else signs as well.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("genesis")(genesis)
@@ -57,10 +62,14 @@ def genesis(  # noqa: PLR0917 -- options
     ledger: Ledger = None,
     repo: Repo = HERE,
     passphrase: PassphraseFrom = None,
+    *,
+    more: More = False,
 ) -> None:
     """Start the history of this repository: two people whom it names sign what HEAD of main compiles to.
 
-    The first person's call writes the genesis and signs it, the second's signs it too and commits it. With --previous
+    The first person's call writes the genesis and signs it, the second's signs it too and commits it. Who signs shows
+    that they have their key; with --more, others sign before it is committed. Whose key has not signed proves it later,
+    with `conductor key prove`, and counts from then on. With --previous
     they start anew where a history is lost: docs/runbooks/new-genesis.md says when, and what comes then. With --ledger
     the agent pushes to a branch of its own, and never to main: both say so.
     """
@@ -94,7 +103,7 @@ def genesis(  # noqa: PLR0917 -- options
         signed = start.sign(pending, person, private, datetime.now(tz=UTC).replace(microsecond=0))
         for path, data in signed.files.items():
             _write(repo / path, data)
-        commit = _committed(git, signed, head) if signed.complete else None
+        commit = _committed(git, signed, head) if signed.complete and not more else None
     sys.stdout.write(_told(signed, person, commit, repo))
 
 
@@ -163,6 +172,19 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
+def _unproved(pending: start.Pending) -> list[str]:
+    """Who is named with a key that has not signed."""
+    signed = {item.keyid for item in pending.statements}
+    owners = Governance.of(pending.genesis.snapshot.contents).owner_of_key
+    names = sorted({name for key, name in owners.items() if key not in signed})
+    if not names:
+        return []
+    return [
+        f"Keys that have not signed it: of {', '.join(names)}. Each counts once its holder has proved it:",
+        "  conductor key prove --person NAME --key FILE, and have that taken.",
+    ]
+
+
 def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -> str:
     genesis_ = pending.genesis
     where = "" if repo == HERE else f" --repo {repo}"
@@ -179,7 +201,7 @@ def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -
             "It is pending: it lies in the work tree, and nothing is committed.",
             *(f"  {path}" for path in pending.files),
             "",
-            "Next: a second person whom policies/people/ names signs it, at the same commit. In another clone, bring",
+            "Next: another person whom policies/people/ names signs it, at the same commit. In another clone, bring",
             f"those files along. They say:  conductor genesis{where}{anew} --person NAME --key FILE",
         ]
         return "\n".join(lines) + "\n"
@@ -189,6 +211,7 @@ def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -
         f"trust root: sha256:{genesis_.digest}",
         "",
         "Give the trust root to your auditors by another way than this repository.",
+        *_unproved(pending),
     ]
     if genesis_.previous is None:
         lines.append(f"Next: git push origin {BRANCH}; then `conductor agent once` makes what it says.")

@@ -26,7 +26,7 @@ from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.instant import text
 from runtime.contract.possession import Holder
 from runtime.git.repository import Repository
-from runtime.governance.config import Governance, KeyProof
+from runtime.governance.config import KeyProof
 from runtime.ledger.history import History
 from runtime.ledger.starting import NoGenesisError
 from runtime.signing.keys import PublicKey
@@ -88,23 +88,29 @@ def list_(
     with Repository(repo) as git, progress("reading the history"):
         history = _history(Clone.read(git, trust_root=digest_of("--trust-root", trust_root)))
     rows = [
-        (holder, key.fingerprint, key.public.split(" ", 1)[0], _known_by(history.governance, holder, key.fingerprint))
+        (holder, key.fingerprint, key.public.split(" ", 1)[0], _known_by(history, holder, key.fingerprint))
         for holder, keys in sorted(history.governance.holdings.items())
         for key in keys
     ]
+    unproved = history.verified.unproved
     if form is ListFormat.JSON:
-        fields = ("holder", "fingerprint", "type", "proof")
-        listed = [dict(zip(fields, (str(holder), *more), strict=True)) for holder, *more in rows]
+        fields = ("holder", "fingerprint", "type", "proof", "counts")
+        listed = [
+            dict(zip(fields, (str(holder), key, *more, key not in unproved), strict=True))
+            for holder, key, *more in rows
+        ]
         sys.stdout.write(json.dumps({"commit": history.commit, "keys": listed}, indent=2) + "\n")
         return
     sys.stdout.write(f"at the last verified commit, {history.commit[:12]}\n")
     for holder, fingerprint, algorithm, proof in rows:
-        how = f"proved by {KEY_PROOF.folder}/{proof}.yaml" if proof else "named by the genesis, or proved before"
+        how = f"proved by {KEY_PROOF.folder}/{proof}.yaml" if proof else "of the genesis, or proved before"
+        if fingerprint in unproved:
+            how = f"only named by the genesis: conductor key prove --{holder.kind} {holder.name} makes it count"
         sys.stdout.write(f"  {holder}  {fingerprint}  {algorithm}  {how}\n")
 
 
-def _known_by(governance: Governance, holder: Holder, fingerprint: str) -> str | None:
-    named = (proof for proof in governance.proofs if proof.key.fingerprint == fingerprint)
+def _known_by(history: History, holder: Holder, fingerprint: str) -> str | None:
+    named = (proof for proof in history.governance.proofs if proof.key.fingerprint == fingerprint)
     return next((proof.name for proof in named if proof.holder == str(holder)), None)
 
 

@@ -171,6 +171,8 @@ class Verified:
     timeline: Timeline
     debts: tuple[Debt, ...] = ()
     """Every debt there was, in order; the last one may be open."""
+    unproved: frozenset[str] = frozenset()
+    """Keys of the genesis' people (fingerprints) of which nothing shows yet that their holders have them."""
 
     @property
     def debt(self) -> Debt | None:

@@ -18,7 +18,7 @@ from runtime.contract.errors import FormatError
 from runtime.contract.plural import plural
 from runtime.contract.possession import Holder
 from runtime.governance.case import Reading, Signed, made
-from runtime.governance.config import Agent, Governance, Key, PathRule, Person
+from runtime.governance.config import Agent, PathRule, Person
 from runtime.governance.emergency import (
     carry_exact,
     debt_first,
@@ -30,6 +30,7 @@ from runtime.governance.emergency import (
     safeguards_by_two,
 )
 from runtime.governance.people import Approver, assign, places
+from runtime.governance.proofs import proves
 from runtime.signing.keys import fingerprint
 
 Counted: TypeAlias = tuple[Approver, ...]
@@ -72,6 +73,22 @@ def _authentic(reading: Reading, signed: Signed, _: Counted) -> str | None:
     if not reading.authentic(signed):
         return f"its signature is not by {signed.fingerprint}"
     return None
+
+
+def _proved(reading: Reading, signed: Signed, _: Counted) -> str | None:
+    """A key that the genesis names without its holder's signature counts once its holder has proved it: before, or in
+    the very change. Later keys come with their proof (`possession`)."""
+    case, name = reading.case, reading.owner(signed.fingerprint)
+    if name is None or signed.fingerprint not in case.verified.unproved:
+        return None
+    holder = Holder("person", name)
+    key = next((item for item in reading.rights.people[name].keys if item.fingerprint == signed.fingerprint), None)
+    if key is None or (case.after is not None and proves(case.after, holder, key, case.verified.repository)):
+        return None
+    return (
+        f"{signed.fingerprint} has not signed the genesis that names it, so nothing proves that it is {name}'s: "
+        f"`conductor key prove --person {name} --key FILE`, and have that taken, or approve the change that brings it"
+    )
 
 
 def _subject(reading: Reading, signed: Signed, _: Counted) -> str | None:
@@ -223,18 +240,11 @@ def _possession(reading: Reading, _: Counted) -> Iterable[str]:
     for holder, keys in after.holdings.items():
         known = case.before.holdings.get(holder, ())
         for key in keys:
-            if key not in known and not _proved(after, holder, key, case.verified.repository):
+            if key not in known and not proves(after, holder, key, case.verified.repository):
                 yield (
                     f"{holder.kind} {holder.name} would get the key {key.fingerprint}, and nothing proves that it is "
                     f"theirs: `conductor key prove --{holder.kind} {holder.name} --key FILE`, and commit what it writes"
                 )
-
-
-def _proved(after: Governance, holder: Holder, key: Key, repository: str) -> bool:
-    try:
-        return any(proof.proves(holder, key, repository) for proof in after.proofs)
-    except FormatError:
-        return False
 
 
 # 3. Fresh ------------------------------------------------------------------------------------------------------------
@@ -339,6 +349,7 @@ def _few(paths: Sequence[str]) -> str:
 
 CONSENT: tuple[Rule, ...] = (
     ApprovalRule("authentic", 1, "a person's key signed it: no forger's, no stranger's, no agent's", _authentic),
+    ApprovalRule("proved", 1, "its maker has shown that they have the key, which the genesis alone shows not", _proved),
     ApprovalRule("subject", 1, "it is about exactly this change", _subject),
     ApprovalRule("after-known", 3, "its maker stood in this history when making it", _after_known),
     ApprovalRule("unspent", 3, "nothing it speaks of has changed since", _unspent),

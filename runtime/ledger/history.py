@@ -206,7 +206,7 @@ def replay(
     ends, line, beside = Ends(head, None, start.commit, places[trunk].commit.oid), places[trunk + 1 :], None
     if start.genesis.ledger is not None:
         ends, line, beside = apart(git, ends, start.genesis, places, through, heads)
-    state = Replaying(git, start.genesis, chosen, blobs, started=start.at, beside=beside)
+    state = Replaying(git, start.genesis, chosen, blobs, started=start.at, signed=start.keys, beside=beside)
     state.findings.extend(findings)
     begun = next((number for number, place in enumerate(places) if place.commit.oid == start.genesis.commit), None)
     if begun is None:
@@ -321,6 +321,7 @@ def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
             verified.governance,
             verified.timeline.copy(),
             verified.debts,
+            verified.unproved,
         ),
         entries=tuple(state.entries),
         tip=state.tip,

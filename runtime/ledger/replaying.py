@@ -6,7 +6,7 @@ it puts together is `runtime.ledger.rules` and `runtime.governance.rules`, nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from runtime.git.interface import FileChange, Git, TreeFile
 from runtime.governance.case import Signed, Taken, Timeline, Verified
 from runtime.governance.config import FOLDER, Governance
 from runtime.governance.debts import Debt
+from runtime.governance.proofs import still_unproved
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger import debts, times, verdicts
 from runtime.ledger.ahead import Ahead
@@ -90,6 +91,7 @@ class Replaying:
         blobs: Blobs,
         *,
         started: datetime,
+        signed: Collection[str],
         beside: Beside | None,
     ) -> None:
         self.git = git
@@ -117,6 +119,8 @@ class Replaying:
         self.commit = genesis.commit
         self.snapshot = genesis.snapshot
         self.governance = Governance.of(genesis.snapshot.contents)
+        self.unproved = frozenset(self.governance.owner_of_key) - frozenset(signed)
+        """Keys of people that only stand in the genesis."""
         self.owners = dict(self.governance.owner_of_key)
         """Fingerprint -> the person whose key it is or was: for readers, never for a judge."""
         self.timeline = Timeline([Taken(genesis.digest, frozenset(), None, self.governance)])
@@ -150,7 +154,7 @@ class Replaying:
         """P, as a judge is given it."""
         start = self.genesis
         p = self.commit, self.snapshot, self.governance, self.timeline
-        return Verified(start.repository, start.branch, *p, self.debts)
+        return Verified(start.repository, start.branch, *p, self.debts, self.unproved)
 
     def place(self, place: Place) -> None:
         """Take the next commit."""
@@ -201,6 +205,7 @@ class Replaying:
         if any(path.startswith(FOLDER) for path in change.contents):
             self.governance = Governance.of(snapshot.contents)
             self.owners.update(self.governance.owner_of_key)
+            self.unproved = still_unproved(self.unproved, self.governance, self.genesis.repository)
         if any(path.startswith(("policies/", "policy/")) for path in change.paths):
             self._policy = None
 

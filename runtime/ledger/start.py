@@ -23,13 +23,14 @@ from runtime.signing.envelopes import verified_by
 
 @dataclass(frozen=True)
 class Start:
-    """A genesis, the commit that brought it (its number among the places), the names of the people who signed it, the
-    time of the last of their statements, and the files that belong to it."""
+    """A genesis, the commit that brought it (its number among the places), the names of the people who signed it and
+    the keys they did it with, the time of the last of their statements, and the files that belong to it."""
 
     genesis: Genesis
     number: int
     commit: str
     signers: frozenset[str]
+    keys: frozenset[str]
     at: datetime
     paths: frozenset[str]
 
@@ -62,7 +63,8 @@ def read_starts(blobs: Blobs, places: list[Place]) -> list[Start]:
         signers = {signed(genesis, envelope) or "" for _, envelope in mine}
         at = max((_signed_at(envelope) for _, envelope in mine), default=place.commit.committed_at)
         paths = frozenset({path, *(where for where, _ in mine)})
-        found.append(Start(genesis, number, place.commit.oid, frozenset(signers), at, paths))
+        keys = frozenset(envelope.keyid for _, envelope in mine)
+        found.append(Start(genesis, number, place.commit.oid, frozenset(signers), keys, at, paths))
     return found
 
 

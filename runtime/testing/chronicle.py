@@ -62,7 +62,7 @@ class Chronicle:
     def start(
         cls,
         files: Mapping[str, bytes] | None = None,
-        signers: Iterable[PrivateKey] = (key_of("mara"), key_of("tomas")),
+        signers: Iterable[PrivateKey] = (key_of("mara"), key_of("tomas"), key_of("ines")),
         compiler: Callable[[Git], Compile] = compile_commit,
         ledger: str | None = None,
     ) -> Chronicle:

@@ -79,7 +79,9 @@ class Fleet:
         inputs = small_tree(**{"spec/targets/pg-eu.yaml": target("pg-eu", control=True), **files})
         commit = people.commit_files(inputs, at=START - DAY)
         genesis = Genesis(REPOSITORY, BRANCH, commit, fleet.snapshot(commit), ledger=ledger)
-        people.commit_files(signed_genesis(genesis, map(key_of, ("mara", "tomas")), START - DAY).files, at=START - DAY)
+        named = [path.split("/")[-1].removesuffix(".yaml") for path in inputs if path.startswith("policies/people/")]
+        signed = signed_genesis(genesis, map(key_of, named), START - DAY)
+        people.commit_files(signed.files, at=START - DAY)
         fleet.publish()
         if ledger is not None:
             fleet.remote.protected.add(BRANCH)

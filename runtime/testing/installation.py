@@ -6,7 +6,7 @@ histories drive it, and anybody who wants to see what the rules do with a histor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,11 +64,13 @@ class Installation:
         files: Mapping[str, bytes] | None = None,
         *,
         agent: str = AGENT,
-        people: tuple[str, ...] = ("mara", "tomas"),
+        people: tuple[str, ...] = ("mara", "tomas", "ines"),
         kit: Kit = TINY,
         ledger: str | None = None,
+        also: Iterable[PrivateKey] = (),
     ) -> Installation:
-        """Commit the files and a genesis that two people signed; its ledger is on main, unless told."""
+        """Commit the files and a genesis that these people signed, `also` with other keys; its ledger is on main,
+        unless told."""
         git = MemoryGit()
         compiled = compile_once(kit.compiler(git), git)
         first = git.commit_files(small_tree() if files is None else files, message="Start")
@@ -76,7 +78,8 @@ class Installation:
         if snapshot is None:
             raise ValueError(compiled(first).errors)
         genesis = Genesis(REPOSITORY, BRANCH, first, snapshot, ledger=ledger)
-        trunk = git.commit_files(signed_genesis(genesis, map(key_of, people), START).files, message="Start the history")
+        signed = signed_genesis(genesis, (*map(key_of, people), *also), START)
+        trunk = git.commit_files(signed.files, message="Start the history")
         git.branch(ledger or BRANCH, trunk)
         return cls(git, compiled, genesis, writer(agent=agent), kit)
 

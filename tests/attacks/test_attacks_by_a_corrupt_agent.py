@@ -94,7 +94,7 @@ def test_one_person_with_two_keys(kept_out_by: KeptOutBy) -> None:
         "policies/people/ines.yaml": person("ines", "sec-tl", "sre").data(),
         "policies/approvals.yaml": policy({**RULES, "notes": (("spec/**",), ("sre", "sre"))}).data(),
     }
-    house = Installation.start(small_tree(**files))
+    house = Installation.start(small_tree(**files), also=[key_of("mara", 2)])
     head = house.git.commit_files(NOTES)
     change = house.change(head, base=house.genesis.commit)
     assert change is not None

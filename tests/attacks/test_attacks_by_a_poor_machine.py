@@ -27,7 +27,7 @@ from runtime.testing.chronicle import Chronicle
 from runtime.testing.fleet import Fleet
 from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_policy import MemoryPolicy, no_objection
-from runtime.testing.small_tree import REPOSITORY
+from runtime.testing.small_tree import REPOSITORY, key_of
 from tests.services.commands import limited
 from tests.services.real_installation import tree
 
@@ -136,7 +136,7 @@ def test_no_answer_is_still_an_error_of_the_policy_to_who_proposes() -> None:
 def test_a_commit_whose_policy_this_machine_cannot_load_is_not_called_false(monkeypatch: pytest.MonkeyPatch) -> None:
     """I give the auditor a machine with too little memory: their own report says that the commits render nothing."""
     files = tree("7561840233917260418/attacks", "f" * 32, "heal")
-    chronicle = Chronicle.start(files, compiler=compile_real)
+    chronicle = Chronicle.start(files, (key_of("mara"), key_of("tomas")), compile_real)
     chronicle.apply()
 
     def report() -> Report:

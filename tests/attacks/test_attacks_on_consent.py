@@ -11,6 +11,7 @@ from runtime.contract.change import Change
 from runtime.contract.possession import Holder
 from runtime.governance.case import Case, Problem, Signed
 from runtime.governance.config import CompilerPin, KeyProof, Person
+from runtime.governance.judge import judge
 from runtime.governance.people import Approver
 from runtime.testing.court import Court
 from runtime.testing.proofs import proof, proved
@@ -33,6 +34,27 @@ def test_forged_signature(court: Court, refused_by: RefusedBy) -> None:
     mine = court.sign(change, key_of("mallory")).envelope
     forged = Signed.of(replace(mine, keyid=key_of("mara").fingerprint))
     refused_by("authentic", court.case(change, (forged, *court.approve(change, "tomas"))))
+
+
+def test_key_that_its_owner_never_gave(court: Court, refused_by: RefusedBy) -> None:
+    """I wrote the files that the genesis names, and gave a colleague there the key of somebody who knows nothing of us.
+    Two others signed it, who cannot know whose key is whose. What I get that somebody to sign, with a story, is now the
+    colleague's approval.
+
+    Rule: `proved`.
+    """
+    started = replace(court, verified=replace(court.verified, unproved=frozenset({key_of("ines").fingerprint})))
+    change = started.change({"flags/checkout.yaml": document(tenants=["acme"], on=True)})
+    refused_by("proved", started.case(change, started.approve(change, "tomas", "ines")))
+
+
+def test_proof_in_the_very_change_that_it_lets_through(court: Court) -> None:
+    """No attack: without it nobody else's key would ever be proved where the rules ask for three people."""
+    started = replace(court, verified=replace(court.verified, unproved=frozenset({key_of("ines").fingerprint})))
+    change = started.change(proof("person/ines", key_of("ines")))
+    assert judge(started.case(change, started.approve(change, "mara", "ines"))).allowed
+    stolen = started.change(proof("person/ines", key_of("mallory")))
+    assert not judge(started.case(stolen, started.approve(stolen, "mara", "ines"))).allowed
 
 
 def test_approval_of_something_else(court: Court, refused_by: RefusedBy) -> None:

@@ -58,7 +58,7 @@ def started(more: Mapping[str, bytes] | None = None) -> Chronicle:
         GRANT: grant(),
         **(more or {}),
     }
-    return Chronicle.start(files, signers=(key_of("mara"), key_of("tomas")), compiler=compile_commit)
+    return Chronicle.start(files, compiler=compile_commit)
 
 
 def taken(chronicle: Chronicle, edits: Mapping[str, bytes | None], *people: str) -> str:

@@ -6,6 +6,8 @@ an archive of all of it, and a result that says so.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,22 +20,42 @@ from psycopg import sql
 from runtime.contract.predicates import Intent, Result
 from tests.services.agents import Agents
 from tests.services.assertions import assert_sound
+from tests.services.fixtures_postgres import Servers
+from tests.services.postgres import database
 from tests.services.real_installation import RealInstallation
 
 pytest_plugins = ("tests.services.fixtures_agents",)
 pytestmark = pytest.mark.service
 
+DROP = re.compile(r"delete \S*schema")
 
-def test_killed_at_any_step_the_next_agent_archives_drops_and_proves(tmp_path: Path, dsn: str, agents: Agents) -> None:
+
+def test_killed_at_any_step_the_next_agent_archives_drops_and_proves(
+    tmp_path: Path, dsn18: str, agents: Agents
+) -> None:
+    ends_though_killed(tmp_path, dsn18, agents, lambda _: True)
+
+
+def test_killed_between_archive_and_drop_on_the_oldest_version_as_well(
+    tmp_path: Path, postgres_servers: Servers, agents: Agents
+) -> None:
+    with database(postgres_servers(15), "killed_on_15") as dsn:
+        ends_though_killed(tmp_path, dsn, agents, lambda step: step.startswith("before") and DROP.search(step))
+
+
+def ends_though_killed(tmp_path: Path, dsn: str, agents: Agents, chosen: Callable[[str], object]) -> None:
+    """Kill an agent at each chosen step of a deprovision, another tenant's each time, and start it again."""
     identity = pyrage.x25519.Identity.generate()
     archive = f"{{folder: file:{tmp_path}/archives, recipients: [{identity.to_public()}]}}"
     where = RealInstallation.make(tmp_path / "installation", dsn, archive=archive)
     furnished(where, agents, "model")
     undisturbed = ended(where, agents, "model")
-    names = [f"killed-at-{number}" for number in range(1, len(undisturbed) + 1)]
-    furnished(where, agents, *names)
+    steps = [(number, step) for number, step in enumerate(undisturbed, start=1) if chosen(step)]
+    assert steps
+    furnished(where, agents, *(f"killed-at-{number}" for number, _ in steps))
     where.ahead = timedelta(days=2 * 366)
-    for number, (step, name) in enumerate(zip(undisturbed, names, strict=True), start=1):
+    for number, step in steps:
+        name = f"killed-at-{number}"
         where.tenant(name, state="deprovisioned")
         killed = agents.once(where, kill_at=number)
         assert killed.state == "killed", step

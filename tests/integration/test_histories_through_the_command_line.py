@@ -75,8 +75,8 @@ class Clone:
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.world.remote)], check=True, timeout=60)
         self.git("remote", "add", "origin", str(self.world.remote))
         self.commit("main", {})
-        for person in (NAMES["mara"], NAMES["tomas"]):
-            done = self.conductor("genesis", "--person", person, "--key", self.world.key(person))
+        for person, more in ((NAMES["mara"], ()), (NAMES["tomas"], ("--more",)), (NAMES["ines"], ())):
+            done = self.conductor("genesis", "--person", person, "--key", self.world.key(person), *more)
             assert done.returncode == 0, done.stderr
         self.git("push", "-q", "-u", "origin", "main")
         self.look()

@@ -56,11 +56,11 @@ def own_repository(tmp_path: Path) -> Path:
 
 
 def started(folder: Path, ledger: str = "main") -> Path:
-    """The same, with a genesis that two people signed."""
+    """The same, with a genesis that all of them signed."""
     repo = own_yaml(folder)
-    for name in PEOPLE[:2]:
-        key = folder / "keys" / name
-        assert conductor("genesis", "--repo", repo, "--ledger", ledger, "--person", name, "--key", key).code == 0
+    for name in PEOPLE:
+        said = ("--person", name, "--key", folder / "keys" / name, *(("--more",) if name != PEOPLE[-1] else ()))
+        assert conductor("genesis", "--repo", repo, "--ledger", ledger, *said).code == 0
     if ledger != "main":
         git(repo, "branch", ledger)
     return repo

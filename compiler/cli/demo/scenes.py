@@ -47,14 +47,14 @@ def prepare(world: World, stage: Stage, source: Path, keys: dict[str, str]) -> N
 
 
 def genesis(world: World, stage: Stage) -> None:
-    """Two people start the history."""
+    """Those who have a key start the history."""
     stage.scene(
         "Genesis",
-        "Two people sign the state that everything starts from. Its digest is the trust root: what an auditor",
-        "is told on paper, by phone, in person, and never by this repository.",
+        "Two people must sign the state that everything starts from, and whoever signs shows that they have their key.",
+        "Its digest is the trust root: what an auditor is told on paper, by phone, and never by this repository.",
     )
-    for person in (MARA, INES):
-        stage.conductor("genesis", "--person", person, "--key", _key(person), cwd=world.repo)
+    for person, more in ((MARA, ()), (TOMAS, ("--more",)), (INES, ())):
+        stage.conductor("genesis", "--person", person, "--key", _key(person), *more, cwd=world.repo)
     (found,) = (world.repo / "evidence" / "genesis").glob("*.json")
     (world.folder / "trust-root").write_text(f"sha256:{found.stem}\n")
     stage.spelled[f"sha256:{found.stem}"] = "$(cat ../trust-root)"
