@@ -10,7 +10,7 @@ import pytest
 from runtime.signing.keys import PrivateKey, write_keypair
 from tests.services.commands import conductor, git
 from tests.services.evidence_page import by_hand
-from tests.services.own_history import started
+from tests.services.own_history import PEOPLE, TENANT, started
 
 pytestmark = pytest.mark.service
 PERSON = "ines-carvalho"
@@ -40,6 +40,26 @@ def prove(repo: Path, *more: str | Path, person: str = PERSON, key: str = "token
 def commit(repo: Path) -> None:
     git(repo, "add", ".")
     git(repo, "commit", "--quiet", "--message=Give Ines a token")
+
+
+def test_a_key_that_the_genesis_only_names_counts_once_its_holder_has_proved_it(tmp_path: Path) -> None:
+    repo = started(tmp_path, signers=PEOPLE[:2])
+    listed = {line.split()[0]: line for line in conductor("key", "list", "--repo", repo).out.splitlines()[1:]}
+    assert "only named by the genesis" in listed[f"person/{PERSON}"]
+    assert "only named" not in listed[f"person/{PEOPLE[0]}"]
+    signing = ("approve", "--repo", repo, "--person", PERSON, "--key", tmp_path / "keys" / PERSON, "--yes")
+    git(repo, "checkout", "--quiet", "-b", "tenant")
+    tenant = (repo / "tenants" / "velora-retail.yaml").read_text()
+    (repo / TENANT).write_text(tenant.replace("velora-retail", "fjordline-ferries"))
+    commit(repo)
+    refused = conductor(*signing)
+    assert refused.code == 1
+    assert f"conductor key prove --person {PERSON} --key FILE" in refused.err
+    git(repo, "checkout", "--quiet", "-b", "proof", "main")
+    assert prove(repo, key=PERSON)[0] == 0
+    commit(repo)
+    assert conductor(*signing).code == 0
+    assert f"✓ {PERSON}" in conductor("plan", "--repo", repo).out
 
 
 def test_a_new_key_is_planned_only_with_a_proof_by_it(repo: Path) -> None:

@@ -55,11 +55,11 @@ def own_repository(tmp_path: Path) -> Path:
     return own_yaml(tmp_path)
 
 
-def started(folder: Path, ledger: str = "main") -> Path:
-    """The same, with a genesis that all of them signed."""
+def started(folder: Path, ledger: str = "main", signers: tuple[str, ...] = PEOPLE) -> Path:
+    """The same, with a genesis that all of them signed, unless told."""
     repo = own_yaml(folder)
-    for name in PEOPLE:
-        said = ("--person", name, "--key", folder / "keys" / name, *(("--more",) if name != PEOPLE[-1] else ()))
+    for name in signers:
+        said = ("--person", name, "--key", folder / "keys" / name, *(("--more",) if name != signers[-1] else ()))
         assert conductor("genesis", "--repo", repo, "--ledger", ledger, *said).code == 0
     if ledger != "main":
         git(repo, "branch", ledger)
