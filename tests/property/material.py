@@ -66,7 +66,7 @@ class Material:
 
     def start(self) -> Installation:
         """An installation at its genesis."""
-        first = tuple(self.people.get(name, name) for name in ("mara", "tomas"))
+        first = tuple(self.people.get(name, name) for name in ("mara", "tomas", "ines"))
         return Installation.start(self.files(), people=first, kit=self.kit, ledger=self.ledger)
 
     def lasting(self, kind: str) -> bool:
