@@ -12,8 +12,9 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Span
 from compiler.diagnostics.suggest import one_of
 from compiler.domains.domain import Model, Resource
-from compiler.domains.governance.kinds import ROLES, GrantSpec, PersonSpec
+from compiler.domains.governance.kinds import GrantSpec, PersonSpec
 from compiler.domains.tenants.kinds import TenantSpec
+from runtime.contract.policy_input import ROLES
 
 
 def check(model: Model, diagnostics: Diagnostics) -> None:
