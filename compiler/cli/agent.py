@@ -291,7 +291,7 @@ def dry_exit(found: Look) -> int:
     problems = [identity.problem for identity in found.identities if identity.problem is not None]
     if any(problem.exit_code == EnvironmentFailedError.exit_code for problem in problems):
         return EnvironmentFailedError.exit_code
-    if not all(identity.fits for identity in found.identities) or found.held:
+    if not all(identity.fits for identity in found.identities) or found.held or found.todo.blocked:
         return 1
     return EnvironmentFailedError.exit_code if for_another_release(found.decision.pending) else 0
 

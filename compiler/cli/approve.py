@@ -264,8 +264,8 @@ def _standing(case: Case | None, person: str, made: Plan) -> str:
 def _warn(clone: Clone, made: Plan, uncommitted: tuple[str, ...]) -> None:
     warnings = list(warnings_of(clone, made.change.digest, uncommitted))
     queue = made.queue
-    if queue is not None and queue.sentence:
-        warnings.append(f"{queue.sentence}{f' {queue.help}' if queue.help else ''}".rstrip("."))
+    if queue is not None and queue.sentence and queue.counts is not Counts.NEVER:  # never is an error, told once
+        warnings.append("; ".join(part for part in (queue.sentence.rstrip("."), queue.help) if part))
     warnings += [
         f"{item.commit[:12]} on {made.branch} altered {item.meets[0]} too"
         for item in made.landed

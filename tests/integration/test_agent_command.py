@@ -85,6 +85,16 @@ def test_applying_performs_exactly_the_lines_that_the_dry_run_printed(where: Rea
     assert sorted(name for _, name, because in performed if because == "drift") == ["pg-eu/role/t_keeper_app"]
 
 
+def test_a_dry_run_ends_with_1_where_an_object_is_somebody_elses(where18: RealInstallation) -> None:
+    with psycopg.connect(where18.dsn, autocommit=True) as admin:
+        admin.execute("CREATE ROLE t_acme_retail_app")
+    where18.tenant("acme-retail")
+    dry = conductor(where18, "once", "--dry-run", key=False)
+    assert dry.returncode == 1, dry.stdout
+    assert "needs a person: " in dry.stdout
+    assert conductor(where18, "once").returncode == 1
+
+
 def test_a_dry_run_prints_the_identity_that_it_finds_whatever_is_declared(
     where18: RealInstallation, tmp_path: Path
 ) -> None:

@@ -258,6 +258,41 @@ def test_what_the_forge_is_told_names_the_jobs_that_ci_has(tmp_path: Path, peopl
     assert all(line.startswith("#") for line in owners.splitlines())
 
 
+@pytest.mark.parametrize(
+    ("schema", "ours", "laid_out"),
+    [
+        ("github-workflows", (".github/workflows/ci.yml", ".github/workflows/conductor.yml"), "conductor.yml"),
+        ("github-actions", (".github/actions/conductor/action.yml",), None),
+        ("gitlab-ci", (".gitlab/conductor.gitlab-ci.yml",), ".gitlab-ci.yml"),
+    ],
+)
+def test_what_a_forge_reads_keeps_the_schema_that_is_published_for_it(
+    tmp_path: Path, people: tuple[str, ...], schema: str, ours: tuple[str, ...], laid_out: str | None
+) -> None:
+    files = [ROOT / file for file in ours]
+    if laid_out is not None:
+        assert init(tmp_path / "acme", *people).code == 0
+        files += [
+            file for file in (tmp_path / "acme").rglob(laid_out) if ".git" not in file.relative_to(tmp_path).parts
+        ]
+        assert len(files) == len(ours) + 1
+    (tmp_path / "wrong.yml").write_text("on: push\njobs: []\nruns: 1\n")
+    kept, refused = (
+        subprocess.run(
+            [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
+            + (["--data-transform", "gitlab-ci"] if schema == "gitlab-ci" else [])
+            + [str(file) for file in checked],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        for checked in (files, [tmp_path / "wrong.yml"])
+    )
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+    assert refused.returncode == 1
+
+
 def test_an_installed_wheel_carries_all_that_init_and_explain_need(tmp_path: Path, people: tuple[str, ...]) -> None:
     source = tmp_path / "source"
     for folder in ("compiler", "runtime", "policies", "evidence", "docs/diagnostics"):
