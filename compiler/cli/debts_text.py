@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from compiler.diagnostics.printable import shown
+from compiler.cli.emergencies import emergency_lines, sequence
 from compiler.plan_consent import Consent, consent_of
 from compiler.plan_text_approvals import missing_text
 from runtime.contract.canonical import JSON
-from runtime.contract.instant import text
 from runtime.governance.approvals import Approvals
 from runtime.governance.case import Signed
 from runtime.governance.debts import Debt
 from runtime.governance.emergency import debt_case
 from runtime.ledger.history import History
-from runtime.ledger.story import few, resources
+from runtime.ledger.story import resources
 
 
 def open_of(approvals: Approvals, history: History) -> tuple[Signed, ...]:
@@ -33,7 +32,7 @@ def debts_json(history: History, filed: Iterable[Signed], at: datetime) -> JSON:
     return [
         {
             **debt.to_json(at),
-            "sequence": _sequence(history, debt.verdict),
+            "sequence": sequence(history, debt.verdict),
             "what": list(resources(debt.change)),
             "missing": [] if debt.settled else _needs(_consent(history, debt, told, at)),
         }
@@ -50,17 +49,8 @@ def debts_text(history: History, filed: Iterable[Signed], at: datetime) -> str:
 
 
 def _told(history: History, debt: Debt, filed: tuple[Signed, ...], at: datetime) -> Iterator[str]:
-    what = few(resources(debt.change)) or f"change {debt.change.digest[:12]}"
-    number, settled = _sequence(history, debt.verdict), debt.settled
-    yield shown(f"{debt.state(at)}: {debt.by} let through: {what}")
-    yield shown(f"  reason   {debt.reason}")
-    yield f"  change   sha256:{debt.change.digest}"
-    yield f"  opened   {text(debt.opened)} by verdict {number}, commit {debt.commit[:12]}"
-    yield f"  due      {text(debt.deadline)}"
-    if settled is not None:
-        late = ", after its deadline" if settled.at > debt.deadline else ""
-        names = " and ".join(settled.people)
-        yield shown(f"  {settled.how:<8} {text(settled.at)}{late}, entry {_sequence(history, settled.entry)}: {names}")
+    yield from emergency_lines(history, debt, at)
+    if debt.settled is not None:
         return
     consent = _consent(history, debt, filed, at)
     if consent.allowed:
@@ -84,8 +74,3 @@ def _needs(consent: Consent) -> list[JSON]:
         }
         for need in consent.missing
     ]
-
-
-def _sequence(history: History, digest: str) -> int | None:
-    entry = history.entry(digest)
-    return None if entry is None else entry.sequence

@@ -121,6 +121,11 @@ def verify(
     """
     if vsa is None and key is not None:
         raise UsageError("--key signs a summary, and none was asked for", help="--vsa FILE writes one")
+    if vsa == Path("-"):
+        raise UsageError(
+            "a summary is a file of its own, and standard output has the report",
+            help="--vsa FILE writes it",
+        )
     with Repository(repo) as git, progress("verifying"), _without_collector():
         head = head_of(git, rev)
         compile_ = None

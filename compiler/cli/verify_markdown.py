@@ -1,14 +1,15 @@
 """Report x the command that made it -> Markdown for an auditor's file.
 
-What was not assessed comes first, then the three answers, every verdict, every finding. Rules kept: it stands alone,
-without this repository beside it; what others wrote means only itself; what failed
-hands nobody a head to keep.
+What was not assessed comes first, then the three answers, every verdict, emergency, withdrawal and finding. Rules
+kept: it stands alone, without this repository beside it; what others wrote means only itself; what failed hands nobody
+a head to keep.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from compiler.cli.emergencies import end_of, ended, owing, sequence, what_of
 from compiler.cli.verify_text import gaps, limits
 from compiler.diagnostics.ledger import code_of
 from compiler.markdown import cell, code
@@ -17,7 +18,7 @@ from runtime.contract.plural import plural
 from runtime.contract.predicates import Verdict
 from runtime.ledger.findings import Answer
 from runtime.ledger.history import History
-from runtime.ledger.reading import Line, approvers, lines
+from runtime.ledger.reading import Line, approvers, lines, withdrawals
 from runtime.ledger.verify import Report, Status
 from runtime.release import VERSION, code_sha256
 
@@ -33,7 +34,8 @@ def as_markdown(report: Report, command: str) -> str:
     """Return the report; `command` is the line that was typed."""
     parts = [_title(report, command), _limits(report), _answers(report)]
     if report.history is not None:
-        parts += [_verdicts(report.history), _open(report, report.history)]
+        history = report.history
+        parts += [_verdicts(history), _emergencies(report, history), _withdrawals(history), _open(report, history)]
     return "\n\n".join("\n".join(part) for part in (*parts, _findings(report)) if part) + "\n"
 
 
@@ -60,6 +62,8 @@ def _title(report: Report, command: str) -> list[str]:
     verdict = "**OK**" if report.ok else f"**FAILED**: {plural(len(report.problems), 'finding')}"
     if report.ok and (report.trust_root is None or not report.trust_root.proven):
         verdict += ", if that is the trust root you were given"
+    if report.ok and history is not None and report.at is not None:
+        verdict += cell(owing(history, report.at))
     return ["# Verification of a Conductor ledger", "", verdict, "", *_table(("scope", ""), rows)]
 
 
@@ -85,6 +89,43 @@ def _verdicts(history: History) -> list[str]:
         return ["## Verdicts", "", "None: no change has been taken."]
     heading = ("entry", "time", "commit", "change", "what", "approved by", "counts")
     return ["## Verdicts", "", *_table(heading, rows)]
+
+
+def _emergencies(report: Report, history: History) -> list[str]:
+    """What one person let through, and what became of the approvals that it lacked."""
+    if not history.debts or report.at is None:
+        return []
+    rows = [
+        (
+            str(sequence(history, debt.verdict)),
+            text(debt.opened),
+            cell(debt.by),
+            cell(debt.reason),
+            f"`{debt.change.digest[:12]}` {cell(what_of(debt))}",
+            text(debt.deadline),
+            f"**{debt.state(report.at)}**" if debt.settled is None else debt.settled.how,
+            cell(end_of(history, debt) or "conductor evidence debts says who is missing"),
+        )
+        for debt in history.debts
+    ]
+    heading = ("verdict", "time", "let through by", "reason", "what", "approvals due by", "debt", "how")
+    return ["## Emergencies", "", *_table(heading, rows)]
+
+
+def _withdrawals(history: History) -> list[str]:
+    """Approvals that were taken back in time to keep a change out."""
+    rows = [
+        (
+            str(one.refusal.sequence),
+            text(one.refusal.position.time),
+            f"`{one.change[:12]}`",
+            cell(one.message),
+            cell(ended(one)),
+        )
+        for one in withdrawals(history)
+    ]
+    heading = ("refusal", "time", "change", "what", "since")
+    return ["## Withdrawals that kept a change out", "", *_table(heading, rows)] if rows else []
 
 
 def _rows(history: History, counted: set[str]) -> Iterator[tuple[str, ...]]:

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 
 import typer
 
+from compiler.cli.emergencies import emergency_lines, owing, withdrawal_line
 from compiler.diagnostics.ledger import code_of
 from compiler.diagnostics.printable import shown
 from runtime.contract.plural import plural
 from runtime.ledger.entry import GENESIS
 from runtime.ledger.findings import Answer, Finding
 from runtime.ledger.history import History
+from runtime.ledger.reading import withdrawals
 from runtime.ledger.verify import Report, Status
 
 _COLOURS = {
@@ -40,6 +42,7 @@ def _lines(report: Report, *, colour: bool) -> Iterator[str]:
         yield ""
         yield from _problems(report.problems)
     if report.history is not None:
+        yield from _exceptions(report, report.history)
         yield ""
         yield from _summary(report, report.history)
     yield ""
@@ -53,7 +56,9 @@ def _styled(word: str, status: Status, *, colour: bool) -> str:
 def _verdict(report: Report, *, colour: bool) -> str:
     if report.ok:
         known = report.trust_root is not None and report.trust_root.proven
-        return _styled("OK", Status.OK, colour=colour) + ("" if known else ", if that is the trust root you were given")
+        owed = owing(report.history, report.at) if report.history is not None and report.at is not None else ""
+        assumed = "" if known else ", if that is the trust root you were given"
+        return _styled("OK", Status.OK, colour=colour) + assumed + shown(owed)
     first, *rest = report.problems
     what = f"{code_of(first.rule).id} {first.rule}"
     count = f": {len(rest) + 1} problems, the first is {what}" if rest else f": {what}"
@@ -122,6 +127,19 @@ def _problem(item: Finding, count: int) -> Iterator[str]:
         yield f"    help   {item.help}"
 
 
+def _exceptions(report: Report, history: History) -> Iterator[str]:
+    """What went another way than the rules have it as a rule: every emergency, and every withdrawal that mattered."""
+    if history.debts and report.at is not None:
+        yield ""
+        yield f"{plural(len(history.debts), 'emergency', 'emergencies')}, each let through by one person:"
+        for debt in history.debts:
+            yield from (f"  {line}" for line in emergency_lines(history, debt, report.at))
+    if found := withdrawals(history):
+        yield ""
+        yield f"{plural(len(found), 'withdrawal')} that kept a change out:"
+        yield from (shown(f"  {withdrawal_line(one)}") for one in found)
+
+
 def _summary(report: Report, history: History) -> Iterator[str]:
     kinds = [entry.kind for entry in history.entries]
     taken, entries = plural(len(history.verified.timeline) - 1, "change"), plural(len(kinds), "entry", "entries")
@@ -143,7 +161,7 @@ def _summary(report: Report, history: History) -> Iterator[str]:
     if report.after_gap:
         yield f"after a gap: {gaps(report)}"
     if history.debt is not None and report.at is not None:
-        yield shown(f"open debt: {history.debt.sentence(report.at)} (conductor evidence debts)")
+        yield shown(f"open debt: {history.debt.sentence(report.at)} (conductor evidence debts says who is missing)")
     if report.ok:
         yield f"head: sha256:{report.head} (keep it: the next audit gives it as --since)"
 

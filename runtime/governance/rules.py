@@ -35,6 +35,9 @@ from runtime.signing.keys import fingerprint
 
 Counted: TypeAlias = tuple[Approver, ...]
 
+WITHDREW = "withdrew it at"
+"""By these words of a refusal whoever reads the ledger knows a withdrawal."""
+
 
 @dataclass(frozen=True)
 class ApprovalRule:
@@ -300,7 +303,7 @@ def _not_withdrawn(reading: Reading, signed: Signed, _: Counted) -> str | None:
             and _same_hand(reading, signed, other)
         ):
             when = instant.text(other.approval.signed_at)
-            return f"it is a withdrawal, of {when}" if other is signed else f"{name} withdrew it at {when}"
+            return f"it is a withdrawal, of {when}" if other is signed else f"{name} {WITHDREW} {when}"
     return None
 
 

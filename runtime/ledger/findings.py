@@ -6,6 +6,7 @@ of the three answers of `conductor verify` (plan, section 9).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,6 +82,26 @@ CODES: dict[str, str] = {
     "no-genesis": "MC0700",
 }
 """Rule -> code. Rules of consent (`runtime.governance.rules`) share MC0740; the finding's `rule` names which."""
+
+
+_GRAVITY: dict[str, int] = {
+    "extends": 1,
+    "ancestor": 1,
+    "rewound": 1,
+    "foreign": 2,
+    "work-tree": 2,
+    "overdue": 3,
+    "heartbeat": 4,
+    "closed": 5,
+    "acted": 5,
+}
+"""Rule -> how far it stands behind what is wrong with the chain and its verdicts: an end that was cut off, then what
+changes no verdict, then what people owe, and last what an agent that runs does."""
+
+
+def by_gravity(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Put the gravest first; those of one gravity stay in the order of history."""
+    return tuple(sorted(found, key=lambda item: _GRAVITY.get(item.rule, 0)))
 
 
 def finding(

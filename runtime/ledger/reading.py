@@ -9,6 +9,7 @@ from runtime.contract.canonical import JSON
 from runtime.contract.instant import text
 from runtime.contract.predicates import Clearing, Drift, Heartbeat, Intent, Refusal, Result, Verdict
 from runtime.governance.case import Signed
+from runtime.governance.rules import WITHDREW
 from runtime.ledger.entry import Entry, approval_path
 from runtime.ledger.history import History
 from runtime.ledger.story import because, drifted, few, operations, outcomes, resources
@@ -57,6 +58,50 @@ class Line:
             "path": entry.path,
             "commit": entry.commit,
         }
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """An approval that its maker took back, and that a refusal says was missing for it: its words, and the number of
+    the verdict that took the same change all the same, if one did."""
+
+    refusal: Entry
+    change: str
+    message: str
+    taken: int | None
+
+    def to_json(self) -> JSON:
+        """Return it as JSON."""
+        return {
+            "refusal": self.refusal.sequence,
+            "at": text(self.refusal.position.time),
+            "change": self.change,
+            "message": self.message,
+            "taken": self.taken,
+        }
+
+
+def withdrawals(history: History) -> tuple[Withdrawal, ...]:
+    """Return every withdrawal that kept a change out, once. One that kept nothing out is no evidence of this ledger."""
+    counts = history.verified.timeline.position
+    taken = {
+        entry.predicate.conductor.change: entry.sequence
+        for entry in history.entries
+        if isinstance(entry.predicate, Verdict) and counts(entry.digest) is not None
+    }
+    found: dict[tuple[str, str], Withdrawal] = {}
+    for entry in history.entries:
+        predicate = entry.predicate
+        if not isinstance(predicate, Refusal):
+            continue
+        for item in predicate.unmet:
+            if item.rule == "not-withdrawn" and WITHDREW in item.message:
+                after = taken.get(predicate.change)
+                later = after if after is not None and after > entry.sequence else None
+                found.setdefault(
+                    (predicate.change, item.message), Withdrawal(entry, predicate.change, item.message, later)
+                )
+    return tuple(found.values())
 
 
 def lines(history: History) -> list[Line]:

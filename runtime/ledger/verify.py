@@ -27,8 +27,9 @@ from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger.beside import Heads
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.entry import BY_PEOPLE, EVIDENCE, Entry
-from runtime.ledger.findings import Answer, Finding, finding
+from runtime.ledger.findings import Answer, Finding, by_gravity, finding
 from runtime.ledger.history import History, TrustRoot, replay, without_ledger
+from runtime.ledger.reading import withdrawals
 from runtime.ledger.replaying import Policies
 from runtime.ledger.rules import CHAIN, Rule
 from runtime.ledger.start import genesis_path
@@ -82,7 +83,7 @@ class WorkFile(NamedTuple):
 @dataclass(frozen=True)
 class Report:
     """What was found. `head` is the SHA-256 of the ledger's last entry (of the genesis before any): what the next
-    audit gives as `--since`. `problems` come in the order of history: the first is the first thing that fails."""
+    audit gives as `--since`. `problems` begin with the gravest; those of one gravity come in the order of history."""
 
     answers: Mapping[Answer, Assessed]
     problems: tuple[Finding, ...]
@@ -119,6 +120,7 @@ class Report:
             "entries": len(history.entries) if history else 0,
             "rendered": self.rendered.to_json() if self.rendered else None,
             "debts": [debt.to_json(self.at) for debt in history.debts] if history and self.at else [],
+            "withdrawals": [one.to_json() for one in withdrawals(history)] if history else [],
             "after_gap": [entry.sequence for entry in self.after_gap],
             "problems": [_problem(item) for item in self.problems],
         }
@@ -173,7 +175,7 @@ def verify(
     problems.extend(_fresh(git, history, since, now))
     return Report(
         answers=_answers(problems, since, without_ledger(history)),
-        problems=tuple(problems),
+        problems=by_gravity(problems),
         trust_root=history.trust_root,
         head=history.tip.digest,
         commit=history.head,

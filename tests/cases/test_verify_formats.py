@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from compiler.cli.verify import AuditFormat, written
+from runtime.agent.loop import once
 from runtime.ledger.verify import Report, verify
 from runtime.testing.chronicle import Chronicle
+from runtime.testing.fleet import Fleet
 from runtime.testing.memory_policy import no_objection
 from tests.cases.golden import HERE, Golden
 
+HOUR = timedelta(hours=1)
 SUFFIXES = {AuditFormat.TEXT: "txt", AuditFormat.JSON: "json", AuditFormat.MARKDOWN: "md"}
 
 
@@ -30,6 +34,41 @@ def broken() -> Report:
     return assessed(chronicle)
 
 
+def exceptional() -> Report:
+    """A withdrawal that kept a change out until its maker approved it anew; an emergency that was cleared, one that was
+    taken back, and one that is open."""
+    fleet = Fleet.started()
+    once(fleet.world())
+    change = fleet.edit(acme={"state": "suspended"})
+    fleet.approve(change, "mara", "tomas")
+    fleet.withdraw(change, "mara")
+    once(fleet.world())
+    fleet.now += HOUR
+    fleet.approve(change, "mara")
+    once(fleet.world())
+    change = fleet.edit(globex={"state": "suspended"})
+    fleet.approve(change, "mara", kind="emergency")
+    once(fleet.world())
+    fleet.now += HOUR
+    fleet.approve(change, "ines", "tomas")
+    once(fleet.world())
+    fleet.approve(fleet.edit(acme={}), "mara", kind="emergency")
+    once(fleet.world())
+    fleet.approved(acme={"state": "suspended"})
+    once(fleet.world())
+    fleet.approve(fleet.edit(acme={}), "mara", kind="emergency")
+    once(fleet.world())
+    history = fleet.history()
+    return verify(
+        fleet.people,
+        history.head,
+        now=fleet.now,
+        trust_root=history.genesis.digest,
+        since=history.genesis.digest,
+        policies=no_objection,
+    )
+
+
 def taken() -> Chronicle:
     chronicle = Chronicle.start()
     chronicle.apply()
@@ -43,7 +82,7 @@ def assessed(chronicle: Chronicle, trust_root: str | None = None, since: str | N
     )
 
 
-MADE = {"sound": sound, "broken": broken}
+MADE = {"sound": sound, "broken": broken, "exceptional": exceptional}
 
 
 @pytest.mark.parametrize("form", AuditFormat)

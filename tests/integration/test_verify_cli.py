@@ -164,6 +164,8 @@ def test_a_summary_is_written_once_signed_by_whoever_gives_a_key(finished_histor
     payload = payload_of(bundle)
     assert json.loads(payload)["subject"] == json.loads(plain.read_bytes())["subject"]
     assert conductor(*asked).code == 2
+    nowhere = conductor("verify", "--repo", repo, "--vsa", "-")
+    assert (nowhere.code, "--vsa FILE" in nowhere.err) == (2, True)
     unasked = conductor("verify", "--repo", repo, "--key", key)
     assert (unasked.code, "--vsa FILE" in unasked.err) == (2, True)
 

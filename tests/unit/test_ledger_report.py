@@ -6,6 +6,7 @@ from compiler.cli.verify_text import as_text
 from runtime.ledger.findings import Answer
 from runtime.ledger.verify import Report, Status, verify
 from runtime.testing.chronicle import Chronicle
+from runtime.testing.memory_policy import no_objection
 from runtime.testing.tiny_compiler import compile_commit
 
 
@@ -24,6 +25,15 @@ def test_the_last_line_is_the_verdict(chronicle: Chronicle) -> None:
     assert told(assessed(chronicle, trust_root="ba" * 32))[-1] == "FAILED: MC0703 trust-root"
     chronicle.push(chronicle.heartbeat(), unsigned=True)
     assert told(assessed(chronicle, since="ba" * 32))[-1] == "FAILED: 2 problems, the first is MC0720 commit-signed"
+
+
+def test_an_end_that_was_cut_off_is_told_before_what_an_agent_will_still_do(chronicle: Chronicle) -> None:
+    chronicle.take(chronicle.edit({"spec/notes.yaml": b"{text: hello}"}), apply=False)
+    options = {"since": "ba" * 32, "policies": no_objection}
+    assert [item.rule for item in assessed(chronicle, **options).problems] == ["extends", "acted"]
+    chronicle.push(chronicle.heartbeat(), unsigned=True)
+    rules = [item.rule for item in assessed(chronicle, **options).problems]
+    assert rules == ["commit-signed", "extends", "acted"]
 
 
 def test_only_what_verifies_hands_out_a_head_to_keep(chronicle: Chronicle) -> None:
