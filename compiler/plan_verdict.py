@@ -6,6 +6,7 @@ from enum import Enum
 
 from compiler.plan import Plan
 from compiler.plan_consent import TWO_PEOPLE, Consent
+from compiler.plan_queue import Queue
 from runtime.contract.instant import text
 from runtime.contract.plural import plural
 from runtime.governance.debts import Debt
@@ -43,9 +44,14 @@ def verdict(plan: Plan) -> tuple[Verdict, str]:
 
 
 def when(plan: Plan) -> str:
-    """Say when an agent takes what is approved: once it is merged, and after what is before it."""
-    first = None if plan.queue is None else plan.queue.after
-    once = "" if plan.merged else " once it is merged"
+    """Say when an agent takes what is approved."""
+    return when_in(plan.queue, merged=plan.merged)
+
+
+def when_in(queue: Queue | None, *, merged: bool) -> str:
+    """The same of a change in its queue: once it is merged, and after what is before it."""
+    first = None if queue is None else queue.after
+    once = "" if merged else " once it is merged"
     if first is None:
         return once
     waits = "it takes next" if first.lacks is None else f"waits for {first.lacks}"

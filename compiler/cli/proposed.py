@@ -1,42 +1,61 @@
 """Clone x history -> changes that are not on main and that somebody has approved: what a pull request proposes.
 
 The branch `approvals` is all that tells of them, as far as it has been fetched. Rules kept: who counts, and who is
-missing, is `judge`'s answer, asked as if main took the change now; a change that does not start as the last verified
-commit has it is left out, because its approvals count for nothing; so many folders are opened, and no more.
+missing, is `judge`'s answer, asked as if main took the change now; whether approvals will count then is `queue`'s, as
+`plan` and `approve` say it; what no approval counts for is told only while a branch stands at the commit that was
+approved; so many folders are opened, and no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from compiler.cli.standpoint import Clone
+from compiler.cli.queue import Way, queue
+from compiler.cli.standpoint import Clone, Known, default_base, landed_since, point_of
+from compiler.plan_queue import Queue, elsewhere
+from runtime.agent.decide import Decision
 from runtime.agent.status import Lacking
 from runtime.contract.canonical import JSON
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
 from runtime.contract.instant import text
-from runtime.git.inputs import digests
+from runtime.contract.predicates import Seen
+from runtime.git.inputs import digests, digests_from
 from runtime.governance.case import Case, Reading, Signed
 from runtime.governance.judge import judge
+from runtime.governance.rules import CONSENT
 from runtime.ledger.history import History
 from runtime.release import VERSION
 
 OPENED = 256
 
 
+_SPENT = ("unspent", "carry-exact")
+"""Rules by which an approval that counted does not any more, because of what was taken since."""
+
+
 @dataclass(frozen=True)
 class Proposed:
-    """A change, the commit that was last approved, who has, and who is missing (nobody: it may be merged)."""
+    """A change, the commit that was last approved, who has, and who is missing (nobody: it may be merged). `spent` are
+    those whose approvals what was taken since has undone; `queue` says whether the others count (None: the commit is
+    not here, so nobody can say)."""
 
     change: str
     commit: str
     subject: str
     since: datetime
     approved_by: tuple[str, ...]
+    spent: tuple[str, ...]
     lacking: tuple[Lacking, ...]
+    queue: Queue | None
+
+    @property
+    def counts(self) -> bool:
+        """Whether an agent could take it with the approvals it has, and those it lacks, once it is merged."""
+        return not self.spent and (self.queue is None or self.queue.usable)
 
     def to_json(self) -> JSON:
         """As `--format json` has it."""
@@ -46,40 +65,91 @@ class Proposed:
             "subject": self.subject,
             "since": text(self.since),
             "approved_by": list(self.approved_by),
+            "spent": list(self.spent),
             "lacking": [item.model_dump(mode="json") for item in self.lacking],
+            "queue": None if self.queue is None else self.queue.to_json(),
         }
 
 
-def proposed(clone: Clone, history: History, known: Collection[str], at: datetime) -> tuple[Proposed, ...]:
-    """Return them, the oldest first; `known` are the changes on main."""
+def proposed(
+    clone: Clone, history: History, known: Collection[str], decision: Decision, at: datetime
+) -> tuple[Proposed, ...]:
+    """Return them, the oldest first; `known` are the changes on main, `decision` what is decided about those."""
     done = {*history.taken, *known}
     folders = dict.fromkeys(digest for source in clone.approvals for digest in source.changes() if digest not in done)
-    found = (_proposed(clone, history, digest, at) for digest in list(folders)[:OPENED])
+    if not folders:
+        return ()
+    desk = _Desk(clone, history, decision, at, digests(clone.git, clone.main), clone.git.tips())
+    found = (desk.proposed(digest) for digest in list(folders)[:OPENED])
     return tuple(sorted((item for item in found if item is not None), key=lambda item: (item.since, item.change)))
 
 
-def _proposed(clone: Clone, history: History, digest: str, at: datetime) -> Proposed | None:
-    signed = tuple(_theirs(clone, history, digest, at))
-    change = _change(clone, digest) if signed else None
-    if change is None or not _starts_here(change, history):
-        return None
-    main = digests(clone.git, clone.main)
-    main = {path: value for path, value in main.items() if path not in {row[0] for row in change.inputs}}
-    main |= {path: after for path, _, after in change.inputs if after is not None}
-    case = Case(history.verified, change, signed, at, main, VERSION, history.transition(change, at))
-    answer = judge(case)
-    if not answer.people:
-        return None
-    commit = max(signed, key=lambda one: one.approval.signed_at).approval.seen.head
-    here = clone.git.resolve(commit) == commit
-    return Proposed(
-        change=digest,
-        commit=commit,
-        subject=clone.git.commit(commit).subject if here else "",
-        since=min(one.approval.signed_at for one in signed),
-        approved_by=answer.people,
-        lacking=tuple(Lacking(rule=item.rule, roles=item.roles, could=item.people) for item in answer.missing),
-    )
+@dataclass(frozen=True)
+class _Desk:
+    clone: Clone
+    history: History
+    decision: Decision
+    at: datetime
+    main: Mapping[str, str]
+    tips: Collection[str]
+
+    def proposed(self, digest: str) -> Proposed | None:
+        git, history = self.clone.git, self.history
+        signed = tuple(_theirs(self.clone, history, digest, self.at))
+        change = _change(self.clone, digest) if signed else None
+        if change is None:
+            return None
+        seen = max(signed, key=lambda one: one.approval.signed_at).approval.seen
+        near = self._near(change, seen)
+        if all(self.main.get(path) == after for path, _, after in change.inputs):
+            return None  # main has it by now
+        if near is not None and git.is_ancestor(seen.head, self.clone.main):
+            return None  # it was merged, and what became of it is said there
+        case = self._case(change, signed)
+        answer = judge(case)
+        spent = tuple(name for name in _counted_before(case) if name not in answer.people)
+        begins = not elsewhere(change, history.snapshot.manifest)
+        if not ((answer.people and begins) or ((answer.people or spent) and seen.head in self.tips)):
+            return None
+        return Proposed(
+            change=digest,
+            commit=seen.head,
+            subject="" if near is None else git.commit(seen.head).subject,
+            since=min(one.approval.signed_at for one in signed),
+            approved_by=answer.people,
+            spent=spent,
+            lacking=tuple(Lacking(rule=item.rule, roles=item.roles, could=item.people) for item in answer.missing),
+            queue=None if near is None else self._queue(case, seen, near),
+        )
+
+    def _case(self, change: Change, signed: tuple[Signed, ...]) -> Case:
+        altered = {path for path, _, _ in change.inputs}
+        main = {path: value for path, value in self.main.items() if path not in altered}
+        main |= {path: after for path, _, after in change.inputs if after is not None}
+        history = self.history
+        return Case(history.verified, change, signed, self.at, main, VERSION, history.transition(change, self.at))
+
+    def _near(self, change: Change, seen: Seen) -> Known | None:
+        """The commit that was approved, with its inputs; None if it is not here, or has not what was approved."""
+        git = self.clone.git
+        if git.resolve(seen.head) != seen.head:
+            return None
+        inputs = digests_from(git, self.clone.main, self.main, seen.head)
+        has_it = all(inputs.get(path) == after for path, _, after in change.inputs)
+        return Known(seen.head, inputs) if has_it else None
+
+    def _queue(self, case: Case, seen: Seen, near: Known) -> Queue | None:
+        clone, git = self.clone, self.clone.git
+        base = seen.base if seen.base and git.resolve(seen.base) == seen.base else default_base(clone, seen.head)
+        _, forecast = landed_since(clone, base, case.change, None, near, merged=False)
+        start = point_of(git, base, None, "unknown")
+        way = Way(start, seen.head, case, merged=False, forecast=forecast)
+        return queue(clone, self.history, way, self.at, self.decision)
+
+
+def _counted_before(case: Case) -> tuple[str, ...]:
+    """Who would count, had nothing been taken since they approved."""
+    return judge(case, tuple(rule for rule in CONSENT if rule.name not in _SPENT)).people
 
 
 def _theirs(clone: Clone, history: History, digest: str, at: datetime) -> Iterator[Signed]:
@@ -97,10 +167,3 @@ def _change(clone: Clone, digest: str) -> Change | None:
             if (change := source.change(digest)) is not None:
                 return change
     return None
-
-
-def _starts_here(change: Change, history: History) -> bool:
-    manifest = history.snapshot.manifest
-    return all(manifest.inputs.get(path) == before for path, before, _ in change.inputs) and all(
-        manifest.bundle.get(path) == before for path, before, _ in change.bundle
-    )

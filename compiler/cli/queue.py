@@ -16,7 +16,7 @@ from compiler.plan import Forecast, Point
 from compiler.plan_queue import Before, Ground, Queue, Relation, elsewhere, queue_of
 from compiler.source import from_commit
 from runtime.agent.decide import Decision, Nothing, Pending, Reason, StoppedError, Take, compile_once, decide
-from runtime.contract.change import Change, Row, Snapshot
+from runtime.contract.change import Change, Row
 from runtime.contract.compiling import Compiled
 from runtime.git.inputs import rows
 from runtime.git.interface import Git
@@ -57,7 +57,6 @@ class Way:
 
     base: Point
     head: str
-    before: Snapshot
     case: Case
     merged: bool
     forecast: Forecast | None
@@ -68,8 +67,9 @@ class Way:
         return self.case.change
 
 
-def queue(clone: Clone, history: History, way: Way, at: datetime) -> Queue | None:
-    """Say what is before a change; None of a debt, whose change is taken, and of what changes nothing."""
+def queue(clone: Clone, history: History, way: Way, at: datetime, decision: Decision | None = None) -> Queue | None:
+    """Say what is before a change; None of a debt, whose change is taken, and of what changes nothing. `decision` is
+    what `decided` says, where that has been asked."""
     git, change, base = clone.git, way.change, way.base.commit
     if way.case.debt is not None or change.empty or base is None:
         return None
@@ -81,7 +81,7 @@ def queue(clone: Clone, history: History, way: Way, at: datetime) -> Queue | Non
         base=way.base.name,
         elsewhere=paths,
         stale=behind,
-        unverified=not behind and way.before.manifest != history.snapshot.manifest,
+        unverified=not behind and rows(git, history.commit, base) != (),
         taken=bool(paths) and behind and change.digest in set(history.taken),
         exact=next((rule.name for rule in rules if rule.carry == "exact"), None),
         merged=() if way.forecast is None else way.forecast.differs,
@@ -89,7 +89,7 @@ def queue(clone: Clone, history: History, way: Way, at: datetime) -> Queue | Non
     earlier = [oid for oid in history.waiting if not way.merged or (oid != way.head and git.is_ancestor(oid, way.head))]
     if not earlier or ground.taken:
         return queue_of(ground, ())
-    return queue_of(ground, tuple(_before(clone, history, way, earlier, decided(clone, history, at))))
+    return queue_of(ground, tuple(_before(clone, history, way, earlier, decision or decided(clone, history, at))))
 
 
 def _before(clone: Clone, history: History, way: Way, earlier: list[str], decision: Decision) -> Iterator[Before]:

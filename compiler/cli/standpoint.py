@@ -148,10 +148,10 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
     tree = from_commit(git, head_oid)
     if history is not None:
         _same_release(tree)
-    point = _titled(git, _point(git, head_oid, head, "compiled"), head_oid, base_oid)
+    point = _titled(git, point_of(git, head_oid, head, "compiled"), head_oid, base_oid)
     after, found = _compiled(tree, clone.deny)
     if after is None:
-        points = _point(git, base_oid, base, "unknown"), replace(point, source="unknown")
+        points = point_of(git, base_oid, base, "unknown"), replace(point, source="unknown")
         raise UnsoundError(_unsound(clone, *points, found, tree.files))
     broken = None
     near = Known(head_oid, None if tree.findings else after.manifest.inputs)
@@ -167,11 +167,8 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
     repository = _NO_REPOSITORY if history is None else history.genesis.repository
     change = between(before, after, repository=repository, branch=clone.branch)
     merged = git.is_ancestor(head_oid, clone.main)
-    landed = tuple(_landed(clone, head_oid if merged else base_oid, change))
-    forecast = None
-    if landed and not merged and not any(item.meets for item in landed):
-        forecast = _forecast(clone, clone.main, change, tree, near)
-    start = _point(git, base_oid, base, source)
+    landed, forecast = landed_since(clone, head_oid if merged else base_oid, change, tree, near, merged=merged)
+    start = point_of(git, base_oid, base, source)
     case = None if history is None else _case(clone, history, change, at, near, merged=merged)
     return Standpoint(
         branch=clone.branch,
@@ -187,7 +184,7 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
         merged=merged,
         queue=None
         if history is None or case is None
-        else queue(clone, history, Way(start, head_oid, before, case, merged, forecast), at),
+        else queue(clone, history, Way(start, head_oid, case, merged, forecast), at),
         landed=landed,
         forecast=forecast,
         today=today,
@@ -286,6 +283,16 @@ def verified_snapshot(history: History, inputs: Mapping[str, str]) -> Snapshot |
     return found
 
 
+def landed_since(
+    clone: Clone, since: str | None, change: Change, tree: SourceTree | None, near: Known, *, merged: bool
+) -> tuple[tuple[Landed, ...], Forecast | None]:
+    """What has come to main since a commit; where none of it meets the change, what the change is, merged now."""
+    landed = tuple(_landed(clone, since, change))
+    if not landed or merged or any(item.meets for item in landed):
+        return landed, None
+    return landed, _forecast(clone, clone.main, change, tree or from_commit(clone.git, near.commit), near)
+
+
 def _landed(clone: Clone, since: str | None, change: Change) -> Iterator[Landed]:
     pending = set(clone.history.pending) if clone.history is not None else set()
     mine = {path for path, _, _ in change.inputs}
@@ -366,7 +373,8 @@ def _inputs(git: Git, base: str | None, head: str, change: Change, tree: SourceT
     return Inputs({path: blobs[oid] for path, oid in oids.items()}, after)
 
 
-def _point(git: Git, oid: str | None, name: str | None, source: str) -> Point:
+def point_of(git: Git, oid: str | None, name: str | None, source: str) -> Point:
+    """A commit (None: nothing) by the name it was given, and where its snapshot comes from."""
     if oid is None:
         return Point(None, "nothing", "", source)
     shown = name if name is not None and not oid.startswith(name) and name != "HEAD" else oid[:12]

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from compiler.cli.beside import Beside, unpushed
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.progress import progress
 from compiler.cli.proposed import proposed
@@ -19,11 +20,11 @@ from compiler.cli.status_text import as_text
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.printable import shown_json
 from compiler.driver import without_collector
-from runtime.agent.status import Status
 from runtime.agent.stock import take_stock
 from runtime.contract.canonical import encode
 from runtime.git.repository import Repository
 from runtime.governance.approvals import BRANCH as APPROVALS
+from runtime.ledger.history import History
 from runtime.ledger.starting import NoGenesisError
 
 
@@ -50,7 +51,8 @@ def show(
 ) -> None:
     """Say what runs, what is verified, what waits and for whom, what failed or drifted, and when an agent wrote last.
 
-    What is on main, and what somebody has approved that is not on main yet, as far as the branch `approvals` tells.
+    What is on main, and what somebody has approved that is not on main yet, as far as the branch `approvals` tells, and
+    whether those approvals will count. An agent acts on the remote: what is not pushed there is said to be not.
     Everything is read from this clone; nothing that runs is asked. Ends with 0 where nothing waits for a person, else
     with 1.
     """
@@ -58,19 +60,25 @@ def show(
         if fetch:
             catch_up(git)
         clone, at = Clone.read(git, trust_root=digest_of("--trust-root", trust_root)), datetime.now(tz=UTC)
-        found = status_of(clone, at)
+        history = _history(clone)
+        decision = decided(clone, history, at)
+        found = take_stock(history, decision, clone.git, clone.statements, at)
         seen = {item.change for item in found.waiting if item.change is not None}
-        others = () if clone.history is None else proposed(clone, clone.history, seen, at)
+        others = Beside(
+            proposed=proposed(clone, history, seen, decision, at),
+            unpushed=unpushed(clone.git, clone.branch, clone.main, [item.commit for item in found.waiting]),
+        )
         looked = {clone.branch: clone.main, APPROVALS: _filed(clone)}
+        attention = (*found.attention, *others.attention(clone.branch))
     match form:
         case StatusFormat.JSON:
-            whole = {**json.loads(found.data()), "proposed": [item.to_json() for item in others], "looked_at": looked}
+            whole = {**json.loads(found.data()), **others.to_json(), "looked_at": looked, "attention": list(attention)}
             sys.stdout.write(shown_json(encode(whole).decode()) + "\n")
         case StatusFormat.TEXT:
             at_what = ", ".join(f"{name} {'is not here' if oid is None else oid[:12]}" for name, oid in looked.items())
             told = f"{at_what}, as this clone knows them{'' if fetch else ' (--fetch asks the remote first)'}"
-            sys.stdout.write(as_text(found, colour=colourful(sys.stdout), proposed=others, looked=told))
-    if found.attention:
+            sys.stdout.write(as_text(found, colour=colourful(sys.stdout), beside=others, looked=told))
+    if attention:
         raise typer.Exit(1)
 
 
@@ -79,12 +87,10 @@ def _filed(clone: Clone) -> str | None:
     return clone.approvals[-1].commit if clone.approvals else None
 
 
-def status_of(clone: Clone, at: datetime) -> Status:
-    """Put together what a clone says; raises NoGenesisError where nothing has begun."""
-    history = clone.history
-    if history is None:
+def _history(clone: Clone) -> History:
+    if clone.history is None:
         raise NoGenesisError(
             "no genesis yet: nothing is verified, and nothing runs because of this repository",
             help="two people start the history: `conductor genesis --person NAME --key FILE`",
         )
-    return take_stock(history, decided(clone, history, at), clone.git, clone.statements, at)
+    return clone.history

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from compiler.cli.beside import Beside
 from compiler.cli.proposed import Proposed
 from compiler.diagnostics.printable import shown
 from compiler.paint import Paint
-from runtime.agent.status import Lacking, Owed, Status, Waiting, Wrote, ago
+from compiler.plan_verdict import when_in
+from runtime.agent.status import DRIFT_HELP, Lacking, Owed, Status, Waiting, Wrote, ago
 from runtime.contract.instant import text
 from runtime.contract.plural import plural
 
@@ -21,23 +23,25 @@ _SHOWN = 5
 """Of a list, so many; JSON has all."""
 
 
-def as_text(status: Status, *, colour: bool = False, proposed: Sequence[Proposed] = (), looked: str = "") -> str:
+def as_text(status: Status, *, colour: bool = False, beside: Beside | None = None, looked: str = "") -> str:
     """Return the text; its first line is the answer. `looked` says what has been looked at."""
-    return "".join(f"{line.rstrip()}\n" for line in _Text(status, Paint(on=colour)).lines(proposed, looked))
+    text = _Text(status, beside or Beside(), Paint(on=colour))
+    return "".join(f"{line.rstrip()}\n" for line in text.lines(looked))
 
 
 class _Text:
-    def __init__(self, status: Status, paint: Paint) -> None:
+    def __init__(self, status: Status, beside: Beside, paint: Paint) -> None:
         self.status = status
+        self.beside = beside
         self.paint = paint
 
-    def lines(self, proposed: Sequence[Proposed], looked: str) -> Iterator[str]:
+    def lines(self, looked: str) -> Iterator[str]:
         status = self.status
         yield from self.answer()
         yield ""
         yield from self.running()
         yield from self.queue()
-        for item in proposed:
+        for item in self.beside.proposed:
             yield from self.proposes(item)
         if status.debt is not None:
             yield from self.owes(status.debt)
@@ -51,7 +55,7 @@ class _Text:
             yield from self.row("looked", looked)
 
     def answer(self) -> Iterator[str]:
-        attention = self.status.attention
+        attention = (*self.status.attention, *self.beside.attention(self.status.branch))
         if not attention:
             yield self.paint("✓ nothing waits for a person", _BOLD, _GREEN)
         for item in attention:
@@ -74,13 +78,23 @@ class _Text:
 
     def queue(self) -> Iterator[str]:
         """Everything that waits, in its order: at length what a person has to see to first, each other in a line."""
+        unpushed = self.beside.unpushed
         at_length = [item for item in self.status.waiting if item.for_a_person or item.reason == "approved"][:_SHOWN]
         for item in self.status.waiting:
-            word = {"approved": "next", "behind": "then", "taken-back": "over"}.get(item.reason, "waits")
+            word = {"approved": "next", "behind": "then", "comes-with": "with", "taken-back": "over"}.get(
+                item.reason, "waits"
+            )
             since = f"since {self.when(item.since)}"
             yield from self.row(word, f"{item.commit[:12]}  {shown(item.subject)}", since)
+            away = unpushed is not None and item.commit in unpushed.commits
+            if away and unpushed is not None:
+                yield from self.below(f"not pushed: {unpushed.command}")
             if item in at_length:
-                yield from self.waits(item)
+                yield from self.waits(
+                    item if not away or item.reason != "approved" else item.model_copy(update={"why": ()})
+                )
+            elif item.comes_with is not None:
+                yield from self.below(f"comes with {item.comes_with[:12]}, so there is nothing to do")
             elif item.mended_by is not None:
                 yield from self.below(f"does not compile; {item.mended_by[:12]} mends it, so there is nothing to do")
             elif item.reason == "taken-back":
@@ -103,10 +117,20 @@ class _Text:
     def proposes(self, item: Proposed) -> Iterator[str]:
         subject = shown(item.subject) or "its commit is not here: git fetch"
         yield from self.row("proposed", f"{item.commit[:12]}  {subject}", f"not on main; since {self.when(item.since)}")
-        yield from self.below(f"approved by {', '.join(item.approved_by)}")
+        if item.approved_by:
+            yield from self.below(f"approved by {', '.join(item.approved_by)}")
+        if item.spent:
+            verb = "approval counts" if len(item.spent) == 1 else "approvals count"
+            yield from self.below(f"{', '.join(item.spent)}: the {verb} no more, because of what was taken since")
+        if item.queue is not None and item.queue.sentence:
+            yield from self.below(
+                shown(item.queue.sentence), *(f"= help: {shown(item.queue.help)}",) * bool(item.queue.help)
+            )
+        if item.queue is not None and not item.queue.usable:
+            return
         yield from self.lacking(item.lacking)
         if not item.lacking:
-            yield from self.below("approved: the agent takes it once it is on main")
+            yield from self.below(f"approved: the agent takes it{shown(when_in(item.queue, merged=False))}")
         elif item.subject:
             command = f"conductor approve --head {item.commit[:12]} --person NAME --key FILE --push"
             yield from self.commands(("approve", command))
@@ -116,6 +140,8 @@ class _Text:
         yield from self.row("debt", f"{debt.by} let change {debt.change[:12]} through by emergency", due)
         yield from self.below(shown(debt.why))
         yield from self.lacking(debt.lacking)
+        if debt.command is None:
+            yield from self.below("approved since: the agent clears it next")
         yield from self.commands(("approve", debt.command))
 
     def trouble(self) -> Iterator[str]:
@@ -129,7 +155,8 @@ class _Text:
             yield from self.row(
                 "drift", _few(objects, "object"), f"entry {status.drift.entry}, {self.when(status.drift.at)}"
             )
-            yield from self.below(*(shown(item) for item in objects[:_SHOWN]))
+            yield from self.below(*(shown(item) for item in objects[:_SHOWN]), DRIFT_HELP)
+            yield from self.commands(("look at it", f"conductor evidence show {status.drift.entry}"))
         if status.refused is not None:
             refused = status.refused
             told = f"{refused.commit[:12]}: {shown(refused.unmet[0]) if refused.unmet else 'no reason'}"

@@ -60,15 +60,17 @@ class Waiting(_Part):
     take_back: str | None
     after: str | None
     mended_by: str | None
+    comes_with: str | None = None
+    """The commit that is taken, or waits, with all that this one changed, where something under it was taken back."""
 
     @property
     def for_a_person(self) -> bool:
         """Whether it stays where it is until somebody does something."""
-        return self.reason not in {"approved", "behind", "taken-back"} and self.mended_by is None
+        return self.reason not in {"approved", "behind", "comes-with", "taken-back"} and self.mended_by is None
 
 
 class Owed(_Part):
-    """The open debt of an emergency."""
+    """The open debt of an emergency. Without a `command` it is approved, and the agent clears it next."""
 
     by: str
     why: str
@@ -88,6 +90,13 @@ class Failure(_Part):
     at: Instant
     action: str
     message: str
+
+
+DRIFT_HELP = (
+    "right: declare it, and have that approved; wrong: undo it by hand, or have the agent undo it by `drift: heal` of "
+    "its target (docs/runbooks/alert-drift.md)"
+)
+"""What a person does about drift that is only reported."""
 
 
 class Drifted(_Part):
@@ -156,7 +165,7 @@ class Status(_Part):
     def attention(self) -> tuple[str, ...]:
         """What a person has to see to, a sentence each."""
         found = [*self.gaps, *(f"the ledger: {item}" for item in self.findings)]
-        if self.debt is not None:
+        if self.debt is not None and self.debt.command is not None:
             due = "is overdue since" if self.debt.overdue else "is due by"
             found.append(f"the debt of {self.debt.by}'s emergency {due} {text(self.debt.deadline)}")
         held = [item for item in self.waiting if item.for_a_person]

@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from html import escape
 
-from runtime.agent.status import Lacking, Owed, Status, Waiting, ago
+from runtime.agent.status import DRIFT_HELP, Lacking, Owed, Status, Waiting, ago
 from runtime.contract.instant import text
 from runtime.contract.plural import plural
 from runtime.contract.printable import shown
@@ -139,15 +139,19 @@ def _waits(status: Status, item: Waiting) -> str:
 def _place(item: Waiting) -> Iterable[str]:
     if item.after is not None:
         yield f"Comes after {item.after[:12]}: by itself once that is taken or taken back, or else together with it."
+    if item.comes_with is not None:
+        yield f"Comes with {item.comes_with[:12]}, so there is nothing to do."
     if item.mended_by is not None:
         yield f"{item.mended_by[:12]} mends it, so there is nothing to do."
 
 
 def _owes(status: Status, debt: Owed) -> str:
-    due = "overdue since" if debt.overdue else "due by"
+    due = f"its approvals are {'overdue since' if debt.overdue else 'due by'} {_moment(debt.deadline)}"
+    if debt.command is None:
+        due = "it has been approved since, and the agent clears it next"
     return (
         f"<p>{_said(debt.by)} let change <code>{_said(debt.change[:12])}</code> through by emergency "
-        f"{_when(status, debt.opened)}; its approvals are {due} {_moment(debt.deadline)}.</p>"
+        f"{_when(status, debt.opened)}; {due}.</p>"
         f"<p>Reason: {_said(debt.why)}</p>{_missing(debt.lacking)}{_command('To approve it', debt.command)}"
     )
 
@@ -159,6 +163,10 @@ def _trouble(status: Status) -> str:
         parts += ["<h2>Failed actions</h2>", _list(told)]
     if status.drift is not None:
         parts += [f"<h2>Drift {_when(status, status.drift.at)}</h2>", _list(status.drift.objects)]
+        parts += [
+            f"<p>{_said(DRIFT_HELP)}</p>",
+            _command("To look at all of it", f"conductor evidence show {status.drift.entry}"),
+        ]
     if status.refused is not None:
         refused = status.refused
         parts += [

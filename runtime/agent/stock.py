@@ -24,6 +24,7 @@ from runtime.agent.status import (
     Wrote,
 )
 from runtime.contract.predicates import Drift, Intent, Refusal, Result, Verdict
+from runtime.git.inputs import rows
 from runtime.git.interface import Git
 from runtime.governance.case import Judgement, Missing
 from runtime.governance.clock import allowed
@@ -159,6 +160,8 @@ def _waiting(git: Git, history: History, decision: Decision, at: datetime) -> It
     for number, item in enumerate(queue):
         mended = _mended(queue[number:], decision) if item.reason is Reason.UNSOUND else None
         told = _entry(git, item, queue[:number], at).model_copy(update={"after": first, "mended_by": mended})
+        if item.reason is Reason.TAKEN_BACK and (along := _comes_with(git, history, item, queue[number:], decision)):
+            told = told.model_copy(update={"reason": "comes-with", "comes_with": along, "after": None, "why": ()})
         yield told
         if first is None and told.for_a_person:
             first = item.commit
@@ -176,6 +179,17 @@ def _mended(later: Iterable[Pending], decision: Decision) -> str | None:
     """The first commit that compiles again."""
     taken = decision.commit if isinstance(decision, Take) else None
     return next((item.commit for item in later if item.change is not None), taken)
+
+
+def _comes_with(git: Git, history: History, item: Pending, later: Iterable[Pending], decision: Decision) -> str | None:
+    """The first commit after it that stands and has all that this one itself changed; None if there is none."""
+    own = {(path, after) for path, _, after in rows(git, git.commit(item.commit).parents[0], item.commit)}
+    standing = [it.commit for it in later if it.reason is not Reason.TAKEN_BACK]
+    standing += [decision.commit] if isinstance(decision, Take) else []
+    for commit in standing:
+        if own and own <= {(path, after) for path, _, after in rows(git, history.commit, commit)}:
+            return commit
+    return None
 
 
 def _entry(git: Git, item: Pending, before: Iterable[Pending], at: datetime) -> Waiting:

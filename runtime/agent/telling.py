@@ -8,9 +8,9 @@ from runtime.ledger.story import because, headline, leaves
 
 
 def action_line(action: Action) -> str:
-    """`create pg-eu/role/t_acme_app (wave 1, acme, because of the genesis)`."""
-    whose = f", {action.tenant}" if action.tenant else ""
-    return f"{action.operation} {action.id} (wave {action.wave}{whose}, because of {because(action.because)})"
+    """`create pg-eu/role/t_acme_app (acme, because of the genesis)`."""
+    whose = f"{action.tenant}, " if action.tenant else ""
+    return f"{action.operation} {action.id} ({whose}because of {because(action.because)})"
 
 
 def action_details(action: Action) -> tuple[str, ...]:

@@ -20,7 +20,16 @@ def heads_of(git: Git, branch: str, remote: str = REMOTE) -> tuple[str, ...]:
 
 def head_of(git: Git, branch: str) -> str | None:
     """The furthest of them: the clone's own, unless the remote's leads on from it."""
-    heads = heads_of(git, branch)
+    return _furthest(git, heads_of(git, branch))
+
+
+def remote_head_of(git: Git, branch: str, remote: str = REMOTE) -> str | None:
+    """The remote's, as it was last fetched by git or by us: what an agent acts on."""
+    names = (f"refs/remotes/{remote}/{branch}", tracking(remote, branch))
+    return _furthest(git, tuple(oid for name in names if (oid := git.resolve(name)) is not None))
+
+
+def _furthest(git: Git, heads: tuple[str, ...]) -> str | None:
     furthest = heads[0] if heads else None
     for oid in heads[1:]:
         if furthest is not None and git.is_ancestor(furthest, oid):

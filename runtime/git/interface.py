@@ -89,12 +89,20 @@ class NoRemoteError(RemoteAwayError):
         super().__init__(f"this clone has no remote `{remote}`", help=f"git remote add {remote} URL")
 
 
+BRANCHES = ("refs/heads/", "refs/remotes/", "refs/conductor/")
+"""Where branches are: the clone's own, the remotes' as git last fetched them, and as we did."""
+
+
 class Git(Protocol):
     """A repository. Object ids are full hex; `rev` is anything git resolves. Methods raise EnvironmentFailedError
     when git itself fails, and FormatError for objects that are not what they should be."""
 
     def resolve(self, rev: str) -> str | None:
         """Commit id of a revision, None if there is none."""
+        ...
+
+    def tips(self) -> frozenset[str]:
+        """Commits at which a branch stands, the clone's own or one of a remote as last fetched."""
         ...
 
     def commit(self, oid: str) -> Commit:

@@ -19,7 +19,7 @@ from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.genesis import BRANCH_NAME
 from runtime.git.batch import Batch
 from runtime.git.graph import ObjectGraph
-from runtime.git.interface import Author, NoRemoteError, PushOutcome, RemoteAwayError
+from runtime.git.interface import BRANCHES, Author, NoRemoteError, PushOutcome, RemoteAwayError
 from runtime.git.pack import encode_pack
 from runtime.git.process import LOCAL_SECONDS, REMOTE_SECONDS, Output, end, failed, run, start, without_credentials
 
@@ -85,6 +85,13 @@ class Repository(ObjectGraph):
     def resolve(self, rev: str) -> str | None:
         """Commit id of a revision, None if there is none."""
         return self._batch.resolve(rev)
+
+    def tips(self) -> frozenset[str]:
+        """Commits at which a branch stands, the clone's own or one of a remote as last fetched."""
+        output = run(self.path, "for-each-ref", "--format=%(objectname)", *BRANCHES)
+        if output.code:
+            raise failed(f"git lists no branches of {self.path}", output)
+        return frozenset(output.out.decode().split())
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether `ancestor` is reachable from `commit` (a commit is its own ancestor)."""

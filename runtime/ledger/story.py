@@ -81,7 +81,8 @@ def operations(actions: Sequence[ActionRecord]) -> list[str]:
 
 
 def drifted(actions: Sequence[ActionRecord]) -> list[str]:
-    """Return how each object is other than declared: `role t_acme_app has connection_limit 999, declared 40`."""
+    """Return how each object is other than declared: `role t_acme_app has connection_limit 999, declared 40`. What
+    nobody declared at all comes first: that a role is a superuser, say."""
     return [f"{item.type} {item.name} {_other_than_declared(item)}" for item in actions]
 
 
@@ -93,7 +94,8 @@ def _other_than_declared(action: ActionRecord) -> str:
     if action.after is None:
         return "is there and not declared"
     here, declared = leaves(action.before), leaves(action.after)
-    differ = [key for key in sorted(here.keys() | declared.keys()) if here.get(key) != declared.get(key)]
+    every = sorted(here.keys() | declared.keys(), key=lambda key: (key in declared, key))
+    differ = [key for key in every if here.get(key) != declared.get(key)]
     told = [f"{key} {here.get(key, 'unset')}, declared {declared.get(key, 'unset')}" for key in differ]
     return f"has {few(told, shown=2)}" if told else "differs"
 

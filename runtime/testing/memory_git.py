@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from runtime.contract.errors import EnvironmentFailedError, FormatError
 from runtime.git.graph import ObjectGraph
-from runtime.git.interface import Author, FileChange, NoRemoteError, PushOutcome, RemoteAwayError
+from runtime.git.interface import BRANCHES, Author, FileChange, NoRemoteError, PushOutcome, RemoteAwayError
 from runtime.git.objects import object_id, parse_commit, parse_tree
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -63,6 +63,10 @@ class MemoryGit(ObjectGraph):
     def _store(self, objects: Sequence[tuple[str, bytes]]) -> None:
         for kind, data in objects:
             self.objects[object_id(kind, data)] = (kind, data)
+
+    def tips(self) -> frozenset[str]:
+        """Commits at which a branch stands, the clone's own or one of a remote as last fetched."""
+        return frozenset(oid for ref, oid in self.refs.items() if ref.startswith(BRANCHES))
 
     def resolve(self, rev: str) -> str | None:
         """Commit id of a revision (id, its beginning, ref, branch, HEAD, with `^` and `~`), None if there is none."""

@@ -80,9 +80,7 @@ def test_whoever_types_the_page_reaches_a_verified_change_of_their_own_postgresq
         assert minutes < MINUTES
         assert ran.stdout.rstrip().splitlines()[-1] == "OK"
         assert "3 Take " in ran.stdout
-        assert re.search(r"(?m)^adopt \S+/role/t_globex_app \(wave 1, globex, because of change", ran.stdout), (
-            ran.stdout
-        )
+        assert re.search(r"(?m)^adopt \S+/role/t_globex_app \(globex, because of change", ran.stdout), ran.stdout
         assert "    connection_limit -1 → " in ran.stdout
         assert "    undoes: table orders: PUBLIC has SELECT" in ran.stdout
         with psycopg.connect(running.dsn("graph", user="t_globex_app", password="the one it has now")) as tenant:  # noqa: S106 -- the page's

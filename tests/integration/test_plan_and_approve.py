@@ -376,7 +376,7 @@ def test_status_tells_of_an_approved_change_that_is_not_on_main_yet(desk: Desk) 
     assert f"approve       conductor approve --head {head[:12]} " in told
     assert f"looked    main {desk.git('rev-parse', 'main')[:12]}, approvals " in told
     assert desk.approve(BEN).code == 0
-    assert "approved: the agent takes it once it is on main" in desk.conductor("status").out
+    assert "approved: the agent takes it once it is merged" in desk.conductor("status").out
     desk.git("switch", "-q", "main")
     desk.git("merge", "-q", "--ff-only", "topic")
     assert json.loads(desk.conductor("status", "--format", "json").out)["proposed"] == []

@@ -45,7 +45,7 @@ def test_a_dry_run_names_the_actions_that_applying_then_performs() -> None:
     assert fleet.remote.refs["refs/heads/main"] == head
     once(fleet.world())
     assert [action_line(action) for _, action in fleet.systems["pg-eu"].done[done:]] == printed
-    assert printed[0] == "update pg-eu/role/acme_app (wave 1, acme, because of drift)"
+    assert printed[0] == "update pg-eu/role/acme_app (acme, because of drift)"
 
 
 def test_before_the_genesis_a_dry_run_prints_who_the_targets_are() -> None:

@@ -211,6 +211,18 @@ def test_refs_move_by_compare_and_swap(world: World) -> None:
     assert world.git.resolve("topic") == world.git.resolve("refs/heads/topic") == two
 
 
+def test_the_tips_are_where_branches_stand_here_and_where_the_remotes_did(world: World) -> None:
+    assert world.git.tips() == frozenset()
+    one = world.commit(None, {"a": "1"})
+    two, three = world.commit(one, {"a": "2"}, minute=1), world.commit(one, {"a": "3"}, minute=2)
+    world.git.set_ref("refs/heads/topic", two, old=None)
+    world.git.set_ref("refs/tags/v1", one, old=None)
+    world.git.push("origin", "main", three, old=None)
+    assert world.git.tips() == {two}
+    world.git.fetch("origin", "main")
+    assert world.git.tips() == {two, three}
+
+
 def test_revisions_resolve_as_git_writes_them(world: World) -> None:
     one = world.commit(None, {"a": "1"})
     two = world.commit(one, {"a": "2"}, minute=1)

@@ -46,6 +46,11 @@ def test_a_change_is_told_by_its_files_and_what_it_sets(before: object, after: o
         ({"login": True}, None, "role t_acme is there and not declared"),
         ({"limit": 999, "x": {"y": "1s"}}, {"limit": 40, "x": {"y": "1s"}}, "role t_acme has limit 999, declared 40"),
         ({"x": {}}, {"x": {"y": "1s"}}, "role t_acme has x.y unset, declared 1s"),
+        (
+            {"limit": 999, "login": True, "superuser": True},
+            {"limit": 40, "login": False},
+            "role t_acme has superuser true, declared unset, limit 999, declared 40 and 1 more",
+        ),
     ],
 )
 def test_drift_is_told_by_what_differs(

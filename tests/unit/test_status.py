@@ -215,6 +215,9 @@ def test_drift_that_is_only_reported_is_for_a_person_until_it_is_gone() -> None:
     status = stock(fleet)
     assert status.drift is not None
     assert status.drift.objects == ("role acme_app has login false, declared true",)
+    assert f"conductor evidence show {status.drift.entry}\n" in as_text(status)
+    for text in (as_text(status), page(status, None).decode()):
+        assert "docs/runbooks/alert-drift.md" in text
     assert status.attention == ("1 object drifted, and drift is only reported there",)
     fleet.systems["pg-eu"].world[ACME] = MemoryObject({"login": True}, 1)
     once(fleet.world())
@@ -272,6 +275,9 @@ def test_an_open_debt_says_who_owes_it_by_when_and_what_they_type(settled: Fleet
     owed = stock(settled).debt
     assert owed is not None
     assert owed.command is None, "the agent clears it"
+    assert stock(settled).attention == (), "nobody has to do anything about it any more"
+    assert "approved since: the agent clears it next" in as_text(stock(settled))
+    assert "approved since, and the agent clears it next" in page(stock(settled), None).decode()
     once(settled.world())
     assert stock(settled).debt is None
 

@@ -89,7 +89,8 @@ def test_what_waits_is_read_aloud_as_a_sentence_and_what_was_taken_back_asks_for
     waiting = [item for item in troubled.waiting if item.for_a_person]
     debt = troubled.debt
     assert debt is not None
-    assert typed == [*(command for item in waiting for command in (item.command, item.take_back)), debt.command]
+    commands = [command for item in waiting for command in (item.command, item.take_back)]
+    assert typed == [*commands, debt.command, "conductor evidence show 4"]
     assert len(document.query("code.type[tabindex=0]")) == len(typed), "it may scroll, so it can be reached by keyboard"
     assert words(document, "h2").count("Taken back") == 1
     assert len(words(document, "h3")) == len(waiting) == 1

@@ -93,8 +93,8 @@ def _epilogue(folder: Path, stage: Stage, seconds: float) -> None:
         f"git -C {folder}/repo log --stat evidence/",
         f"{program} verify --repo {folder}/repo --trust-root $(cat {folder}/trust-root)",
         f"{program} evidence show 8 --repo {folder}/repo",
-        f"{program} plan --repo {folder}/repo --base velora-hold~1 --head velora-hold",
         f"$EDITOR {folder}/repo/tenants/velora-retail.yaml && {program} check --repo {folder}/repo",
+        f"cd {folder}/repo && git switch -qc try-it && git commit -aqm 'Try it' && {program} plan",
         f"{program} demo --serve",
     ):
         stage.show(line, style="bold cyan")

@@ -1,0 +1,68 @@
+"""A clone -> what its status says beside what main's ledger does: what is proposed, and what is not pushed.
+
+Rules kept: nothing is fetched; the remote is where the clone last saw it, and nothing is said of one that it never saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from compiler.cli.proposed import Proposed
+from runtime.contract.canonical import JSON
+from runtime.contract.plural import plural
+from runtime.git.branches import REMOTE, remote_head_of
+from runtime.git.interface import Git
+
+
+@dataclass(frozen=True)
+class Unpushed:
+    """That main's head is not on the remote: which of the commits in question are not, and what brings them there."""
+
+    branch: str
+    commits: tuple[str, ...]
+    parted: bool
+    """Whether the remote's main has commits that this one has not."""
+
+    @property
+    def command(self) -> str:
+        """What to type."""
+        pull = f"git pull {REMOTE} {self.branch} && " if self.parted else ""
+        return f"{pull}git push {REMOTE} {self.branch}"
+
+    @property
+    def sentence(self) -> str:
+        """That it is so, and what to type."""
+        return f"{self.branch} is not pushed, and an agent acts on {REMOTE}/{self.branch}: {self.command}"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is said beside a `Status`."""
+
+    proposed: tuple[Proposed, ...] = ()
+    unpushed: Unpushed | None = None
+
+    def attention(self, branch: str) -> Iterator[str]:
+        """What a person has to see to, a sentence each."""
+        if self.unpushed is not None:
+            yield self.unpushed.sentence
+        lost = sum(not item.counts for item in self.proposed)
+        if lost:
+            yield f"approvals of {plural(lost, 'proposed change')} will not count as {branch} stands"
+
+    def to_json(self) -> dict[str, JSON]:
+        """As `--format json` has it."""
+        pushed = (
+            None if self.unpushed is None else {"commits": list(self.unpushed.commits), "do": self.unpushed.command}
+        )
+        return {"proposed": [item.to_json() for item in self.proposed], "unpushed": pushed}
+
+
+def unpushed(git: Git, branch: str, main: str, commits: Iterable[str]) -> Unpushed | None:
+    """What of main is not on the remote; None where all of it is, and where there is no remote to ask for it."""
+    there = remote_head_of(git, branch)
+    if there is None or git.is_ancestor(main, there):
+        return None
+    absent = tuple(oid for oid in commits if not git.is_ancestor(oid, there))
+    return Unpushed(branch, absent, parted=not git.is_ancestor(there, main))
