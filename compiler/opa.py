@@ -1,8 +1,8 @@
 """The real OPA, for those who change Rego: Rego -> policy.wasm; Rego and tests -> findings.
 
-Rules kept: only the pinned version is used, from PATH or from the tools' cache, and whoever has none is told the line
-that installs it; it runs in a fresh folder over relative paths, which lie in the wasm, so the same Rego gives the same
-bytes on every machine.
+Rules kept: only the pinned version is used, from PATH or from the tools' cache as far as that is to be believed
+(`compiler.own_cache`), and whoever has none is told the line that installs it; it runs in a fresh folder over relative
+paths, which lie in the wasm, so the same Rego gives the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from compiler.own_cache import UnfitCacheError, fit, place
 from compiler.rego import OPA_VERSION
 from runtime.contract.children import environment
 from runtime.contract.errors import ConductorError, EnvironmentFailedError
@@ -34,7 +35,7 @@ allowed := [index | some index, question in input; data.conductor.allow == true 
 }
 """What asks `conductor/allow` many questions at once. It lies beside `policies/`, so that it takes no file's place."""
 INSTALL = (
-    f"CGO_ENABLED=0 GOBIN={{folder}} go install github.com/open-policy-agent/opa@v{OPA_VERSION}"
+    f"(umask 022; CGO_ENABLED=0 GOBIN={{folder}} go install github.com/open-policy-agent/opa@v{OPA_VERSION})"
     ", or put that version on your PATH"
 )
 
@@ -45,8 +46,7 @@ class RegoError(ConductorError):
 
 def cached() -> Path:
     """Where the tools' cache keeps the pinned version."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "conductor" / "tools" / f"opa-{OPA_VERSION}" / "opa"
+    return place("tools", f"opa-{OPA_VERSION}", "opa")
 
 
 @dataclass(frozen=True)
@@ -56,21 +56,19 @@ class Opa:
     path: Path
 
     @classmethod
-    def find(cls) -> Opa:
-        """Find one on PATH or in the cache; raises EnvironmentFailedError with the line that installs it."""
-        on_path = shutil.which("opa")
-        found = [Path(path) for path in (on_path, cached()) if path is not None]
+    def find(cls, repo: Path) -> Opa:
+        """Find one on PATH, or in the cache of whoever works on a repository; raises EnvironmentFailedError with the
+        line that installs it."""
         others: list[str] = []
-        for path in found:
-            version = version_of(path)
-            if version == OPA_VERSION:
+        on_path = shutil.which("opa")
+        for path in (None if on_path is None else Path(on_path), _in_cache(repo, others)):
+            version = None if path is None else version_of(path)
+            if path is not None and version == OPA_VERSION:
                 return cls(path)
             if version is not None:
                 others.append(f"{path} is {version}")
         seen = f" ({'; '.join(others)})" if others else ""
-        raise EnvironmentFailedError(
-            f"OPA {OPA_VERSION} is needed and was not found{seen}", help=INSTALL.format(folder=cached().parent)
-        )
+        raise EnvironmentFailedError(f"OPA {OPA_VERSION} is needed and was not found{seen}", help=_install(repo))
 
     def build(self, rego: Mapping[str, bytes]) -> bytes:
         """Return policy.wasm of these sources (path below `policies/` -> bytes); raises RegoError."""
@@ -139,6 +137,24 @@ class Opa:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EnvironmentFailedError(f"{self.path} did not answer: {error}") from None
+
+
+def _in_cache(repo: Path, others: list[str]) -> Path | None:
+    """The one in the cache; why it is not to be believed is added to what else was found."""
+    path = cached()
+    try:
+        return fit(path, repo) if os.path.lexists(path) else None
+    except UnfitCacheError as error:
+        others.append(f"{path} is not started: {error.message}")
+        return None
+
+
+def _install(repo: Path) -> str:
+    folder = cached().parent
+    try:
+        return INSTALL.format(folder=fit(folder, repo))
+    except UnfitCacheError as error:
+        return f"put that version on your PATH; or {error.help}"
 
 
 def version_of(path: Path) -> str | None:

@@ -1,11 +1,13 @@
 """Two policies with their data -> the decisions that flip: every role x scope x tenant x region, before and after.
 
-A rule is told what `runtime.policy.scopes.seen` shows of one tenant and nothing else, at run time as here. Rules kept:
-- each side is asked with its own policy; a side without one says no to everything;
+A rule is told what `runtime.policy.scopes.seen` shows of one tenant and nothing else, and asked nothing but its
+`questions`, at run time as here. Rules kept:
+- each side is asked with its own policy, and told the regions that its tenants live in; a side without a policy says no
+  to everything, and so does one without the tenant;
 - equal input of an equal policy gives an equal answer. That is a proof, so of tenants that look alike to the policy
   one is asked about, and of those that look as before, by the same policy, none;
-- a flip is put down to the first step that made it, on the way from the base: the Rego, then the grants, then what the
-  tenant is by its blueprint or its own file;
+- a flip is put down to the first step that made it, on the way from the base: the Rego, then the grants, then which
+  regions have tenants, then what the tenant is by its blueprint or its own file;
 - what one cause does to many tenants is one line; what is gained comes before what is lost, and first of all what
   anybody gains, with the role or without.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -25,12 +27,10 @@ from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import ConductorError
 from runtime.contract.policy_input import AllowInput
 from runtime.policy.data import data_text
-from runtime.policy.scopes import HOLDER, attributes, questions, seen
+from runtime.policy.scopes import ANOTHER, HOLDER, attributes, questions, seen, told
 
 HOME, ELSEWHERE, ANYWHERE = "home", "elsewhere", "anywhere"
 """Where a scope is used from: the tenant's region, every other one, both."""
-NEW_REGION = "another"
-"""A region without tenants, asked about like those that have some: there may be one only."""
 _TENANTS, _PEOPLE = "policy/tenants/", "policy/people/"
 
 
@@ -39,6 +39,8 @@ class Cause(StrEnum):
 
     POLICY = "policy"
     GRANTS = "grants"
+    REGIONS = "regions"
+    """A region has tenants now, or none any more, so that rules are told its name, or not."""
     BLUEPRINT = "blueprint"
     TENANT = "tenant"
 
@@ -125,6 +127,8 @@ class _Known:
     shared: Mapping[str, JSON]
     texts: Mapping[str, str]
     """What a rule is told of each tenant, in canonical JSON."""
+    regions: frozenset[str]
+    """Those that tenants live in."""
     named: Mapping[str, tuple[str, ...]]
 
     @classmethod
@@ -140,7 +144,8 @@ class _Known:
         for grant, value in sorted(_object(shared.get("grants")).items()):
             for name in dict.fromkeys(_strings(_object(value).get("tenants"))):
                 named[name] = (*named.get(name, ()), grant)
-        return cls(side.wasm, shared, texts, named)
+        regions = frozenset(map(_region, set(texts.values()))) - {""}
+        return cls(side.wasm, shared, texts, regions, named)
 
     def look(self, name: str) -> _Look:
         return self.texts.get(name), self.named.get(name, ())
@@ -173,17 +178,17 @@ class _Asking:
     allowed: Allowed
     regions: tuple[str, ...] = ()
     questions: list[AllowInput] = field(default_factory=list)
-    answers: dict[tuple[bytes, bytes], frozenset[int]] = field(default_factory=dict)
+    answers: dict[tuple[bytes, bytes, frozenset[str]], frozenset[int]] = field(default_factory=dict)
 
     def decisions(self) -> Decisions:
         alike: dict[_Alike, list[str]] = defaultdict(list)
         for name in sorted(self.before.texts.keys() | self.after.texts.keys()):
             own = Cause.TENANT if f"tenants/{name}.yaml" in self.changed else Cause.BLUEPRINT
             alike[_Alike(self.before.look(name), self.after.look(name), own)].append(name)
-        if self.before.wasm == self.after.wasm and self.before.shared == self.after.shared:
+        old, new = self.before, self.after
+        if (old.wasm, old.shared, old.regions) == (new.wasm, new.shared, new.regions):
             alike = {key: names for key, names in alike.items() if key.before != key.after}
-        texts = {*self.before.texts.values(), *self.after.texts.values()} if alike else set()
-        self.regions = tuple(sorted({NEW_REGION, *map(_region, texts)} - {""}))
+        self.regions = tuple(sorted({ANOTHER, *old.regions, *new.regions}))
         self.questions = questions(self.regions)
         found: dict[tuple[_Reason, str, str], list[str]] = defaultdict(list)
         for key, names in alike.items():
@@ -194,13 +199,15 @@ class _Asking:
     def _flips(self, key: _Alike, name: str) -> Iterator[tuple[_Reason, str, str]]:
         """What flips at one tenant, by role and scope."""
         old, new = key.before[0], key.after[0]
+        changed, granting = replace(self.before, wasm=self.after.wasm), replace(self.after, regions=self.before.regions)
         steps = (
-            self._ask(self.before.wasm, self.before, name, old),
-            self._ask(self.after.wasm, self.before, name, old),
-            self._ask(self.after.wasm, self.after, name, old),
-            self._ask(self.after.wasm, self.after, name, new),
+            self._ask(self.before, name, old),
+            self._ask(changed, name, old),
+            self._ask(granting, name, old),
+            self._ask(self.after, name, old),
+            self._ask(self.after, name, new),
         )
-        causes = (Cause.POLICY, Cause.GRANTS, key.cause)
+        causes = (Cause.POLICY, Cause.GRANTS, Cause.REGIONS, key.cause)
         tenant = old if new is None else new
         home, blueprint = _region(tenant), str(_tenant(tenant).get("blueprint", ""))
         regions: dict[tuple[bool, bool, Cause, str, str], set[str]] = defaultdict(set)
@@ -220,15 +227,15 @@ class _Asking:
             return tuple(sorted(there))
         return (ANYWHERE,) if HOME in there else (ELSEWHERE,)
 
-    def _ask(self, wasm: bytes | None, known: _Known, name: str, text: str | None) -> frozenset[int]:
+    def _ask(self, known: _Known, name: str, text: str | None) -> frozenset[int]:
         """Ask once about whatever looks the same."""
-        if wasm is None:
+        if known.wasm is None or text is None:
             return frozenset()
-        tenants: JSON = {} if text is None else {name: decode(text.encode())}
-        view = seen({**known.shared, "tenants": tenants}, name)
-        key = (wasm, encode(view))
+        view = seen({**known.shared, "tenants": {name: decode(text.encode())}}, name)
+        key = (known.wasm, encode(view), known.regions)
         if key not in self.answers:
-            self.answers[key] = self.allowed(wasm, view, self.questions)
+            asked = [_told_where(one, known.regions) for one in self.questions]
+            self.answers[key] = self.allowed(known.wasm, view, asked)
         return self.answers[key]
 
     def _grouped(self, found: Mapping[tuple[_Reason, str, str], list[str]]) -> list[Flips]:
@@ -263,16 +270,31 @@ class _Asking:
                 return tuple(sorted(rego)) or (WASM,)
             case Cause.GRANTS:
                 return tuple(sorted(path for path in self.changed if path.startswith("policies/grants/")))
+            case Cause.REGIONS:
+                return self._moving()
             case Cause.BLUEPRINT:
                 return (f"tenants/blueprints/{reason.blueprint}.yaml",)
             case Cause.TENANT:
                 return ()
+
+    def _moving(self) -> tuple[str, ...]:
+        """The changed files of tenants, or of their blueprints, in a region that only one side has."""
+        moving = self.before.regions ^ self.after.regions
+        tenants = [(name, _tenant(text)) for side in (self.before, self.after) for name, text in side.texts.items()]
+        there = [(name, tenant.get("blueprint")) for name, tenant in tenants if tenant.get("region") in moving]
+        files = {path for name, used in there for path in (f"tenants/{name}.yaml", f"tenants/blueprints/{used}.yaml")}
+        return tuple(sorted(files & self.changed))
 
 
 @lru_cache(maxsize=16_384)
 def _told(tenant: str) -> str:
     """What a rule is told of a tenant; most are the same on both sides."""
     return encode(attributes(decode(tenant.encode()))).decode()
+
+
+def _told_where(question: AllowInput, regions: frozenset[str]) -> AllowInput:
+    """The question as a side with tenants in these regions is asked it."""
+    return {**question, "region": told(question["region"], regions)}
 
 
 def _words(item: Flips) -> tuple[Any, ...]:

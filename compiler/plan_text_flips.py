@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from compiler.diagnostics.printable import shown
 from compiler.paint import DIM, GREEN, RED, YELLOW
-from compiler.plan_flips import ANYWHERE, ELSEWHERE, HOME, NEW_REGION, Cause, Decisions, Flips
-from compiler.plan_page import HOW, Page
+from compiler.plan_flips import ANYWHERE, ELSEWHERE, HOME, Cause, Decisions, Flips
+from compiler.plan_page import HOW, Page, names_of
 from runtime.contract.policy_input import ROLES
+from runtime.policy.scopes import ANOTHER
 
 TITLE = "Decisions that flip"
 LINES, TENANTS = 12, 4
@@ -31,7 +32,7 @@ def sentence(item: Flips) -> str:
     verb = ("gains" if one else "gain") if item.gained else ("loses" if one else "lose")
     count = len(item.tenants)
     own = "from its own region" if count == 1 else "from their own region"
-    where = {HOME: own, ELSEWHERE: "from other regions", NEW_REGION: "from a new region", ANYWHERE: ""}
+    where = {HOME: own, ELSEWHERE: "from other regions", ANOTHER: "from a region without tenants", ANYWHERE: ""}
     at = item.tenants[0] if count == 1 else f"{count:,} tenants of {item.blueprint}"
     places = [where.get(place, f"from {place}") for place in item.regions]
     told = f"{who} {verb} {', '.join(item.scopes)} at {at}"
@@ -42,6 +43,8 @@ def because(item: Flips) -> str:
     """Return what it is put down to."""
     if item.cause is Cause.TENANT:
         return f"tenants/{item.tenants[0]}.yaml" if len(item.tenants) == 1 else "their own files"
+    if item.cause is Cause.REGIONS:
+        return names_of(item.because, TENANTS)
     return ", ".join(item.because)
 
 

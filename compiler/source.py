@@ -3,7 +3,8 @@
 Inputs are the `*.yaml`, `*.json`, `*.rego` and `*.wasm` files of the five folders; `README.md` is none. Rules kept:
 
 - any other file is a finding, and so is a symbolic link, a submodule, an LFS pointer, a nested `.gitattributes`, a mode
-  other than 100644, a path that is not lower-case ASCII, and a file that nothing reads: one finding a file;
+  other than 100644, a path that is not lower-case ASCII, and a file that nothing reads: one finding a file; so is what
+  is no file at all, and nobody waits for what a pipe has to say;
 - from a commit, bytes are the raw blobs; from a work tree, the bytes on disk: no attribute or filter ever applies;
 - of a work tree that is a git repository, tracked files count, and untracked ones that are not ignored, because they
   are what `git add` would take; of any other folder, every file counts.
@@ -11,6 +12,7 @@ Inputs are the `*.yaml`, `*.json`, `*.rego` and `*.wasm` files of the five folde
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -40,6 +42,8 @@ LFS = b"version https://git-lfs.github.com/spec/"
 GIT_SECONDS = 60
 
 _REGULAR, _EXECUTABLE, _LINK, _SUBMODULE = "100644", "100755", "120000", "160000"
+_OTHER = "000000"
+"""Of a pipe, a socket or a device, which git knows nothing of."""
 _LITTER = re.compile(
     r"\..*\.sw[a-z]|.*~|\.#.*|#.*#|.*\.(?:bak|orig|rej|tmp)|\.DS_Store|Thumbs\.db|desktop\.ini", re.IGNORECASE
 )
@@ -84,8 +88,12 @@ def from_worktree(repo: Path) -> SourceTree:
             continue  # tracked, and removed in the work tree
         if stat.S_ISDIR(status.st_mode) and not (repo / path / ".git").exists():
             continue  # as well: a folder took its place, and its files are listed themselves
-        if sorter.admit(path, _mode(status), status.st_size):
-            sorter.keep(path, (repo / path).read_bytes())
+        if not sorter.admit(path, _mode(status), status.st_size):
+            continue
+        if (data := _read(repo / path)) is None:
+            sorter.admit(path, _OTHER)  # since it was looked at
+        elif sorter.fits(path, len(data)):
+            sorter.keep(path, data)
     return sorter.tree()
 
 
@@ -149,6 +157,8 @@ class _Sorter:
             return self._refuse(codes.SYMLINK, path, "is a symbolic link", "put the file itself here")
         if mode == _SUBMODULE:
             return self._refuse(codes.SUBMODULE, path, "is a submodule", "put the files themselves here")
+        if mode == _OTHER:
+            return self._refuse(codes.FOREIGN_FILE, path, "is neither a file nor a folder", f"rm {typed(path)}")
         if name == ".gitattributes":
             return self._refuse(codes.NESTED_ATTRIBUTES, path, "would change how files are read", f"rm {typed(path)}")
         if name == "README.md":
@@ -214,7 +224,21 @@ def _mode(status: os.stat_result) -> str:
         return _LINK
     if stat.S_ISREG(status.st_mode):
         return _EXECUTABLE if status.st_mode & stat.S_IXUSR else _REGULAR
-    return _SUBMODULE if stat.S_ISDIR(status.st_mode) else "000000"
+    return _SUBMODULE if stat.S_ISDIR(status.st_mode) else _OTHER
+
+
+def _read(file: Path) -> bytes | None:
+    """Return the bytes of a regular file, None if it is another thing: nobody waits for what a pipe will say."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
+            return None
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return stream.read(MAX_WASM_BYTES + 1)
 
 
 def _walked(repo: Path) -> dict[str, bool]:

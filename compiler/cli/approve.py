@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -120,7 +121,7 @@ def approve(
             sys.stdout.write(_owing(made.consent, given))
             return
         if given is None or (emergency and given.reason is None):
-            _signable(git, made)
+            _signable(git, made, repo)
             _require_proof(standpoint, signer)
             ask(
                 signer, "LET EXACTLY THIS CHANGE THROUGH ALONE" if emergency else "Approve exactly this change", yes=yes
@@ -211,7 +212,7 @@ def _stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, to
         raise NotSignedError("the head does not compile, so there is nothing to approve") from None
 
 
-def _signable(git: Git, made: Plan) -> None:
+def _signable(git: Git, made: Plan, repo: Path) -> None:
     if made.change.empty:
         raise NotSignedError("nothing changes, so there is nothing to approve")
     if made.queue is not None and made.queue.counts is Counts.NEVER:
@@ -219,14 +220,14 @@ def _signable(git: Git, made: Plan) -> None:
     if not made.sound:
         raise NotSignedError("this change cannot be taken whoever approves it", help="see `Against it` above")
     if any(path.startswith(rego.FOLDER) and path.endswith((".rego", ".wasm")) for path in made.change.paths):
-        _same_wasm(git, made)
+        _same_wasm(git, made, repo)
 
 
-def _same_wasm(git: Git, made: Plan) -> None:
+def _same_wasm(git: Git, made: Plan, repo: Path) -> None:
     """What the wasm does is what the Rego says only if it is built from it: build it here, and compare."""
     files = from_commit(git, made.head.commit or "").files
     sources = rego.sources(files)
-    built = Opa.find().build(sources) if sources else None
+    built = Opa.find(repo).build(sources) if sources else None
     if built != files.get(rego.WASM):
         raise NotSignedError(
             f"{rego.WASM} is not what OPA {rego.OPA_VERSION} builds here from the Rego beside it",

@@ -47,7 +47,7 @@ def build(
         if diagnostics.failed:
             sys.stderr.write(written(diagnostics, tree, Format.FULL, sys.stderr))
             raise typer.Exit(1)
-        opa, tests = Opa.find(), rego.tests(tree.files)
+        opa, tests = Opa.find(repo), rego.tests(tree.files)
         wasm = opa.build(sources)
         Policy.load(wasm)
         failing = opa.failing(sources, tests)
@@ -69,7 +69,7 @@ def run_tests(repo: Repo = HERE) -> None:
     """Check the Rego strictly, its format, its tests, and that they reach every line."""
     with progress("testing the policy"):
         tree = read_tree(repo, None)
-        sources, tests, opa = _sources(tree), rego.tests(tree.files), Opa.find()
+        sources, tests, opa = _sources(tree), rego.tests(tree.files), Opa.find(repo)
         faults = list(opa.faults(sources, tests))
         count = 0 if faults else opa.count(sources, tests)
     for fault in faults:

@@ -5,6 +5,8 @@ bytes it was read from. Rules kept:
 
 - only `check` of a work tree asks it; what is built, planned, approved, taken or verified is read from the files;
 - a file in which a secret may stand is not kept: a mistake is not copied to a second place;
+- a cache that others than its user have a hand in, as whoever wrote what is checked has where it lies in the checkout,
+  is left alone (`compiler.own_cache`); of what lies there only what was written here is ever removed;
 - what is not ours alone (another's, open to others, a link), not whole, or of another reader of YAML counts as nothing,
   and so does what cannot be read or written; it holds what the last tree held, and nothing else;
 - nodes, and so every finding's place, are read from the file, and a value that is not theirs is found out then.
@@ -22,6 +24,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from compiler import own_cache
 from compiler.secrets import worth_a_look
 from compiler.values import reader
 from runtime.contract.canonical import JSON
@@ -29,7 +32,7 @@ from runtime.contract.canonical import JSON
 MOST_BYTES = 64 * 1024 * 1024
 DAYS = 30
 """After which a repository that nobody checks is forgotten."""
-_SUFFIX = ".values"
+_SUFFIX, _UNFINISHED = ".values", ".tmp"
 
 
 class Remembered:
@@ -76,13 +79,19 @@ class Remembered:
 
 
 def place(repo: Path) -> Path | None:
-    """Where the values of a repository are kept; None where there is no such place, or nothing tells who reads YAML."""
-    with suppress(OSError, RuntimeError):  # modules without their source; somebody without a home
+    """Where the values of a repository are kept; None where there is no such place, or none to be believed, or nothing
+    tells who reads YAML."""
+    # RuntimeError: somebody without a home; OSError: modules without their source
+    with suppress(OSError, RuntimeError, own_cache.UnfitCacheError):
         reader()
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         name = hashlib.sha256(os.fsencode(repo.resolve())).hexdigest()[:32]
-        return cache / "conductor" / "values" / f"{name}{_SUFFIX}"
+        return own_cache.fit(folder(), repo) / f"{name}{_SUFFIX}"
     return None
+
+
+def folder() -> Path:
+    """Where those of every repository are kept."""
+    return own_cache.place("values")
 
 
 def recall(file: Path) -> Remembered:
@@ -110,9 +119,9 @@ def keep(file: Path, remembered: Remembered) -> None:
     if len(body) > MOST_BYTES:
         return
     with suppress(OSError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_cache.make(file.parent)
         _forget(file.parent)
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as made:  # its mode is 0600
+        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=_UNFINISHED, delete=False) as made:  # its mode is 0600
             try:
                 made.write(_head(body) + b"\n" + body)
                 made.flush()
@@ -123,10 +132,14 @@ def keep(file: Path, remembered: Remembered) -> None:
 
 
 def _forget(folder: Path) -> None:
-    """Remove what nobody has written for long, also what was left half done."""
+    """Remove what we have not written for long, also what was left half done; nothing else that may lie there."""
     now = time.time()
     for path in folder.iterdir():
-        if now - path.lstat().st_mtime > DAYS * 86_400:
+        if path.suffix != _SUFFIX and not path.name.startswith(_UNFINISHED):
+            continue
+        status = path.lstat()
+        ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if ours and now - status.st_mtime > DAYS * 86_400:
             path.unlink()
 
 

@@ -107,6 +107,10 @@ class Policy:
     def _document(self) -> dict[str, JSON]:
         return cast("dict[str, JSON]", json.loads(self._data))
 
+    @cached_property
+    def _regions(self) -> frozenset[str]:
+        return scopes.regions(self._document)
+
     @property
     def sha256(self) -> str:
         """SHA-256 (hex) of the wasm."""
@@ -132,13 +136,14 @@ class Policy:
             return [Refused("", "", "policy-answers", error.message)]
 
     def allow(self, asked: AllowInput) -> bool:
-        """Whether the requester may; anything but a plain `true` is no. About scopes, a rule is told no names."""
+        """Whether the requester may; anything but a plain `true` is no. About scopes, a rule is told no names,
+        and nothing is asked that a plan does not ask."""
         question: object = asked
         try:
             if isinstance(question, dict) and question.get("action") == scopes.ACTION:
-                tenant = question.get("tenant")
-                about = self.with_data(scopes.seen(self._document, tenant if isinstance(tenant, str) else ""))
-                return about.results(ALLOW, scopes.asked_as(self._document, asked)) == _YES
+                if (known := scopes.asked_as(self._document, self._regions, question)) is None:
+                    return False
+                return self.with_data(scopes.seen(self._document, question["tenant"])).results(ALLOW, known) == _YES
             return self.results(ALLOW, asked) == _YES
         except (PolicyError, FormatError):
             return False

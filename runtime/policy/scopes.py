@@ -4,12 +4,14 @@ A decision about a scope follows from the role, the scope, the region it is used
 grants. So a rule is asked about one tenant, called `tenant`, with grants that name it or do not; by `holder`, who has
 every role, or by `stranger`, who has none. Rules kept: no other tenant, no person and no name has a part in it,
 whatever the Rego says; therefore two tenants of which `seen` is equal have equal decisions, by the same policy, and
-`conductor plan` asks about one of them only.
+`conductor plan` asks about one of them only. Nor is anything asked at run time that is not among `questions`: a role or
+scope that is none, and a tenant that there is not, are a no without any rule; a region without tenants is `another`;
+and whatever somebody asks beside that is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from runtime.contract.canonical import JSON
@@ -20,6 +22,8 @@ ATTRIBUTES = ("blueprint", "region", "state", "legal_hold", "policies")
 """What a rule is told of the tenant. How long its data is kept is nothing that access follows from, and differs so much
 from tenant to tenant that no two would look alike."""
 TENANT, HOLDER, STRANGER = "tenant", "holder", "stranger"
+ANOTHER = "another"
+"""What a rule is told of every region without tenants. No region is called so: each has a dash."""
 _PEOPLE: JSON = {HOLDER: {"roles": list(ROLES)}, STRANGER: {"roles": []}}
 
 
@@ -35,32 +39,50 @@ def seen(data: Mapping[str, JSON], tenant: str) -> dict[str, JSON]:
     }
 
 
-def asked_as(data: Mapping[str, JSON], asked: AllowInput) -> AllowInput:
-    """Return the question with nobody's name in it: a role counts where the data gives it to whoever asks."""
-    requester: Any = asked.get("requester")
-    name, role = _object(requester).get("name"), _object(requester).get("role")
-    person = _object(_object(data.get("people")).get(name)) if isinstance(name, str) else {}
-    given = person.get("roles")
-    held = isinstance(given, list) and isinstance(role, str) and role in given
-    who = {**_object(requester), "name": HOLDER if held else STRANGER}
-    return {**asked, "requester": who, "tenant": TENANT}  # type: ignore[typeddict-item]  # whatever else was asked stays
+def regions(data: Mapping[str, JSON]) -> frozenset[str]:
+    """Return the regions that a rule is told by name: those that tenants live in."""
+    found = (_object(tenant).get("region") for tenant in _object(data.get("tenants")).values())
+    return frozenset(region for region in found if isinstance(region, str) and region)
 
 
-def questions(regions: Iterable[str]) -> list[AllowInput]:
-    """Every question about one tenant from these regions: by role, scope and region, with the role and without."""
+def told(region: object, known: Collection[str]) -> str:
+    """Return a region as a rule is told it."""
+    return region if isinstance(region, str) and region in known else ANOTHER
+
+
+def asked_as(data: Mapping[str, JSON], known: Collection[str], asked: Mapping[str, Any]) -> AllowInput | None:
+    """Return that of `questions` which this is, None if it is none of them, which nobody may. A role counts where the
+    data gives it to whoever asks; `known` are the regions of the data."""
+    requester = _object(asked.get("requester"))
+    name, role, scope, tenant = requester.get("name"), requester.get("role"), asked.get("scope"), asked.get("tenant")
+    if role not in ROLES or scope not in SCOPES or not isinstance(tenant, str):
+        return None
+    if tenant not in _object(data.get("tenants")):
+        return None
+    given = _object(_object(data.get("people")).get(name)).get("roles") if isinstance(name, str) else None
+    who = HOLDER if isinstance(given, list) and role in given else STRANGER
+    return _question(who, str(role), scope, told(asked.get("region"), known))
+
+
+def questions(told: Iterable[str]) -> list[AllowInput]:
+    """Every question about one tenant from regions as told: by role, scope and region, with the role and without."""
     return [
-        {
-            "action": ACTION,
-            "requester": {"name": who, "role": role},
-            "scope": scope,
-            "tenant": TENANT,
-            "region": region,
-        }
+        _question(who, role, scope, region)
         for who in (HOLDER, STRANGER)
         for role in ROLES
         for scope in SCOPES
-        for region in regions
+        for region in told
     ]
+
+
+def _question(who: str, role: str, scope: str, region: str) -> AllowInput:
+    return {
+        "action": ACTION,
+        "requester": {"name": who, "role": role},
+        "scope": scope,
+        "tenant": TENANT,
+        "region": region,
+    }
 
 
 def attributes(tenant: JSON) -> dict[str, JSON]:

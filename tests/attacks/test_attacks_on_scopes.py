@@ -7,18 +7,24 @@ gives is asked of P's policy with P's data, as the gateway asks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from compiler.aside import allowed_here
 from compiler.driver import compile_commit
+from compiler.plan_flips import Side, decisions_between
+from compiler.rego import WASM, sources
 from runtime.contract.policy_input import AllowInput
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
+from runtime.policy import scopes
 from runtime.policy.engine import Policy
 from runtime.testing.chronicle import Chronicle
 from runtime.testing.small_tree import key_of
 from tests.attacks.conftest import KeptOutBy
+from tests.cases.inputs import own_policy
+from tests.services.opa import opa
 from tests.services.real_installation import resource, tenant_yaml, tree
 
 PG = "spec/targets/pg-eu.yaml"
@@ -192,3 +198,39 @@ def test_scope_that_outlives_its_role() -> None:
     policy = chronicle.replay(policies=Policy.of).policy
     assert policy is not None
     assert not policy.allow(ASKED)
+
+
+# Rego that opens what no plan shows ---
+
+BADGE: Any = {
+    **ASKED,
+    "requester": {"name": "mallory", "role": "qa", "badge": 7},
+    "region": "ap-south",
+    "ticket": "I-1",
+}
+OPENS = {
+    "a region in which nobody lives": 'input.region == "ap-south"',
+    "a badge that nobody knows of": "input.requester.badge == 7",
+    "a ticket that I bring along": "input.ticket",
+}
+
+
+@pytest.mark.service  # OPA builds the Rego
+@pytest.mark.parametrize("what", OPENS)
+def test_rego_that_opens_what_its_plan_does_not_ask_about(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I have every scope on every tenant opened to whoever asks with something that the plan has no question for: it
+    says that no decision flips, and two people sign it. At run time nothing else is asked than the plan has asked.
+    """
+    hidden = f"package conductor\n\nallow if {OPENS[what]}\n".encode()
+    wasm = opa().build({**sources(own_policy()), "policies/support.rego": hidden})
+    contents = started().replay(policies=Policy.of).snapshot.contents
+    before, after = Side(own_policy()[WASM], contents), Side(wasm, contents)
+    assert decisions_between(before, after, ["policies/support.rego"], allowed_here).flips == ()
+    policy = Policy.of(wasm, contents)
+    assert not policy.allow(BADGE)
+
+    def whatever(_: object, __: object, asked: Mapping[str, Any]) -> Any:
+        return {**asked, "tenant": scopes.TENANT}
+
+    monkeypatch.setattr(scopes, "asked_as", whatever)
+    assert policy.allow(BADGE)

@@ -253,7 +253,7 @@ def test_command_without_opa_says_how_to_get_it_and_checking_needs_none(repo: Pa
     assert git is not None
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").symlink_to(git)
-    nowhere = {"PATH": str(tmp_path / "bin"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    nowhere = {"PATH": str(tmp_path / "bin"), "XDG_CACHE_HOME": str(tmp_path.parent / "no-cache")}
     done = conductor(repo, "build", **nowhere)
     assert done.returncode == 3
     assert "OPA 1.22.2 is needed and was not found" in done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,11 +15,15 @@ from compiler.plan_flips import ANYWHERE, ELSEWHERE, HOME, Cause, Decisions, Sid
 from compiler.rego import WASM
 from runtime.contract.canonical import encode
 from runtime.contract.policy_input import ROLES
+from runtime.contract.policy_input import SCOPES as EVERY_SCOPE
 from runtime.policy.engine import Policy
+from runtime.policy.scopes import ANOTHER, HOLDER, STRANGER, asked_as, questions, regions
 from tests.cases.flips_world import other_rego
 from tests.cases.inputs import own_policy
 
 REGIONS = ("eu-central", "us-east")
+FROM = (*REGIONS, "ap-south", "another", "")
+"""Where somebody asks from: there never are tenants in the last three."""
 ASKED, SCOPES = ("admin", "pm"), ("graph.export", "tenant.read", "tenant.write")
 """Of the roles and scopes; every one would take minutes."""
 TENANT = st.fixed_dictionaries(
@@ -74,7 +78,7 @@ def one_by_one(before: Side, after: Side, tenants: Iterable[str]) -> Iterator[De
         for role in ASKED:
             for scope in SCOPES:
                 for tenant in tenants:
-                    for region in REGIONS:
+                    for region in FROM:
                         question: Any = {
                             "action": "use-scope",
                             "requester": {"name": name, "role": role},
@@ -87,20 +91,21 @@ def one_by_one(before: Side, after: Side, tenants: Iterable[str]) -> Iterator[De
                             yield Decision(new, role, held, scope, tenant, region)
 
 
-def opened(decisions: Decisions, home: Mapping[str, str]) -> list[Decision]:
-    """Every line, opened up."""
-    found = []
+def opened(decisions: Decisions, home: Mapping[str, str], known: Collection[str]) -> list[Decision]:
+    """Every line, opened up; `known` are the regions in which one side has tenants."""
+    found, nowhere = [], [one for one in FROM if one not in known]
     for item in decisions.flips:
         for tenant in item.tenants:
             own = home[tenant]
-            here = {HOME: [own], ELSEWHERE: [one for one in REGIONS if one != own], ANYWHERE: list(REGIONS)}
+            elsewhere = [one for one in FROM if one != own]
+            here = {HOME: [own], ELSEWHERE: elsewhere, ANYWHERE: [own, *elsewhere], ANOTHER: nowhere}
             regions = [region for place in item.regions for region in here.get(place, [place])]
             found += [
                 Decision(item.gained, role, item.held, scope, tenant, region)
                 for role in item.roles
                 for scope in item.scopes
                 for region in regions
-                if region in REGIONS and role in ASKED and scope in SCOPES
+                if role in ASKED and scope in SCOPES
             ]
     return found
 
@@ -125,7 +130,7 @@ def test_flips_are_those_that_asking_one_by_one_finds(old: dict[str, str], new: 
     decisions = decisions_between(before, after, ["tenants/acme.yaml", "policies/grants/one.yaml"], allowed_here)
     assert decisions.unknown is None
     tenants = home(before, after)
-    found = opened(decisions, tenants)
+    found = opened(decisions, tenants, {region for side in (before, after) for region in home(side).values()})
     assert sorted(found) == sorted(one_by_one(before, after, tenants))
 
 
@@ -141,3 +146,39 @@ def test_what_flips_is_put_down_to_what_changed(
     assert {item.cause for item in there.flips} <= {Cause.POLICY}
     assert {replace(item, gained=not item.gained) for item in back.flips} == set(there.flips)
     assert decisions_between(ours, ours, [], allowed_here) == Decisions()
+
+
+ODD = st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=3) | st.lists(st.text(max_size=3), max_size=2)
+ANSWERABLE: dict[str, st.SearchStrategy[Any]] = {
+    "requester": st.fixed_dictionaries(
+        {},
+        optional={
+            "name": st.sampled_from(["everyone", "nobody", "mallory"]) | ODD,
+            "role": st.sampled_from([*ASKED, "cto"]) | ODD,
+            "badge": ODD,
+        },
+    )
+    | ODD,
+    "scope": st.sampled_from([*SCOPES, "graph.delete"]) | ODD,
+    "tenant": st.sampled_from(["acme", "ice", "tenant"]) | ODD,
+    "region": st.sampled_from(FROM) | ODD,
+    "action": st.just("use-scope"),
+    "ticket": ODD,
+}
+
+
+@given(st.fixed_dictionaries({}, optional=ANSWERABLE), TENANTS)
+@settings(max_examples=400)
+def test_nothing_is_asked_at_run_time_that_a_plan_does_not_ask(asked: dict[str, Any], tenants: dict[str, Any]) -> None:
+    data = {"tenants": tenants, "people": {"everyone": {"roles": list(ROLES)}, "nobody": {"roles": []}}}
+    known = regions(data)
+    question = asked_as(data, known, asked)
+    requester = asked.get("requester")
+    who = requester if isinstance(requester, dict) else {}
+    if who.get("role") in ROLES and asked.get("scope") in EVERY_SCOPE and asked.get("tenant") in [*tenants]:
+        assert question in questions([ANOTHER, *known])
+        assert question is not None
+        assert question["requester"]["name"] == (HOLDER if who.get("name") == "everyone" else STRANGER)
+        assert question["region"] == (asked.get("region") if asked.get("region") in [*known] else ANOTHER)
+    else:
+        assert question is None

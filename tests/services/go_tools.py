@@ -35,5 +35,7 @@ def built(module: str, goal: Path, *, fits: Callable[[Path], bool]) -> Path:
         made = Path(scratch) / goal.name
         assert fits(made)
         goal.parent.mkdir(exist_ok=True)
+        for own in (made, goal.parent, tools, tools.parent):
+            own.chmod(0o755)  # whatever the umask: what others may write is not started
         made.replace(goal)
     return goal

@@ -14,7 +14,7 @@ from compiler.opa import Opa
 from compiler.rego import LOCK, OPA_VERSION, WASM, Lock, check, file_of, lacking, sources
 from compiler.wasm_builtins import LACKING, instead
 from runtime.contract.errors import EnvironmentFailedError, FormatError
-from tests.cases.inputs import own_policy
+from tests.cases.inputs import ROOT, own_policy
 
 REGO = {"policies/a.rego": b"package a\n", "policies/deep/b.rego": b"package b\n"}
 OURS = dict(own_policy())
@@ -188,20 +188,20 @@ def test_opa_of_the_pinned_version_is_taken_from_the_path_first(places: tuple[Pa
     on_path, cache = places
     right = script(on_path, f"echo Version: {OPA_VERSION}")
     script(cache, f"echo Version: {OPA_VERSION}")
-    assert Opa.find() == Opa(right)
+    assert Opa.find(ROOT) == Opa(right)
 
 
 def test_opa_of_another_version_is_passed_over_for_the_cached_one(places: tuple[Path, Path]) -> None:
     on_path, cache = places
     script(on_path, "echo Version: 0.1.0")
     right = script(cache, f"echo Version: {OPA_VERSION}")
-    assert Opa.find() == Opa(right)
+    assert Opa.find(ROOT) == Opa(right)
 
 
 def test_whoever_has_no_opa_is_told_the_line_that_installs_it(places: tuple[Path, Path]) -> None:
     on_path, cache = places
     script(on_path, "echo Version: 0.1.0")
     with pytest.raises(EnvironmentFailedError) as caught:
-        Opa.find()
+        Opa.find(ROOT)
     assert "opa is 0.1.0" in caught.value.message
     assert f"GOBIN={cache} go install github.com/open-policy-agent/opa@v{OPA_VERSION}" in (caught.value.help or "")

@@ -118,7 +118,7 @@ def test_a_place_where_nothing_can_be_written_is_no_mistake(tmp_path: Path) -> N
 
 
 def test_repositories_that_nobody_checks_are_forgotten(tmp_path: Path) -> None:
-    old = kept(tmp_path).rename(tmp_path / "some" / "old")
+    old = kept(tmp_path).rename(tmp_path / "some" / "old.values")
     os.utime(old, (0, 0))
     kept(tmp_path)
     assert not old.exists()

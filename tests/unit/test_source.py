@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from socket import AF_UNIX, socket
 
 import pytest
 
@@ -80,6 +82,40 @@ def test_a_link_is_a_finding_whatever_it_points_at(repo: Path) -> None:
     worktree, commit = both(repo)
     assert names(worktree) == names(commit) == [("symlink", "tenants/away"), ("symlink", "tenants/globex.yaml")]
     assert list(worktree.files) == ["tenants/acme.yaml"]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["tracked", "no-git"])
+def test_a_pipe_is_a_finding_and_nobody_waits_for_what_it_says(tmp_path: Path, repo: Path, *, known: bool) -> None:
+    folder = repo if known else tmp_path / "src"
+    put(folder, "tenants/acme.yaml").unlink()
+    os.mkfifo(folder / "tenants/acme.yaml")
+    tree = from_worktree(folder)
+    assert (dict(tree.files), names(tree)) == ({}, [("foreign-file", "tenants/acme.yaml")])
+
+
+@pytest.mark.parametrize("what", ["pipe", "socket", "link"])
+def test_what_takes_the_place_of_a_file_once_it_was_looked_at_is_not_read(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    file, looked = repo / "tenants/acme.yaml", os.lstat
+
+    def swapped(path: Path) -> os.stat_result:
+        status = looked(path)
+        file.unlink()
+        match what:
+            case "pipe":
+                os.mkfifo(file)
+            case "socket":
+                monkeypatch.chdir(file.parent)  # its path has at most 107 bytes
+                with socket(AF_UNIX) as made:
+                    made.bind(file.name)
+            case _:
+                file.symlink_to("README.md")
+        return status
+
+    monkeypatch.setattr("compiler.source.os.lstat", lambda path: swapped(path) if path == file else looked(path))
+    tree = from_worktree(repo)
+    assert (dict(tree.files), names(tree)) == ({}, [("foreign-file", "tenants/acme.yaml")])
 
 
 def test_a_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from compiler.cli.approve import _signable
@@ -73,7 +75,7 @@ def test_the_status_says_of_a_proposed_change_what_its_plan_says_until_somebody_
     text = says_what_the_plan_says(world)
     assert "ada-berg, ben-otieno: the approvals count no more, because of what was taken since" in text
     with pytest.raises(NotSignedError, match="is another on main by now"):
-        _signable(world.git, world.plan())
+        _signable(world.git, world.plan(), Path())
     world.commit(
         {ACME: tenant("acme-retail", "retention_days: 400", "state: suspended")}, message="Suspend what is now"
     )

@@ -79,7 +79,7 @@ def as_text(lines: list[Line], *, colour: bool) -> str:
 
 
 def _lines(repo: Path, keys: list[Path], *, targets: bool) -> Iterator[Line]:
-    yield from machine.programs()
+    yield from machine.programs(repo)
     yield machine.committer(repo if repo.is_dir() else Path())
     try:
         git = Repository(repo)

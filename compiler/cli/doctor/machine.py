@@ -15,6 +15,7 @@ from shlex import quote
 
 from compiler.cli.doctor.line import Line, fail, ok, warn
 from compiler.opa import Opa
+from compiler.own_cache import UnfitCacheError, fit, place
 from compiler.rego import OPA_VERSION
 from runtime.contract.errors import ConductorError
 from runtime.git.process import run
@@ -34,8 +35,8 @@ _TOOLS = {
 _MAX_KEY_BYTES = 64 * 1024
 
 
-def programs(python: tuple[int, ...] = sys.version_info[:3]) -> Iterator[Line]:
-    """Python, this release, git, and tools."""
+def programs(repo: Path, python: tuple[int, ...] = sys.version_info[:3]) -> Iterator[Line]:
+    """Python, this release, git, tools, and the cache that one may lie in."""
     name = ".".join(map(str, python))
     if python[:2] < OLDEST_PYTHON:
         yield fail("python", f"Python {name} is too old", "install Python 3.11 or newer")
@@ -43,9 +44,13 @@ def programs(python: tuple[int, ...] = sys.version_info[:3]) -> Iterator[Line]:
         yield ok("python", f"Python {name}, intelgraph-conductor {VERSION}")
     yield from _git()
     try:
-        yield ok("opa", f"{Opa.find().path}, {OPA_VERSION}")
+        yield ok("opa", f"{Opa.find(repo).path}, {OPA_VERSION}")
     except ConductorError as error:
         yield warn("opa", f"{error.message}; only who changes Rego, or approves that, needs it", error.help or "")
+    try:
+        yield ok("cache", str(fit(place(), repo)))
+    except UnfitCacheError as error:
+        yield warn("cache", f"is left alone: {error.message}", error.help or "")
     for tool, (what, command) in _TOOLS.items():
         path = shutil.which(tool)
         yield ok(tool, path) if path else warn(tool, f"is not there; it {what}", command)

@@ -1,0 +1,80 @@
+"""Whose cache x which repository -> a folder below `conductor` in it, or why nothing there is to be believed.
+
+In CI the cache often lies in the checkout, where a branch can have anything committed; what is remembered there, and a
+program that waits there to be started, is its author's. Rules kept: nothing is taken from a cache, and nothing kept in
+one, that lies in the checkout, that a link leads to (the system's own excepted), or on whose way something is another's
+or may be written by others.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from runtime.contract.errors import EnvironmentFailedError
+
+_OWN_NAME = "conductor"
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_ROOT = 0
+
+
+class UnfitCacheError(EnvironmentFailedError):
+    """A cache that nobody should believe; the message says why, the help what to do about it."""
+
+
+def place(*names: str) -> Path:
+    """Return where something of ours lies in the user's cache; raises RuntimeError for somebody without a home."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.path.abspath(cache), _OWN_NAME, *names)  # noqa: PTH100 -- `..` goes, and no link is followed
+
+
+def fit(place: Path, repo: Path) -> Path:
+    """Return it, which needs not be there; raises UnfitCacheError."""
+    top = _identity(_top_of(repo))
+    own = next(one for one in (place, *place.parents) if one.name == _OWN_NAME)
+    for path in (*reversed(place.parents), place):
+        if path.is_symlink() and (path.is_relative_to(own) or path.lstat().st_uid != _ROOT):
+            raise UnfitCacheError(f"{path} is a link, and may lead anywhere", help=_ELSEWHERE)
+    real = Path(os.path.realpath(place))
+    if top in map(_identity, (*place.parents, *real.parents)):
+        raise UnfitCacheError(f"{place} lies in the checkout, where a branch may put things", help=_ELSEWHERE)
+    for path in (*reversed(real.parents), real):
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            break  # it is made by us
+        _judge(path, status, sticky=not path.is_relative_to(os.path.realpath(own)))
+    return place
+
+
+def make(folder: Path) -> None:
+    """Make a folder, and those on its way, for its user alone, whatever the umask."""
+    if not folder.is_dir():
+        make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _judge(path: Path, status: os.stat_result, *, sticky: bool) -> None:
+    if status.st_uid not in {_ROOT, os.geteuid()}:
+        raise UnfitCacheError(f"{path} is somebody else's", help=_ELSEWHERE)
+    if status.st_mode & _OTHERS_MAY_WRITE and not (sticky and status.st_mode & stat.S_ISVTX):
+        raise UnfitCacheError(f"{path} can be written by others", help=f"chmod go-w {path}")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which folder it is, however it is spelled."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _top_of(repo: Path) -> Path:
+    """The top of the checkout that a folder lies in, which may be the folder itself."""
+    repo = repo.resolve()
+    return next((one for one in (repo, *repo.parents) if (one / ".git").exists()), repo)
+
+
+_ELSEWHERE = "let XDG_CACHE_HOME name a folder of your own outside of the checkout"
