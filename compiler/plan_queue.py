@@ -84,12 +84,14 @@ class Ground:
 
 @dataclass(frozen=True)
 class Queue:
-    """What is before a change, and what that means for approvals given now: a sentence, and what to do instead."""
+    """What is before a change, and what that means for approvals given now: a sentence, and what to do instead.
+    `pushed` is false of what is on this clone's main and not on the remote's, where an agent looks."""
 
     before: tuple[Before, ...] = ()
     counts: Counts = Counts.YES
     sentence: str = ""
     help: str = ""
+    pushed: bool = True
 
     @property
     def usable(self) -> bool:

@@ -52,6 +52,8 @@ def when_in(queue: Queue | None, *, merged: bool) -> str:
     """The same of a change in its queue: once it is merged, and after what is before it."""
     first = None if queue is None else queue.after
     once = "" if merged else " once it is merged"
+    if merged and queue is not None and not queue.pushed:
+        once = " once it is pushed"
     if first is None:
         return once
     waits = "it takes next" if first.lacks is None else f"waits for {first.lacks}"

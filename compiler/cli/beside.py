@@ -27,7 +27,7 @@ class Unpushed:
     @property
     def command(self) -> str:
         """What to type."""
-        pull = f"git pull {REMOTE} {self.branch} && " if self.parted else ""
+        pull = f"git pull --rebase=merges {REMOTE} {self.branch} && " if self.parted else ""
         return f"{pull}git push {REMOTE} {self.branch}"
 
     @property

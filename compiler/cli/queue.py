@@ -7,7 +7,7 @@ nothing; nothing is compiled where nothing waits.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from compiler.source import from_commit
 from runtime.agent.decide import Decision, Nothing, Pending, Reason, StoppedError, Take, compile_once, decide
 from runtime.contract.change import Change, Row
 from runtime.contract.compiling import Compiled
+from runtime.git.branches import remote_head_of
 from runtime.git.inputs import rows
 from runtime.git.interface import Git
 from runtime.governance.case import Case
@@ -70,9 +71,15 @@ class Way:
 def queue(clone: Clone, history: History, way: Way, at: datetime, decision: Decision | None = None) -> Queue | None:
     """Say what is before a change; None of a debt, whose change is taken, and of what changes nothing. `decision` is
     what `decided` says, where that has been asked."""
-    git, change, base = clone.git, way.change, way.base.commit
-    if way.case.debt is not None or change.empty or base is None:
+    if way.case.debt is not None or way.change.empty or way.base.commit is None:
         return None
+    remote = remote_head_of(clone.git, clone.branch) if way.merged else None
+    pushed = remote is None or clone.git.is_ancestor(way.head, remote)
+    return replace(_queue(clone, history, way, way.base.commit, decision, at=at), pushed=pushed)
+
+
+def _queue(clone: Clone, history: History, way: Way, base: str, decision: Decision | None, *, at: datetime) -> Queue:
+    git, change = clone.git, way.change
     paths = elsewhere(change, history.snapshot.manifest)
     behind = git.is_ancestor(base, history.commit)
     rules = history.governance.policy.applying(change.paths)

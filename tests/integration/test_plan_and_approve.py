@@ -385,3 +385,31 @@ def test_status_tells_of_an_approved_change_that_is_not_on_main_yet(desk: Desk) 
     assert desk.withdraw(BEN, "--head", "topic").code == 0
     assert desk.withdraw(ADA, "--head", "topic").code == 0
     assert json.loads(desk.conductor("status", "--format", "json").out)["proposed"] == []
+
+
+def test_what_was_merged_on_a_broken_main_comes_with_the_revert_and_only_once_it_is_pushed(desk: Desk) -> None:
+    desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord")})
+    for person in PEOPLE:
+        assert desk.approve(person).code == 0
+    desk.git("switch", "-q", "-c", "broken", "main")
+    desk.commit("Add glacier", **{"tenants/glacier.yaml": tenant("glacier").replace("standard", "standrad")})
+    desk.git("switch", "-q", "main")
+    for branch in ("broken", "topic"):
+        desk.git("merge", "-q", "--no-ff", "-m", f"Merge {branch}", branch)
+    desk.git("push", "-q", "origin", "main")
+    broken = desk.conductor("status").out
+    assert ("does not compile" in broken, "proposed" in broken) == (True, False), broken
+    desk.git("revert", "--no-edit", "-m", "1", "main~1")
+    back = desk.git("rev-parse", "--short=12", "main")
+    held = desk.conductor("status")
+    assert held.code == 1
+    assert held.out.startswith("✗ main is not pushed, and an agent acts on origin/main: git push origin main\n"), (
+        held.out
+    )
+    assert f"comes with {back}, so there is nothing to do" in held.out
+    assert "the agent takes it" not in held.out
+    assert "Approved: the agent takes it once it is pushed." in desk.conductor("plan", *DAY).out
+    desk.git("push", "-q", "origin", "main")
+    assert "Approved: the agent takes it." in desk.conductor("plan", *DAY).out
+    taken_next = desk.conductor("status")
+    assert (taken_next.code, "the agent takes it next" in taken_next.out) == (0, True), taken_next.out

@@ -137,6 +137,6 @@ def test_a_main_that_is_not_pushed_is_not_called_next(world: PlanWorld) -> None:
     assert "the agent takes it next" not in text
     world.git.refs["refs/heads/theirs"] = world.history.commit
     world.git.refs["refs/remotes/origin/main"] = world.commit(KEEP, branch="theirs")
-    assert "git pull origin main && git push origin main" in told(world)[2]
+    assert "git pull --rebase=merges origin main && git push origin main" in told(world)[2]
     world.git.refs["refs/conductor/origin/main"] = world.git.merge("main", into="theirs")
     assert told(world)[1].unpushed is None
