@@ -41,6 +41,8 @@ class Beside:
     """What is said beside a `Status`."""
 
     proposed: tuple[Proposed, ...] = ()
+    unopened: int = 0
+    """Folders of approvals in which nobody has looked for more."""
     unpushed: Unpushed | None = None
 
     def attention(self, branch: str) -> Iterator[str]:
@@ -56,7 +58,8 @@ class Beside:
         pushed = (
             None if self.unpushed is None else {"commits": list(self.unpushed.commits), "do": self.unpushed.command}
         )
-        return {"proposed": [item.to_json() for item in self.proposed], "unpushed": pushed}
+        proposed: list[JSON] = [item.to_json() for item in self.proposed]
+        return {"proposed": proposed, "unopened": self.unopened, "unpushed": pushed}
 
 
 def unpushed(git: Git, branch: str, main: str, commits: Iterable[str]) -> Unpushed | None:

@@ -3,7 +3,8 @@
 The branch `approvals` is all that tells of them, as far as it has been fetched. Rules kept: who counts, and who is
 missing, is `judge`'s answer, asked as if main took the change now; whether approvals will count then is `queue`'s, as
 `plan` and `approve` say it; what no approval counts for is told only while a branch stands at the commit that was
-approved; so many folders are opened, and no more.
+approved; so many changes that somebody with a known key has signed are opened, and how many folders were not is said:
+what anybody may push hides none of them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from compiler.cli.queue import Way, queue
 from compiler.cli.standpoint import Clone, Known, default_base, landed_since, point_of
@@ -31,7 +33,7 @@ from runtime.ledger.history import History
 from runtime.release import VERSION
 
 OPENED = 256
-
+"""Changes with a statement of a known key: only who has one can make more."""
 
 _SPENT = ("unspent", "carry-exact")
 """Rules by which an approval that counted does not any more, because of what was taken since."""
@@ -73,15 +75,19 @@ class Proposed:
 
 def proposed(
     clone: Clone, history: History, known: Collection[str], decision: Decision, at: datetime
-) -> tuple[Proposed, ...]:
-    """Return them, the oldest first; `known` are the changes on main, `decision` what is decided about those."""
+) -> tuple[tuple[Proposed, ...], int]:
+    """Return them, the oldest first, and how many folders were not opened; `known` are the changes on main, `decision`
+    what is decided about those."""
     done = {*history.taken, *known}
     folders = dict.fromkeys(digest for source in clone.approvals for digest in source.changes() if digest not in done)
     if not folders:
-        return ()
+        return (), 0
     desk = _Desk(clone, history, decision, at, digests(clone.git, clone.main), clone.git.tips())
-    found = (desk.proposed(digest) for digest in list(folders)[:OPENED])
-    return tuple(sorted((item for item in found if item is not None), key=lambda item: (item.since, item.change)))
+    left = iter(folders)
+    signed = ((digest, statements) for digest in left if (statements := tuple(_theirs(clone, history, digest, at))))
+    made = [desk.proposed(digest, statements) for digest, statements in islice(signed, OPENED)]
+    found = sorted((item for item in made if item is not None), key=lambda item: (item.since, item.change))
+    return tuple(found), sum(1 for _ in left)
 
 
 @dataclass(frozen=True)
@@ -93,10 +99,9 @@ class _Desk:
     main: Mapping[str, str]
     tips: Collection[str]
 
-    def proposed(self, digest: str) -> Proposed | None:
+    def proposed(self, digest: str, signed: tuple[Signed, ...]) -> Proposed | None:
         git, history = self.clone.git, self.history
-        signed = tuple(_theirs(self.clone, history, digest, self.at))
-        change = _change(self.clone, digest) if signed else None
+        change = _change(self.clone, digest)
         if change is None:
             return None
         seen = max(signed, key=lambda one: one.approval.signed_at).approval.seen
@@ -154,9 +159,11 @@ def _counted_before(case: Case) -> tuple[str, ...]:
 
 def _theirs(clone: Clone, history: History, digest: str, at: datetime) -> Iterator[Signed]:
     """Statements that people of the last verified commit have signed."""
+    if not (filed := clone.statements(digest)):
+        return
     empty = Change(history.genesis.repository, clone.branch, (), (), {})
     reading = Reading(Case(history.verified, empty, (), at, {}, VERSION), history.governance)
-    for one in clone.statements(digest):
+    for one in filed:
         if one.change == digest and reading.owner(one.fingerprint) is not None and reading.authentic(one):
             yield one
 

@@ -65,8 +65,8 @@ def show(
         found = take_stock(history, decision, clone.git, clone.statements, at)
         seen = {item.change for item in found.waiting if item.change is not None}
         others = Beside(
-            proposed=proposed(clone, history, seen, decision, at),
-            unpushed=unpushed(clone.git, clone.branch, clone.main, [item.commit for item in found.waiting]),
+            *proposed(clone, history, seen, decision, at),
+            unpushed(clone.git, clone.branch, clone.main, [item.commit for item in found.waiting]),
         )
         looked = {clone.branch: clone.main, APPROVALS: _filed(clone)}
         attention = (*found.attention, *others.attention(clone.branch))

@@ -43,6 +43,8 @@ class _Text:
         yield from self.queue()
         for item in self.beside.proposed:
             yield from self.proposes(item)
+        if self.beside.unopened:
+            yield from self.row("proposed", f"{plural(self.beside.unopened, 'more folder')} of approvals not opened")
         if status.debt is not None:
             yield from self.owes(status.debt)
         yield from self.trouble()

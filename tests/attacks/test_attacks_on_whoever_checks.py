@@ -1,4 +1,4 @@
-"""Attempts on whoever checks somebody's branch, by what lies in the checkout: the cache of CI, and what is no file.
+"""Attempts on whoever looks at somebody's branch: by what lies in the checkout, and by what hides it from them.
 
 Nobody has approved anything yet: a machine, or a reviewer, has fetched the branch and looks at it.
 """
@@ -14,12 +14,22 @@ from pathlib import Path
 import pytest
 
 from compiler import opa
+from compiler.cli.approvals_branch import append
+from compiler.cli.beside import Beside
+from compiler.cli.proposed import OPENED, proposed
+from compiler.cli.queue import decided
 from compiler.cli.remembered import Remembered, keep
+from compiler.cli.standpoint import Clone
+from compiler.cli.status_text import as_text
 from compiler.parse import MAX_DEPTH
 from compiler.rego import OPA_VERSION
 from compiler.values import value_of
+from runtime.agent.stock import take_stock
+from runtime.contract.envelope import SUFFIX
+from runtime.testing.memory_git import SOMEBODY
 from tests.benchmarks import trees
 from tests.cases.inputs import ROOT
+from tests.cases.plan_world import ADA, BEN, PlanWorld, tenant
 from tests.services.commands import conductor, git
 
 CHECK = ("check", "--today", "2026-11-24", "--format", "concise")
@@ -150,3 +160,42 @@ def test_pipe_in_a_files_place(repo: Path, *, tracked: bool) -> None:
     os.mkfifo(file)
     done = conductor(*CHECK, "--repo", repo)
     assert (done.code, "is neither a file nor a folder" in done.out) == (1, True)
+
+
+def test_folders_that_hide_what_is_approved(believing: pytest.MonkeyPatch) -> None:
+    """I may push to the branch of the approvals, and have no key. My folders sort before all others: with nothing in
+    them, or with what somebody has signed about another change. There are as many as anybody opens.
+    """
+    world = PlanWorld.begun()
+    world.commit({"tenants/fjord.yaml": tenant("fjord").encode()}, message="Add fjord")
+    signed = [world.approve(person) for person in (ADA, BEN)]
+    copied = {f"{signed[0].sha256}{SUFFIX}": signed[0].envelope.data, "x": b""}
+    mine = {f"{number:064x}/{name}": data for number in range(OPENED) for name, data in copied.items()}
+    append(world.git, mine, message="Hide it", author=SOMEBODY, at=world.now)
+    clone = Clone.read(world.git)
+    assert clone.approvals[-1].changes()[:OPENED] == tuple(f"{number:064x}" for number in range(OPENED))
+
+    def shown() -> tuple[list[str], int]:
+        decision = decided(clone, world.history, world.now)
+        found, unopened = proposed(clone, world.history, (), decision, world.now)
+        return [item.subject for item in found], unopened
+
+    assert shown() == (["Add fjord"], 0)
+    believing.setattr("compiler.cli.proposed._theirs", lambda *_: iter(signed))  # whatever lies there counts
+    assert shown() == ([], 1)
+
+
+def test_more_changes_than_anybody_opens_are_said_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I have a key, and sign more changes than anybody opens: whoever looks is told that there are more."""
+    world = PlanWorld.begun()
+    monkeypatch.setattr("compiler.cli.proposed.OPENED", 2)
+    for name in ("fjord", "geyser", "hekla"):
+        world.commit({f"tenants/{name}.yaml": tenant(name).encode()}, branch=name, message=f"Add {name}")
+        world.approve(ADA, name)
+    clone, history = Clone.read(world.git), world.history
+    decision = decided(clone, history, world.now)
+    beside = Beside(*proposed(clone, history, (), decision, world.now))
+    assert (len(beside.proposed), beside.unopened) == (2, 1)
+    status = take_stock(history, decision, clone.git, clone.statements, world.now)
+    assert "1 more folder of approvals not opened\n" in as_text(status, beside=beside)
+    assert beside.to_json()["unopened"] == 1

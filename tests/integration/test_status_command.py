@@ -90,7 +90,7 @@ def test_the_agent_serves_what_the_command_says(where18: RealInstallation, agent
         process.wait(60)
         log.close()
     told = json.loads(status(clone, "--format", "json").out)
-    here = {key: told[key] for key in ("proposed", "unpushed", "looked_at")}  # what only a clone is asked
+    here = {key: told[key] for key in ("proposed", "unopened", "unpushed", "looked_at")}  # what only a clone is asked
     assert served | {"at": told["at"]} | here == told
 
 

@@ -42,7 +42,7 @@ def told(world: PlanWorld) -> tuple[Status, Beside, str]:
     status = take_stock(history, decision, clone.git, clone.statements, world.now)
     known = {item.change for item in status.waiting if item.change is not None}
     beside = Beside(
-        proposed(clone, history, known, decision, world.now),
+        *proposed(clone, history, known, decision, world.now),
         unpushed(clone.git, clone.branch, clone.main, [item.commit for item in status.waiting]),
     )
     return status, beside, as_text(status, beside=beside)
