@@ -7,7 +7,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -29,6 +29,8 @@ from runtime.ledger.reading import Line, lines
 Form = Annotated[ReportFormat, typer.Option("--format", help="How it is written.")]
 Rev = Annotated[str | None, typer.Option("--rev", metavar="REV", help="The head to read; HEAD if left out.")]
 
+Full: TypeAlias = Annotated[bool, typer.Option("--full", help="Name every object and file of each entry.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
@@ -48,10 +50,17 @@ def _number(text: str) -> int:
         raise typer.BadParameter(f"{text!r} is no entry's number") from None
 
 
-def log(repo: Repo = HERE, rev: Rev = None, trust_root: TrustRoot = None, form: Form = ReportFormat.TEXT) -> None:
+def log(
+    repo: Repo = HERE,
+    rev: Rev = None,
+    trust_root: TrustRoot = None,
+    form: Form = ReportFormat.TEXT,
+    *,
+    full: Full = False,
+) -> None:
     """Tell the ledger as a story: what was decided and done, by whom, and because of what."""
     history = _history(repo, rev, trust_root)
-    told = lines(history)
+    told = lines(history, full=full)
     if form is ReportFormat.JSON:
         sys.stdout.write(shown_json(encode([line.to_json() for line in told]).decode()) + "\n")
         return

@@ -23,8 +23,6 @@ def action_details(action: Action) -> tuple[str, ...]:
     told = [f"undoes: {item}" for item in undone] if isinstance(undone, list) else []
     for key in sorted((here.keys() | wanted.keys()) - {"deviations"}):
         before, after = here.get(key, "unset"), wanted.get(key, "unset")
-        if key == "password" and before == "null":
-            before = "another one"
         if before != after:
             told.append(f"{key} {before} → {after}")
     return tuple(told) or ("nothing but whose it is",)

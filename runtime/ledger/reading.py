@@ -1,7 +1,11 @@
-"""History -> the ledger as a table for readers: number, time, kind, what, by whom, because of what."""
+"""History -> the ledger as a table for readers: number, time, kind, what, by whom, because of what.
+
+Of many things in one entry the first few are named, or in full all of them, each with what became of it.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,7 +16,7 @@ from runtime.governance.case import Signed
 from runtime.governance.rules import WITHDREW
 from runtime.ledger.entry import Entry, approval_path
 from runtime.ledger.history import History
-from runtime.ledger.story import because, drifted, few, operations, outcomes, resources
+from runtime.ledger.story import SHOWN, because, drifted, few, operations, outcomes, resources
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,10 @@ def withdrawals(history: History) -> tuple[Withdrawal, ...]:
     return tuple(found.values())
 
 
-def lines(history: History) -> list[Line]:
+def lines(history: History, *, full: bool = False) -> list[Line]:
     """Tell every entry of the chain, in order."""
     by_digest = {entry.digest: entry for entry in history.entries}
-    return [Line(entry, *_told(entry, history, by_digest)) for entry in history.entries]
+    return [Line(entry, *_told(entry, history, by_digest, full=full)) for entry in history.entries]
 
 
 def approvers(history: History, change: str, approvals: Iterable[str]) -> tuple[str, ...]:
@@ -123,32 +127,35 @@ def approvers(history: History, change: str, approvals: Iterable[str]) -> tuple[
     return tuple(sorted(names))
 
 
-def _told(entry: Entry, history: History, by_digest: dict[str, Entry]) -> tuple[str, str]:
+def _told(entry: Entry, history: History, by_digest: dict[str, Entry], *, full: bool) -> tuple[str, str]:
     predicate = entry.predicate
+    shown = sys.maxsize if full else SHOWN
     match predicate:
         case Verdict():
             detail = predicate.conductor
             names = " and ".join(approvers(history, detail.change, detail.approvals))
-            what = f"takes commit {detail.head[:12]}: {_change(history, detail.change)}"
+            what = f"takes commit {detail.head[:12]}: {_change(history, detail.change, shown)}"
             if (debt := next((one for one in history.debts if one.verdict == entry.digest), None)) is not None:
                 return what, f"an emergency, by {names}: {debt.reason}"
             return what, f"approved by {names or 'nobody'}"
         case Intent():
-            objects = few(operations(predicate.actions))
+            objects = few(operations(predicate.actions), shown)
             return f"sets out to {objects or 'do nothing'}", because(predicate.because)
         case Result():
             opened = by_digest.get(predicate.intent)
             failed = [item.message for item in predicate.outcomes if item.outcome == "failed" and item.message]
             what = f"reports {outcomes(predicate)}" + (f": {failed[0]}" if failed else "")
+            if full and opened is not None and isinstance(opened.predicate, Intent):
+                what += f"; {', '.join(_each(opened.predicate, predicate))}"
             return what, f"intent {opened.sequence}" if opened else "an unknown intent"
         case Refusal():
             reasons = "; ".join(item.message for item in predicate.unmet)
-            return f"refuses commit {predicate.head[:12]}: {_change(history, predicate.change)}", reasons
+            return f"refuses commit {predicate.head[:12]}: {_change(history, predicate.change, shown)}", reasons
         case Drift(actions=()):
             return "finds nothing left of what was reported", "as declared again, or declared no more"
         case Drift():
             held = any(item.before == {"foreign": True} or item.because != "drift" for item in predicate.actions)
-            objects = few(drifted(predicate.actions))
+            objects = few(drifted(predicate.actions, shown if full else 2), shown)
             if held:
                 return f"finds {objects}", "held back: a person must look"
             return f"finds drift: {objects}", f"declared `drift: {predicate.response}`"
@@ -156,11 +163,17 @@ def _told(entry: Entry, history: History, by_digest: dict[str, Entry]) -> tuple[
             names = " and ".join(approvers(history, predicate.change, predicate.approvals))
             opened = by_digest.get(predicate.verdict)
             debt_of = f"verdict {opened.sequence}" if opened else "an unknown verdict"
-            return f"clears the debt of {debt_of}: {_change(history, predicate.change)}", f"approved by {names} since"
+            what = f"clears the debt of {debt_of}: {_change(history, predicate.change, shown)}"
+            return what, f"approved by {names} since"
         case Heartbeat():
             return f"finds nothing to do at commit {predicate.commit[:12]}", "heartbeat"
 
 
-def _change(history: History, digest: str) -> str:
+def _each(intent: Intent, result: Result) -> list[str]:
+    told = zip(operations(intent.actions), result.outcomes, strict=False)
+    return [f"{name}: {outcome.outcome.replace('-', ' ')}" for name, outcome in told]
+
+
+def _change(history: History, digest: str, shown: int) -> str:
     change = history.change(digest)
-    return f"change {digest[:12]}" if change is None else few(resources(change)) or f"change {digest[:12]}"
+    return f"change {digest[:12]}" if change is None else few(resources(change), shown) or f"change {digest[:12]}"

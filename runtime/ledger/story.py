@@ -18,7 +18,7 @@ from runtime.contract.printable import line
 from runtime.contract.statement import Statement
 from runtime.ledger.entry import change_path
 
-_SHOWN = 3
+SHOWN = 3
 _LONGEST = 80
 _LINE = 400
 """Characters of a sentence: it is a commit's subject, too."""
@@ -80,13 +80,13 @@ def operations(actions: Sequence[ActionRecord]) -> list[str]:
     return [f"{item.operation} {item.type} {item.name}" for item in actions]
 
 
-def drifted(actions: Sequence[ActionRecord]) -> list[str]:
+def drifted(actions: Sequence[ActionRecord], shown: int = 2) -> list[str]:
     """Return how each object is other than declared: `role t_acme_app has connection_limit 999, declared 40`. What
     nobody declared at all comes first: that a role is a superuser, say."""
-    return [f"{item.type} {item.name} {_other_than_declared(item)}" for item in actions]
+    return [f"{item.type} {item.name} {_other_than_declared(item, shown)}" for item in actions]
 
 
-def _other_than_declared(action: ActionRecord) -> str:
+def _other_than_declared(action: ActionRecord, shown: int) -> str:
     if action.before is None:
         return "is missing"
     if action.before == {"foreign": True}:
@@ -96,8 +96,13 @@ def _other_than_declared(action: ActionRecord) -> str:
     here, declared = leaves(action.before), leaves(action.after)
     every = sorted(here.keys() | declared.keys(), key=lambda key: (key in declared, key))
     differ = [key for key in every if here.get(key) != declared.get(key)]
-    told = [f"{key} {here.get(key, 'unset')}, declared {declared.get(key, 'unset')}" for key in differ]
-    return f"has {few(told, shown=2)}" if told else "differs"
+    told = [_differs(key, here.get(key, "unset"), declared.get(key, "unset")) for key in differ]
+    return f"has {few(told, shown)}" if told else "differs"
+
+
+def _differs(key: str, here: str, declared: str) -> str:
+    """A secret's value is never there to be shown, so of what differs from its reference that alone is said."""
+    return f"a {key} that {here}" if here == f"differs from {declared}" else f"{key} {here}, declared {declared}"
 
 
 def resources(change: Change) -> tuple[str, ...]:
@@ -147,7 +152,7 @@ def _change(digest: str, files: Mapping[str, bytes] | None) -> str:
     return few(told) or f"change {digest[:12]}"
 
 
-def few(items: Sequence[str], shown: int = _SHOWN) -> str:
+def few(items: Sequence[str], shown: int = SHOWN) -> str:
     """Return the first of several things, and how many more there are."""
     first = ", ".join(items[:shown])
     return first if len(items) <= shown else f"{first} and {len(items) - shown} more"

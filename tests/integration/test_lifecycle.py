@@ -244,6 +244,9 @@ def ends(typed: Typed) -> Any:
         left += admin.execute("SELECT nspname FROM pg_namespace WHERE nspname = 't_acme'").fetchall()
     assert left == []
     assert "nothing" in typed.agent().out
+    log = conductor("evidence", "log", "--full", "--repo", typed.repo).out
+    (told,) = [one for one in log.splitlines() if "absence t_acme: done" in one]
+    assert int(told.split()[0]) == max(entry.sequence for entry in typed.history().entries if entry.kind == "result")
     return archive
 
 

@@ -32,8 +32,12 @@ BY_HAND = (
     "GRANT USAGE, CREATE ON SCHEMA {0.schema} TO {0.app}",
     "GRANT SELECT ON {0.schema}.orders TO PUBLIC",
     "GRANT ALL ON {0.schema}.orders TO {0.app}",
+    "CREATE SEQUENCE {0.schema}.numbers",
+    "ALTER SEQUENCE {0.schema}.numbers OWNER TO {0.owner}",
+    "GRANT USAGE, SELECT ON {0.schema}.numbers TO {0.app}",
 )
 """What a platform has before there is Conductor."""
+QUIET = ("log_statement", "log_min_duration_statement", "log_min_duration_sample", "log_min_error_statement")
 ROWS = "SELECT count(*), md5(string_agg(id || what, ',' ORDER BY id)) FROM {0.schema}.orders"
 
 
@@ -74,14 +78,15 @@ def test_a_dry_run_says_what_adopting_changes_and_changes_nothing(
         "settings": {"work_mem": f"sha256:{sha256(b'64MB')}"},
         "members": ["billing"],
     }
-    assert found[f"role {ACME.owner}"].before == {"login": True, "connection_limit": 20, "password": None}
+    assert found[f"role {ACME.owner}"].before == {"login": True, "connection_limit": 20, "password": "set"}
     granted = found[f"grants {ACME.schema}"].before
     assert granted is not None
-    assert {
-        f"the schema gives {ACME.app} CREATE, USAGE",
-        "table orders: PUBLIC has SELECT",
+    assert [item.replace("MAINTAIN, ", "") for item in granted["deviations"]] == [
         f"new functions of {ACME.owner} are for everybody",
-    } <= set(granted["deviations"])
+        "table orders: PUBLIC has SELECT",
+        f"table orders: {ACME.app} has REFERENCES, TRIGGER, TRUNCATE",
+        f"the schema: {ACME.app} has CREATE",
+    ], "what it has and keeps is no difference"
     schema = found[f"schema {ACME.schema}"].before
     assert schema is not None
     assert (schema["owner"], schema["comment"][:7]) == (ACME.owner, "sha256:")
@@ -178,4 +183,18 @@ def test_an_agent_that_is_no_superuser_adopts_what_was_handed_over_to_it(
             admin.execute(f"GRANT {role} TO t_agent WITH ADMIN TRUE, INHERIT TRUE, SET TRUE")
         apply(weak, (ACME, NORD), intent=2)
         assert lines(weak, (ACME, NORD)) == ()
+    logged = postgres.log.read_text()
+    with target(least) as weak:
+        for setting in QUIET:
+            admin.execute(f"GRANT SET ON PARAMETER {setting} TO t_agent")
+        admin.execute(f"ALTER ROLE {ACME.app} PASSWORD 'by hand'")
+        (action,) = lines(weak, (ACME, NORD))
+        assert action.before is not None
+        assert action.before["password"] == f"differs from {ACME.reference}"
+        weak.perform(action, intent=3)
+        assert lines(weak, (ACME, NORD)) == ()
+    since = postgres.log.read_text()[len(logged) :]
+    assert "by hand" in since, "the server logs such statements"
+    assert "SCRAM-SHA-256$" not in since, "and this one the agent may keep out of its log"
+    admin.execute("REVOKE SET ON PARAMETER " + ", ".join(QUIET) + " FROM t_agent")
     admin.execute("DROP OWNED BY t_agent")

@@ -51,6 +51,11 @@ def test_a_change_is_told_by_its_files_and_what_it_sets(before: object, after: o
             {"limit": 40, "login": False},
             "role t_acme has superuser true, declared unset, limit 999, declared 40 and 1 more",
         ),
+        (
+            {"password": "differs from env:A"},
+            {"password": "env:A"},
+            "role t_acme has a password that differs from env:A",
+        ),
     ],
 )
 def test_drift_is_told_by_what_differs(
@@ -94,6 +99,9 @@ def test_every_kind_of_entry_has_its_sentence() -> None:
     chronicle.push(chronicle.heartbeat())
     told = [(line.entry.kind, line.what, line.because) for line in lines(chronicle.replay())]
     short = verdict.statement.digest_of("change.json") or ""
+    full = [line.what for line in lines(chronicle.replay(), full=True)]
+    assert full[1] == "reports 1 done; create role t_0: done"
+    assert full[8] == "reports 1 failed: no route to host; create role t_0: failed"
     assert told == [
         ("intent", "sets out to create role t_0", "the genesis"),
         ("result", "reports 1 done", "intent 1"),

@@ -4,8 +4,9 @@ A schema has its owner. Its grants are a second object with the same name and th
 application role may do there, on what is there and, by default privileges of the owner, on what comes later.
 
 Observed are the privileges that the defaults give; everything in the schema that is not granted exactly so, and every
-privilege of anybody else, is listed in one more attribute, `deviations`, so that it differs and is undone. Anybody may
-set defaults of their own for anybody's schema: they count only where their role may make something there.
+privilege of anybody else, is listed in one more attribute, `deviations`, so that it differs and is undone; in a schema
+that may be adopted, what is not as the grants that are wanted, as nobody has set its defaults yet. Anybody may set
+defaults of their own for anybody's schema: they count only where their role may make something there.
 """
 
 from __future__ import annotations
@@ -141,25 +142,21 @@ class Found:
         found: dict[str, JSON] = {"owner": self.owner, "role": role}
         for item in CLASSES:
             found[item.attribute] = _ordered(given.get(item.code, set()), self.mark.grants.get(item.attribute))
-        deviations = sorted({line(text, _LONGEST) for text in self._deviations(str(role), given)})
+        wanted = {item.code: set(_strings(self.mark.grants.get(item.attribute))) for item in CLASSES}
+        asked = wanted if self.foreign else given
+        deviations = sorted({line(text, _LONGEST) for text in self._deviations(str(role), asked)})
         if deviations:
             shown = deviations[:MAX_DEVIATIONS]
             found["deviations"] = shown + [f"and {len(deviations) - len(shown)} more"] * (len(deviations) > len(shown))
         return found
 
-    def _deviations(self, role: str, given: Mapping[str, set[str]]) -> Iterable[str]:
-        usage = {grant.privilege for grant in self.usage if grant.grantee == role}
-        if usage != {"USAGE"}:
-            yield f"the schema gives {role} {_listed(usage)}"
-        yield from (f"the schema: {problem}" for problem in _excess(self.usage, role))
+    def _deviations(self, role: str, asked: Mapping[str, set[str]]) -> Iterable[str]:
+        yield from (f"the schema: {problem}" for problem in _other_than(self.usage, role, {"USAGE"}))
         if not self.functions_closed:
             yield f"new functions of {self.owner} are for everybody"
         for code, name, count, acl in self.objects:
             what = f"{_thing(code)} {name}" + (f" and {count - 1} more" if count > 1 else "")
-            has = {grant.privilege for grant in acl if grant.grantee == role}
-            if has != (set() if code == "c" else given.get(code, set())):
-                yield f"{what} gives {role} {_listed(has)}"
-            yield from (f"{what}: {problem}" for problem in _excess(acl, role))
+            yield from (f"{what}: {problem}" for problem in _other_than(acl, role, asked.get(code, set())))
         for owner, code, acl in self.defaults:
             what = f"new {_BY_CODE[code][0]} of {owner}"
             if owner != self.owner and any(grant.grantee == role for grant in acl):
@@ -295,6 +292,16 @@ def _revoke(session: Session, found: Found, grantees: Iterable[str]) -> None:
         )  # fmt: skip
 
 
+def _other_than(acl: Iterable[Grant], role: str, asked: set[str]) -> Iterable[str]:
+    """What the role has or lacks, other than asked, and all that is granted beyond that."""
+    has = {grant.privilege for grant in acl if grant.grantee == role}
+    if more := has - asked:
+        yield f"{role} has {', '.join(sorted(more))}"
+    if less := asked - has:
+        yield f"{role} lacks {', '.join(sorted(less))}"
+    yield from _excess(acl, role)
+
+
 def _excess(acl: Iterable[Grant], role: str) -> Iterable[str]:
     """What is granted beyond the role's own, or may be handed on."""
     for grant in acl:
@@ -311,8 +318,8 @@ def _ordered(privileges: set[str], wanted: Any) -> list[str]:
     return sorted(privileges)
 
 
-def _listed(privileges: set[str]) -> str:
-    return ", ".join(sorted(privileges)) or "nothing"
+def _strings(value: JSON) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _thing(code: str) -> str:

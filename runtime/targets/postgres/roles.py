@@ -49,8 +49,12 @@ _SETTING = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 _LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
 """Settings whose value is a list of names: a literal would be taken for one name."""
 
-_QUIET = ("log_statement", "log_min_duration_statement", "log_min_duration_sample", "log_min_error_statement")
-_QUIET_VALUES = ("none", "-1", "-1", "panic")
+_QUIET = {
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_min_error_statement": "panic",
+}
 
 MAX_SETTINGS = 20
 """So many settings that are not ours are named, and so many roles in a list; the others are counted."""
@@ -154,7 +158,7 @@ class Found:
         return replace(self, mark=mark)
 
     def attributes(self, reference: str | None) -> Attributes:
-        """What an observer reports; `reference` is the password's if it is the one it should be."""
+        """What an observer reports; `reference` is what `reference_of` says of the password."""
         if self.mark is None:
             return FOREIGN
         found: dict[str, JSON] = {"login": self.login}
@@ -164,7 +168,7 @@ class Found:
         else:
             extra: dict[str, tuple[JSON, bool]] = {
                 "connection_limit": (self.connection_limit, self.connection_limit != -1),
-                "password": (None, self.verifier is not None),
+                "password": ("set", self.verifier is not None),
                 "settings": (settings, bool(settings)),
             }
             found |= {name: value for name, (value, differs) in extra.items() if differs}
@@ -211,15 +215,17 @@ def references_of(found: Mapping[str, Found], pool: Executor, resolve: Resolve, 
 
 
 def reference_of(role: Found, resolve: Resolve, holds: Holds) -> str | None:
-    """The reference of the role's password if the role has that password; None if not, or if nobody can tell: only
-    where the mark names one that is wanted no more, as an agent reads all that is wanted before it looks."""
+    """The reference of the role's password if the role has that password; if not, that it differs from it, in words
+    that are no reference. None for a role without; and where nobody can tell, as the mark names one that is wanted no
+    more: an agent reads all that is wanted before it looks."""
     if role.mark is None or role.mark.password is None:
         return None
     try:
         password = scram.require_plain(resolve(role.mark.password), role.mark.password)
     except EnvironmentFailedError:
         return None
-    return role.mark.password if holds(role.name, role.verifier, password) else None
+    same = holds(role.name, role.verifier, password)
+    return role.mark.password if same else f"differs from {role.mark.password}"
 
 
 def write(session: Session, name: str, role: Role, password: str | None, intent: int) -> None:
@@ -311,12 +317,15 @@ def _memberships(session: Session, found: Found) -> None:
 
 
 def _password(session: Session, name: str, password: str) -> None:
-    """Set the verifier. It is no password, but it allows guessing offline, so it stays out of the server's log."""
+    """Set the verifier. It is no password, but it allows guessing offline, so it stays out of the server's log, as far
+    as the agent's role may say so: a superuser may, another needs `GRANT SET ON PARAMETER`."""
     pgconn = session.connection.pgconn
     verifier = pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
-    if session.connection.info.parameter_status("is_superuser") == "on":
-        for setting, value in zip(_QUIET, _QUIET_VALUES, strict=True):
-            session.connection.execute("SELECT set_config(%s, %s, true)", [setting, value])
+    session.connection.execute(
+        "SELECT set_config(setting, value, true) FROM unnest(%s::text[], %s::text[]) AS quiet (setting, value)"
+        " WHERE has_parameter_privilege(setting, 'SET')",
+        [list(_QUIET), list(_QUIET.values())],
+    )
     session.execute("ALTER ROLE {} PASSWORD {}", sql.Identifier(name), sql.Literal(verifier))
 
 
