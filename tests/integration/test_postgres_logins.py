@@ -75,6 +75,7 @@ def test_suspending_ends_sessions_and_proves_that_the_credential_opens_nothing(
             "after": {"credential": "28000", "wrong_password": "28P01"},
             "can_login": False,
             "sessions": 0,
+            "sessions_of_others": 0,
         }
     }
     with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):

@@ -21,7 +21,7 @@ ACME = Tenant("acme-retail")
 
 def test_every_statement_of_the_page_works_as_it_stands(postgres_servers: Servers) -> None:
     running: EmbeddedPostgres = postgres_servers(18)
-    close, role, look = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    close, role, look, large, others = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
     with database(running, "graph") as dsn, psycopg.connect(dsn, autocommit=True) as admin:
         admin.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
         admin.execute(close)
@@ -34,6 +34,12 @@ def test_every_statement_of_the_page_works_as_it_stands(postgres_servers: Server
         assert [row[:2] for row in roles] == [(ACME.app, True), (ACME.owner, False)]
         assert [row[0] for row in schemas] == [ACME.schema]
         assert all('"intent":12' in row[-1] for row in roles + schemas)
+        admin.execute(f"SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO {ACME.app}")
+        owned, unlinked = (admin.execute(statement).fetchall() for statement in large.strip().splitlines())
+        assert (owned, unlinked) == ([(4711, ACME.app)], [(1,)])
+        admin.execute(f"ALTER ROLE {ACME.app} PASSWORD 'of a session'")
+        with psycopg.connect(dsn, user=ACME.app, password="of a session"):  # noqa: S106 -- thrown away
+            assert admin.execute(others).fetchone() == (1,)
 
 
 def test_every_refusal_of_the_page_is_one_that_the_code_makes() -> None:

@@ -22,6 +22,7 @@ marks = st.builds(
     ),
     settings=st.none() | st.dictionaries(st.text("abc", min_size=1), st.text()),
     unproved=st.booleans(),
+    lent=st.lists(st.integers(1, 2**32 - 1), max_size=3).map(tuple),
 )
 
 

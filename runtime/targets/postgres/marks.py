@@ -35,7 +35,8 @@ class Mark:
     """What we know of an object. `password` and `settings` are set on roles that have them, `grants` on schemas that
     have been granted, `archive` on those that may be dropped with what is in them.
 
-    `unproved`: the role was written, and no login has shown yet that it is as it should be.
+    `unproved`: the role was written, and nothing has shown yet that it is as it should be. `lent`: oids of those whose
+    membership was taken back, and whose sessions have still to end.
     """
 
     owner: Owner
@@ -45,6 +46,7 @@ class Mark:
     unproved: bool = False
     settings: Mapping[str, str] | None = None
     archive: Mapping[str, JSON] | None = None
+    lent: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:
@@ -60,6 +62,8 @@ class Mark:
             value["unproved"] = True
         if self.archive is not None:
             value["archive"] = dict(self.archive)
+        if self.lent:
+            value["lent"] = list(self.lent)
         return PREFIX + encode(value).decode()
 
     @property
@@ -81,13 +85,13 @@ def read(text: str | None, owner: Owner) -> Mark | None:
         return None
     match value:
         case {"repository": owner.repository, "database": owner.database, "intent": int(intent), **rest}:
-            password, grants, unproved, settings, archive = (
-                rest.pop(key, None) for key in ("password", "grants", "unproved", "settings", "archive")
+            password, grants, unproved, settings, archive, lent = (
+                rest.pop(key, None) for key in ("password", "grants", "unproved", "settings", "archive", "lent")
             )
-            if rest or not isinstance(archive, dict | None):
+            if rest or not isinstance(archive, dict | None) or not _oids(lent):
                 return None
             if isinstance(password, str | None) and _grants(grants) and _settings(settings):
-                return Mark(owner, intent, password, grants, unproved is True, settings, archive)
+                return Mark(owner, intent, password, grants, unproved is True, settings, archive, tuple(lent or ()))
     return None
 
 
@@ -99,6 +103,10 @@ def believed(text: str | None, owner: Owner, *, same: bool | None, comment: str 
 
 def _settings(value: JSON) -> TypeGuard[dict[str, str] | None]:
     return value is None or (isinstance(value, dict) and all(isinstance(item, str) for item in value.values()))
+
+
+def _oids(value: JSON) -> TypeGuard[list[int] | None]:
+    return value is None or (isinstance(value, list) and all(type(item) is int for item in value))
 
 
 def _grants(value: JSON) -> TypeGuard[dict[str, JSON] | None]:

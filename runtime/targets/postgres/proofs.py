@@ -6,7 +6,10 @@ tried beside the right one, because where both work neither proves anything.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from psycopg import errors
 
 from runtime.contract.canonical import JSON
 from runtime.contract.errors import ConductorError
@@ -19,6 +22,12 @@ TOO_MANY_CONNECTIONS = "53300"
 _LONGEST = 200
 _ROUNDS = 10
 _ROUND_MILLISECONDS = 1000
+
+_END_LENT = """
+SELECT pg_terminate_backend(pid, %(wait)s) FROM pg_stat_activity
+ WHERE usesysid = ANY(%(lent)s::oid[]) AND pid <> pg_backend_pid() AND (backend_start > %(now)s) IS NOT TRUE
+"""
+"""Who may not read others' `backend_start` ends those that began since, too."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +110,37 @@ def end_sessions(connection: Connection, role: str) -> int:
         if sessions(connection, role) == 0:
             return ended
     raise RetryableError(f"sessions of {role} do not end", after=10)
+
+
+def end_lent(connection: Connection, role: str, lent: Collection[int]) -> int:
+    """End the sessions of those who could act as the role until now, and wait until they are gone; gives their number.
+    No server tells as whom another session acts, so all of them count; one that begins later cannot become the role.
+    Raises TerminalError if the agent may not, and RetryableError."""
+    (now,) = connection.execute("SELECT clock_timestamp()").fetchone() or (None,)
+    ended = 0
+    for _ in range(_ROUNDS):
+        try:
+            rows = connection.execute(
+                _END_LENT, {"wait": _ROUND_MILLISECONDS, "lent": list(lent), "now": now}
+            ).fetchall()
+        except errors.InsufficientPrivilege:
+            raise TerminalError(
+                f"sessions that may act as {role} are not the agent's to end, so that nothing about it is proved",
+                help="GRANT pg_signal_backend TO the agent's role, or end the sessions of these oids by hand:"
+                f" {', '.join(map(str, lent))} (pg_stat_activity.usesysid)",
+            ) from None
+        if not rows:
+            return ended
+        ended += sum(1 for (gone,) in rows if gone)
+    raise RetryableError(f"sessions that may act as {role} do not end", after=10)
+
+
+def others(connection: Connection, role: str) -> int:
+    """How many sessions other roles have, but for superusers and the agent: a membership that came and went before
+    anybody looked may have left one of them acting as the role, and no server tells."""
+    row = connection.execute(
+        "SELECT count(*) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid"
+        " WHERE NOT r.rolsuper AND r.rolname NOT IN (%s, current_user)",
+        [role],
+    ).fetchone()
+    return int(row[0]) if row is not None else 0

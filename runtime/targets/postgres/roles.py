@@ -86,6 +86,17 @@ SELECT r.rolname, o.mark, o.id = r.oid, c.description, {password},
  ORDER BY r.rolname
 """
 
+_LENT = """
+WITH RECURSIVE lent(oid) AS (
+    SELECT member FROM pg_auth_members WHERE roleid = %(role)s::regrole AND member <> current_user::regrole
+    UNION SELECT member FROM pg_auth_members WHERE member = %(role)s::regrole
+    UNION SELECT m.member FROM pg_auth_members m JOIN lent ON lent.oid = m.roleid
+     WHERE m.member <> current_user::regrole
+)
+SELECT oid::bigint FROM lent
+"""
+"""Members of members too; the role itself, if it is a member: it stands as another. Not who may act as the agent."""
+
 
 @dataclass(frozen=True)
 class Role:
@@ -228,8 +239,9 @@ def reference_of(role: Found, resolve: Resolve, holds: Holds) -> str | None:
     return role.mark.password if same else f"differs from {role.mark.password}"
 
 
-def write(session: Session, name: str, role: Role, password: str | None, intent: int) -> None:
+def write(session: Session, name: str, role: Role, password: str | None, intent: int) -> tuple[int, ...]:
     """Make the role as wanted, in one transaction. `password` None: the role keeps the one it has, if it may have one.
+    Gives whose sessions are to be ended before anything is proved.
 
     Raises TerminalError for a role that is foreign, or that a newer intent wrote.
     """
@@ -239,20 +251,20 @@ def write(session: Session, name: str, role: Role, password: str | None, intent:
         found = find(session.connection, session.owner, [name], alone=True)[name]
         _plain(session, found, role)
         _settings(session, found, role.settings or {})
-        _memberships(session, found)
-        unproved = role.password is not None
-        session.write_mark(
-            "role", name, Mark(session.owner, intent, role.password, unproved=unproved, settings=role.settings)
-        )
+        lent = _memberships(session, name, mark)
+        unproved = role.password is not None or bool(lent)
+        written = Mark(session.owner, intent, role.password, unproved=unproved, settings=role.settings, lent=lent)
+        session.write_mark("role", name, written)
         if role.password is None:
             if found.verifier is not None:
                 session.execute("ALTER ROLE {} PASSWORD NULL", sql.Identifier(name))
         elif password is not None and not (found.verifier and scram.matches(found.verifier, password)):
             _password(session, name, password)
+        return lent
 
 
 def proved(session: Session, name: str, role: Role, intent: int) -> None:
-    """Say on the role that logins have shown it to be as it should be."""
+    """Say on the role that logins have shown it to be as it should be, and that whom it was lent to is out."""
     with session.guarded("role", name, intent):
         session.write_mark("role", name, Mark(session.owner, intent, role.password, settings=role.settings))
 
@@ -301,19 +313,24 @@ def _setting(name: str) -> sql.Composable:
     return sql.SQL(".").join(sql.Identifier(part) for part in name.split("."))
 
 
-def _memberships(session: Session, found: Found) -> None:
-    """A tenant's role is in no other, and nobody is in it: each would be a way from one tenant to another."""
+def _memberships(session: Session, name: str, mark: Mark | None) -> tuple[int, ...]:
+    """A tenant's role is in no other, and nobody is in it: each would be a way from one tenant to another. Gives whom
+    something was lent to by that, with those whom the mark names already: a session that has said SET ROLE goes on as
+    that role, so they are to be ended. Within `guarded`."""
+    role = sql.Identifier(name).as_string(session.connection)
+    lent = {oid for (oid,) in session.connection.execute(_LENT, {"role": role})} | set(mark.lent if mark else ())
     rows = session.connection.execute(
         "SELECT pg_get_userbyid(roleid)::text, pg_get_userbyid(member)::text, pg_get_userbyid(grantor)::text"
         "  FROM pg_auth_members WHERE (roleid = %(role)s::regrole AND member <> current_user::regrole)"
         "    OR member = %(role)s::regrole",
-        {"role": sql.Identifier(found.name).as_string(session.connection)},
+        {"role": role},
     ).fetchall()
     names_grantor = session.connection.info.server_version >= 160_000
-    for role, member, grantor in rows:
+    for group, member, grantor in rows:
         statement = "REVOKE {} FROM {}" + (" GRANTED BY {}" if names_grantor else "") + " CASCADE"
-        values = (role, member, grantor) if names_grantor else (role, member)
+        values = (group, member, grantor) if names_grantor else (group, member)
         session.execute(statement, *(sql.Identifier(value) for value in values))
+    return tuple(sorted(lent))
 
 
 def _password(session: Session, name: str, password: str) -> None:

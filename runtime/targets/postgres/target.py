@@ -200,14 +200,18 @@ class PostgresTarget:
     def _write_role(self, session: Session, name: str, role: roles.Role, intent: int) -> Mapping[str, JSON]:
         if role.password is None:
             ended = self._shut(session, name, intent)
-            roles.write(session, name, role, None, intent)
-            return {"login": {"sessions_ended": ended}} if ended else {}
+            counts = {"sessions_ended": ended}
+            if lent := roles.write(session, name, role, None, intent):
+                counts["lent_sessions_ended"] = proofs.end_lent(session.connection, name, lent)
+                roles.proved(session, name, role, intent)
+            return {"login": {what: count for what, count in counts.items() if count}} if any(counts.values()) else {}
         password = scram.require_plain(self._resolve(role.password), role.password)
         facts: dict[str, JSON] = {"method": "scram-sha-256"}
         if session.mark("role", name, intent) is not None:
             facts["before"] = self._proves().before(name, password)
         ended = 0 if role.login else self._shut(session, name, intent)
-        roles.write(session, name, role, password, intent)
+        if lent := roles.write(session, name, role, password, intent):
+            facts["lent_sessions_ended"] = proofs.end_lent(session.connection, name, lent)
         measured = self._proves().measure(name, password)
         proofs.require(name, measured, login=role.login)
         facts["after"] = measured.facts()
@@ -216,15 +220,20 @@ class PostgresTarget:
             # again: a login that was half-way when it was forbidden has shown up by now
             facts["sessions_ended"] = ended + proofs.end_sessions(session.connection, name)
             facts["sessions"] = self._none_left(session.connection, name)
+            facts["sessions_of_others"] = proofs.others(session.connection, name)
         roles.proved(session, name, role, intent)
         return {"login": facts}
 
     def _none_left(self, connection: Connection, name: str) -> int:
-        """Look once more: no session, and nobody has allowed the login meanwhile."""
+        """Look once more: no session, and nobody has allowed the login, or lent the role, meanwhile."""
         left = proofs.sessions(connection, name)
-        row = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+        row = connection.execute(
+            "SELECT rolcanlogin OR EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = r.oid"
+            " AND m.member <> current_user::regrole) FROM pg_roles r WHERE rolname = %s",
+            [name],
+        ).fetchone()
         if left or row != (False,):
-            raise RetryableError(f"{name} still has {left} sessions, or may log in again", after=1)
+            raise RetryableError(f"{name} still has {left} sessions, may log in again, or is lent again", after=1)
         return left
 
     def _shut(self, session: Session, name: str, intent: int) -> int:
