@@ -6,12 +6,13 @@ Each rule of adoption is attacked by what it alone refuses; with that rule dropp
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import psycopg
 import pytest
 
 from runtime.targets.interface import TerminalError
-from runtime.targets.postgres import adopting
+from runtime.targets.postgres import adopting, proofs
 from runtime.targets.postgres.target import PostgresTarget
 from tests.services.tenant import Secrets, Tenant, apply, compared, target
 
@@ -26,6 +27,11 @@ MADE = (
     "ALTER TABLE {0.schema}.orders OWNER TO {0.owner}",
 )
 OTHERS = """'conductor:{{"database":"x","intent":3,"repository":"66666666666666666666666666666666"}}'"""
+FUNCTION = (
+    "CREATE FUNCTION {{1.schema}}.taken() RETURNS {} LANGUAGE {} AS '{}';"
+    " ALTER FUNCTION {{1.schema}}.taken OWNER TO {{1.owner}}"
+)
+NUMBER = FUNCTION.format("int", "sql", "SELECT 1")
 ATTACKS: dict[str, tuple[str, ...]] = {
     "no_powers": ("ALTER ROLE {0.app} BYPASSRLS", "ALTER ROLE {0.app} SUPERUSER", "ALTER ROLE {0.owner} CREATEROLE"),
     "no_powerful_role": (
@@ -47,6 +53,36 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "ALTER TABLE {0.schema}.orders OWNER TO {0.app}",
         "CREATE FUNCTION {0.schema}.spy() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "CREATE TYPE {0.schema}.mood AS ENUM ('good')",
+    ),
+    "nothing_across": (
+        "CREATE TABLE public.every (id int); ALTER TABLE {0.schema}.orders INHERIT public.every",
+        (
+            "CREATE TABLE public.every (id int) PARTITION BY LIST (id);"
+            " ALTER TABLE public.every ATTACH PARTITION {0.schema}.orders DEFAULT"
+        ),
+        "CREATE TABLE {1.schema}.more () INHERITS ({0.schema}.orders); ALTER TABLE {1.schema}.more OWNER TO {1.owner}",
+        "CREATE VIEW public.seen AS SELECT * FROM {0.schema}.orders",
+        "CREATE PUBLICATION leak FOR TABLE {0.schema}.orders",
+        "CREATE PUBLICATION leak FOR TABLES IN SCHEMA {0.schema}",
+        (
+            f"{FUNCTION.format('trigger', 'plpgsql', 'BEGIN RETURN new; END')};"
+            " CREATE TRIGGER taken BEFORE INSERT ON {0.schema}.orders FOR EACH ROW EXECUTE FUNCTION {1.schema}.taken()"
+        ),
+        f"{NUMBER}; ALTER TABLE {{0.schema}}.orders ALTER id SET DEFAULT {{1.schema}}.taken()",
+        f"{NUMBER}; ALTER TABLE {{0.schema}}.orders ADD CHECK ({{1.schema}}.taken() = id)",
+        f"{NUMBER}; CREATE POLICY mine ON {{0.schema}}.orders USING ({{1.schema}}.taken() = id)",
+        (
+            "CREATE DOMAIN {1.schema}.word AS text; ALTER DOMAIN {1.schema}.word OWNER TO {1.owner};"
+            " ALTER TABLE {0.schema}.orders ADD word {1.schema}.word"
+        ),
+        (
+            "CREATE TABLE {1.schema}.loot (id int); ALTER TABLE {1.schema}.loot OWNER TO {1.owner};"
+            " CREATE RULE taken AS ON INSERT TO {0.schema}.orders DO ALSO INSERT INTO {1.schema}.loot VALUES (new.id)"
+        ),
+        (
+            "CREATE TABLE {1.schema}.sold (id int PRIMARY KEY); ALTER TABLE {1.schema}.sold OWNER TO {1.owner};"
+            " ALTER TABLE {0.schema}.orders ADD FOREIGN KEY (id) REFERENCES {1.schema}.sold ON DELETE CASCADE"
+        ),
     ),
     "schema_of_no_other": (f"COMMENT ON SCHEMA {{0.schema}} IS {OTHERS}",),
 }
@@ -72,6 +108,11 @@ def running(secret: Secrets, admin: psycopg.Connection) -> Iterator[PostgresTarg
         for statement in MADE:
             admin.execute(statement.format(ACME))
         yield opened
+
+
+def login(secret: Secrets, tenant: Tenant) -> psycopg.Connection:
+    user, password = tenant.app, secret(tenant.reference)
+    return psycopg.connect(secret("env:DSN"), user=user, password=password, autocommit=True)
 
 
 def taken(admin: psycopg.Connection) -> set[str]:
@@ -102,6 +143,34 @@ def test_what_is_no_tenants_is_adopted_only_if_the_rule_against_it_is_dropped(
         monkeypatch.setattr(adopting, f"{kind}_RULES", tuple(item for item in rules if item.__name__ != rule))
     apply(running, (ACME, NORD), intent=2)
     assert taken(admin) == {f"role {ACME.owner}", f"role {ACME.app}", f"schema {ACME.schema}"}
+
+
+def test_what_a_superuser_made_for_everybody_is_no_way_across(
+    running: PostgresTarget, admin: psycopg.Connection
+) -> None:
+    """Without which no platform with an extension, or a trigger of its own, could be adopted."""
+    admin.execute("CREATE FUNCTION public.touched() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'")
+    admin.execute(
+        f"CREATE TRIGGER touched BEFORE INSERT ON {ACME.schema}.orders FOR EACH ROW EXECUTE FUNCTION public.touched()"
+    )
+    admin.execute(f"ALTER TABLE {ACME.schema}.orders ADD CHECK (abs(id) = id), ADD made timestamptz DEFAULT now()")
+    apply(running, (ACME, NORD), intent=2)
+    assert taken(admin) == {f"role {ACME.owner}", f"role {ACME.app}", f"schema {ACME.schema}"}
+
+
+def test_who_became_the_owner_before_it_was_adopted_is_put_out(
+    secret: Secrets, running: PostgresTarget, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I was in the owner's role, and have said SET ROLE. My session does not notice that it is taken back."""
+    for kept_out in (True, False):
+        with monkeypatch.context() as patch, login(secret, NORD) as attacker:
+            if not kept_out:
+                patch.setattr(proofs, "end_lent", lambda *_: 0)
+            admin.execute(f"GRANT {ACME.owner} TO {NORD.app}")
+            attacker.execute(f"SET ROLE {ACME.owner}")
+            apply(running, (ACME, NORD), intent=2 if kept_out else 3)
+            with pytest.raises(psycopg.OperationalError) if kept_out else nullcontext():
+                attacker.execute(f"DELETE FROM {ACME.schema}.orders")  # noqa: S608 -- a constant
 
 
 def test_a_role_that_became_an_admins_since_it_was_looked_at_is_refused_by_the_action_itself(

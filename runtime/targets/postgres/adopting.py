@@ -5,8 +5,8 @@ changes is what differs. Adopting is two transactions: the first looks once more
 is the one that makes any object of ours so. Killed between the two, the object is ours and not yet as wanted.
 
 Rules kept: each rule in `ROLE_RULES` and `SCHEMA_RULES` refuses alone. Nothing is adopted that is more than a tenant's:
-a role with powers over others, one that reaches beyond its schema, a schema that holds what is not its owner's, or what
-another Conductor made.
+a role with powers over others, one that reaches beyond its schema, a schema that holds what is not its owner's or has a
+way across its border (see `across`), or what another Conductor made.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from runtime.contract.canonical import sha256 as digest_of
 from runtime.contract.objects import FOREIGN, ObjectId
 from runtime.contract.printable import line
 from runtime.targets.interface import TerminalError
-from runtime.targets.postgres import grants, locks, roles
+from runtime.targets.postgres import across, grants, locks, roles
 from runtime.targets.postgres.marks import PREFIX, Mark, Owner, believed, read
 from runtime.targets.postgres.session import Connection, Kind, Session
 
 SHOWN = 5
 _LONGEST = 120
+_WITH_STATEMENT = 400
 _ENDS = ("_owner", "_app")
 
 _ROLES = """
@@ -138,6 +139,7 @@ class Schema:
     owner: str
     wanted: str
     others: tuple[str, ...]
+    across: tuple[str, ...]
 
 
 def no_powers(role: Role) -> str | None:
@@ -185,6 +187,11 @@ def holds_nothing_of_others(schema: Schema) -> str | None:
     return f"it holds {_few(schema.others)} (ALTER … OWNER TO {schema.owner})"
 
 
+def nothing_across(schema: Schema) -> str | None:
+    """No grant is needed where a parent shows the rows, a trigger hands them over, or a publication sends them."""
+    return f"there are ways across its border: {_few(schema.across)}" if schema.across else None
+
+
 def schema_of_no_other(schema: Schema) -> str | None:
     """One object, one Conductor."""
     return _others(schema.marked)
@@ -200,6 +207,7 @@ ROLE_RULES: tuple[Callable[[Role], str | None], ...] = (
 SCHEMA_RULES: tuple[Callable[[Schema], str | None], ...] = (
     owned_by_its_owner,
     holds_nothing_of_others,
+    nothing_across,
     schema_of_no_other,
 )
 
@@ -274,7 +282,8 @@ class Verdicts:
 
 
 def judged(connection: Connection, owner: Owner, wanted: Wanted) -> Verdicts:
-    """Judge the wanted objects that exist and are not ours, in two queries; without anything wanted, in none."""
+    """Judge the wanted objects that exist and are not ours, in two queries and three more for each schema; without
+    anything wanted, in none."""
     reasons: dict[tuple[Kind, str], tuple[str, ...]] = {}
     comments: dict[tuple[Kind, str], str] = {}
     for role in _roles(connection, owner, wanted.roles) if wanted.roles else ():
@@ -338,8 +347,10 @@ def _schemas(connection: Connection, ours: Owner, wanted: Mapping[str, Mapping[s
         for catalog, (namespace, owner, such) in _OWNERS.items()
     )
     query = grants.filled(_SCHEMAS, names=sorted(wanted), marks=locks.marks_of(connection), things=things)
-    for name, text, same, comment, owner, others in connection.execute(query):
-        yield Schema(name, Marked(ours, text, same, comment), owner, str(wanted[name].get("owner")), _lines(others))
+    for name, text, same, comment, owner, others in connection.execute(query).fetchall():
+        marked = Marked(ours, text, same, comment)
+        ways = _lines(across.ways(connection, name), _WITH_STATEMENT) if marked.mark is None else ()
+        yield Schema(name, marked, owner, str(wanted[name].get("owner")), _lines(others), ways)
 
 
 def _schema_of(role: str) -> str:
@@ -358,8 +369,8 @@ def _others(marked: Marked) -> str | None:
     return "another Conductor made it, or what had its name (let that one delete it; see `conductor_locks.object`)"
 
 
-def _lines(words: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(line(str(word), _LONGEST) for word in words))
+def _lines(words: Iterable[Any], longest: int = _LONGEST) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line(str(word), longest) for word in words))
 
 
 def _few(words: tuple[str, ...]) -> str:

@@ -22,7 +22,7 @@ from runtime.contract.objects import ABSENCE, ARCHIVE, FOREIGN
 from runtime.contract.printable import line
 from runtime.targets.archives import Archives, Stream
 from runtime.targets.interface import RetryableError, TerminalError
-from runtime.targets.postgres import dump, grants, locks, proofs, roles
+from runtime.targets.postgres import across, dump, grants, locks, proofs, roles
 from runtime.targets.postgres.dump import PgDump
 from runtime.targets.postgres.marks import Mark
 from runtime.targets.postgres.session import Connection, Session
@@ -38,31 +38,6 @@ UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname = %(schema
 """
 _LARGE_OBJECTS = """
 SELECT count(*) FROM pg_largeobject_metadata m JOIN pg_roles r ON r.oid = m.lomowner WHERE r.rolname = ANY(%s)
-"""
-
-_OUTSIDE = """
-WITH RECURSIVE going(classid, objid) AS (
-    SELECT 'pg_namespace'::regclass::oid, oid FROM pg_namespace WHERE nspname = %(schema)s
-    UNION
-    SELECT next.classid, next.objid FROM going g, LATERAL (
-        SELECT d.classid, d.objid FROM pg_depend d
-         WHERE d.refclassid = g.classid AND d.refobjid = g.objid AND d.deptype <> 'p'
-        UNION ALL
-        SELECT d.refclassid, d.refobjid FROM pg_depend d
-         WHERE d.classid = g.classid AND d.objid = g.objid AND d.deptype = 'i') next
-), placed AS (
-    SELECT g.classid, g.objid, coalesce(
-        (SELECT ev_class FROM pg_rewrite r WHERE g.classid = 'pg_rewrite'::regclass AND r.oid = g.objid),
-        (SELECT tgrelid FROM pg_trigger t WHERE g.classid = 'pg_trigger'::regclass AND t.oid = g.objid),
-        (SELECT adrelid FROM pg_attrdef f WHERE g.classid = 'pg_attrdef'::regclass AND f.oid = g.objid),
-        (SELECT polrelid FROM pg_policy p WHERE g.classid = 'pg_policy'::regclass AND p.oid = g.objid)) AS of_table
-      FROM going g
-)
-SELECT DISTINCT i.type || ' ' || i.identity
-  FROM placed p, LATERAL pg_identify_object(p.classid, p.objid, 0) i
- WHERE coalesce((SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                  WHERE c.oid = p.of_table), i.schema) NOT IN (%(schema)s, 'pg_toast')
- ORDER BY 1
 """
 
 _PROOF = {
@@ -262,7 +237,7 @@ class Ending:
         return None
 
     def _refuse_outside(self, schema: str) -> None:
-        outside = [what for (what,) in self.session.connection.execute(_OUTSIDE, {"schema": schema})]
+        outside = across.depending(self.session.connection, schema)
         if outside:
             more = f" and {len(outside) - SHOWN} more" if len(outside) > SHOWN else ""
             shown = ", ".join(line(what, LONGEST) for what in outside[:SHOWN])
