@@ -21,11 +21,12 @@ ACME = Tenant("acme-retail")
 
 def test_every_statement_of_the_page_works_as_it_stands(postgres_servers: Servers) -> None:
     running: EmbeddedPostgres = postgres_servers(18)
-    close, role, look, large, others = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    close, role, *more, look, large, others = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
     with database(running, "graph") as dsn, psycopg.connect(dsn, autocommit=True) as admin:
         admin.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
         admin.execute(close)
-        admin.execute(role)
+        for statement in (role, *more):
+            admin.execute(statement)
         agent = running.dsn("graph", user="conductor_agent", password="choose your own")  # noqa: S106 -- the page's
         with target(Secrets.of(agent, ACME)) as opened:
             apply(opened, (ACME,), intent=12)
