@@ -30,7 +30,8 @@ from runtime.contract.manifest import INPUT_FOLDERS, Manifest
 from runtime.git.branches import REMOTE, head_of, heads_of
 from runtime.git.inputs import digests, digests_from, is_input, rows
 from runtime.git.interface import Git
-from runtime.git.returned import returned_on
+from runtime.git.onward import onward
+from runtime.git.returned import returned
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.governance.approvals import Approvals, Malformed
 from runtime.governance.case import Case, Signed
@@ -209,12 +210,19 @@ def default_base(clone: Clone, head: str) -> str | None:
     return parents[0] if parents else None
 
 
+def _returned(clone: Clone, history: History, commit: str) -> tuple[str, ...]:
+    verified, git = history.verified, clone.git
+    line = onward(git, verified.commit, clone.main, through=verified.stands) or ()
+    base = git.files(verified.commit, *INPUT_FOLDERS)
+    return returned(base, ((step.commit.oid, step.changes) for step in line)).of(commit)
+
+
 def _case(clone: Clone, history: History, change: Change, at: datetime, near: Known, *, merged: bool) -> Case:
     debt, statements = history.debt, clone.statements(change.digest)
     if debt is not None and debt.change.digest == change.digest:
         return debt_case(history.verified, debt, statements, at=at)
     main = near.digests(clone.git, clone.main)
-    returned = returned_on(clone.git, history.commit, clone.main).of(near.commit) if merged else ()
+    gone = _returned(clone, history, near.commit) if merged else ()
     if not merged:
         # what main would have if the change were merged now
         for path, _, after in change.inputs:
@@ -229,7 +237,7 @@ def _case(clone: Clone, history: History, change: Change, at: datetime, near: Kn
         main=main,
         release=VERSION,
         transition=history.transition(change, at),
-        returned=frozenset(returned),
+        returned=frozenset(gone),
     )
 
 

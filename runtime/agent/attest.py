@@ -143,10 +143,10 @@ class Book:
         *,
         on: str | None = None,
         still: Callable[[str], bool] | None = None,
-        void: Callable[[str], str | None] = lambda _: None,
+        check: Callable[[str], None] = lambda _: None,
     ) -> str:
         """Put the entries on top of the branch (of `on`, its newer head); returns the new head. `still` is asked of a
-        newer head of main, `void` before each push: why what is about to be pushed would not hold."""
+        newer head of main, `check` before each push: it raises where what is about to be pushed would not hold."""
         world, git = self.world, self.world.git
         head, old = (self.on, self.there) if on is None else (on, on)
         if not entries:
@@ -156,11 +156,7 @@ class Book:
             new = head
             for entry in entries:
                 new = record(git, new, (entry,), world.writer, at=entry.tip.time)
-            if (why := void(new)) is not None:
-                raise TerminalError(
-                    f"the verdict would not stand, so it is not pushed: {why}",
-                    help="`conductor verify` says what else lies among the evidence",
-                )
+            check(new)
             keep(git, UNPUSHED, new)
             world.at(f"before {step}")
             if self.main is not None and still is not None:

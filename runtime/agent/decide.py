@@ -2,7 +2,7 @@
 
 The agent takes the first candidate that all rules allow and whose change still stands. The same function gives the
 plan its forecast. Rules kept:
-- candidates are the commits that descend from P on the first-parent line of main's head, oldest first;
+- candidates are the commits of main's line from P to its head, oldest first (`runtime.git.onward`);
 - nothing is compiled that need not be: a candidate whose inputs are P's has nothing to take, one that main has taken
   back cannot be taken, whatever is made of its files later, and both are seen without a compiler; a tree is compiled
   once (`compile_once`);
@@ -20,6 +20,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache, lru_cache
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TypeAlias
 
 from runtime.contract.change import Change, Row, Snapshot, between
@@ -28,7 +29,8 @@ from runtime.contract.errors import ConductorError
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.inputs import digests, rows
 from runtime.git.interface import Git
-from runtime.git.returned import returned_on
+from runtime.git.onward import onward
+from runtime.git.returned import returned
 from runtime.governance.case import Case, Judgement, Signed, Transition, Verified
 from runtime.governance.judge import judge
 from runtime.governance.rules import CONSENT, Rule, taken_back
@@ -47,12 +49,14 @@ class Reason(StrEnum):
     UNSOUND = "unsound"
     OTHER_RELEASE = "other-release"
     NOT_ALLOWED = "not-allowed"
+    VOID = "void"
 
 
 @dataclass(frozen=True)
 class Pending:
     """A candidate that is not taken. `change` and `judgement` are there where it compiles, `errors` where it does
-    not, `back` names inputs that main has, or had since, at their old value again."""
+    not, or where its verdict would take nothing; `back` names inputs that main has, or had since, at their old value
+    again. `first` is the commit of main since which what this one brings has waited."""
 
     commit: str
     reason: Reason
@@ -60,11 +64,12 @@ class Pending:
     judgement: Judgement | None = None
     errors: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
+    first: str = ""
 
     @property
     def held(self) -> bool:
         """Whether no agent takes it before a person does something about it."""
-        return self.reason in {Reason.UNSOUND, Reason.NOT_ALLOWED}
+        return self.reason in {Reason.UNSOUND, Reason.NOT_ALLOWED, Reason.VOID}
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ class Take:
     approvals: tuple[Signed, ...]
     landed: tuple[str, ...]
     pending: tuple[Pending, ...] = ()
+    first: str = ""
+    """As that of what is pending."""
 
 
 @dataclass(frozen=True)
@@ -115,31 +122,37 @@ def decide(
     at: datetime,
     release: str,
     rules: tuple[Rule, ...] = CONSENT,
+    void: Mapping[str, str] = MappingProxyType({}),
 ) -> Decision:
-    """Say what the agent takes next, given what it holds; raises StoppedError where P is not on main."""
-    if not git.is_ancestor(verified.commit, head):
+    """Say what the agent takes next, given what it holds; raises StoppedError where P is not on main. `void` are
+    candidates whose verdicts would take nothing as everybody reads them, and why."""
+    line = onward(git, verified.commit, head, through=verified.stands)
+    if line is None:
         raise StoppedError(
             f"the last verified commit {verified.commit[:12]} is no ancestor of {verified.branch}'s head {head[:12]}",
             help="nothing is taken until main leads on from it again; the way back is a new genesis that names the old "
             "one: docs/runbooks/new-genesis.md",
         )
     main = digests(git, head)
-    returned = cache(lambda: returned_on(git, verified.commit, head))  # most turns have no candidate
+    base = cache(lambda: git.files(verified.commit, *INPUT_FOLDERS))  # most turns have no candidate
+    over = cache(lambda: returned(base(), ((step.commit.oid, step.changes) for step in line)))
     pending: list[Pending] = []
     seen: set[tuple[Row, ...]] = set()
-    for commit in git.descendants(verified.commit, head):
+    waits = _Since()
+    for commit in (step.commit.oid for step in line):
         changed = rows(git, verified.commit, commit)
+        first = waits.since(commit, changed)
         if not changed or changed in seen:
             continue
-        gone = frozenset(returned().of(commit))
+        gone = frozenset(over().of(commit))
         back = taken_back(changed, main, gone)
         if back:
-            pending.append(Pending(commit, Reason.TAKEN_BACK, back=back))
+            pending.append(Pending(commit, Reason.TAKEN_BACK, back=back, first=first))
             continue
         compiled = compile(commit)
         snapshot = compiled.snapshot
         if snapshot is None:
-            pending.append(Pending(commit, Reason.UNSOUND, errors=compiled.errors))
+            pending.append(Pending(commit, Reason.UNSOUND, errors=compiled.errors, first=first))
             continue
         seen.add(changed)
         change = between(verified.snapshot, snapshot, repository=verified.repository, branch=verified.branch)
@@ -151,15 +164,34 @@ def decide(
                 f"policies/compiler.yaml pins release {pinned} at commit {commit[:12]}, and this is release {release}: "
                 f"install intelgraph-conductor {pinned}, or set `release: {release}` there"
             )
-            pending.append(Pending(commit, Reason.OTHER_RELEASE, errors=(why,)))
+            pending.append(Pending(commit, Reason.OTHER_RELEASE, errors=(why,), first=first))
             continue
         judgement = judge(case, rules)
+        if judgement.allowed and commit in void:
+            pending.append(Pending(commit, Reason.VOID, errors=(void[commit],), first=first))
+            continue
         if judgement.allowed:
             used = tuple(one for one in signed if one.sha256 in judgement.counted)
             since = landed(verified, used)
-            return Take(commit, change, compiled, snapshot, judgement, used, since, tuple(pending))
-        pending.append(Pending(commit, Reason.NOT_ALLOWED, change, judgement))
+            return Take(commit, change, compiled, snapshot, judgement, used, since, tuple(pending), first)
+        pending.append(Pending(commit, Reason.NOT_ALLOWED, change, judgement, first=first))
     return _undecided(tuple(pending))
+
+
+class _Since:
+    """Since when each commit's part of what differs from P has waited: whoever takes it back and brings it again does
+    not start its time anew."""
+
+    def __init__(self) -> None:
+        self._firsts: dict[Row, tuple[int, str]] = {}
+        self._before: tuple[Row, ...] = ()
+        self._count = 0
+
+    def since(self, commit: str, changed: tuple[Row, ...]) -> str:
+        """The first commit that had one of the differences which this one brings; commits come in main's order."""
+        here, news = (self._count, commit), set(changed) - set(self._before)
+        self._count, self._before = self._count + 1, changed
+        return min((self._firsts.setdefault(row, here) for row in news), default=here)[1]
 
 
 def for_another_release(pending: Iterable[Pending]) -> tuple[str, ...]:

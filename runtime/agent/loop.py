@@ -24,7 +24,7 @@ from runtime.agent.debts import clear, overdue
 from runtime.agent.decide import Decision, Nothing, Refuse, Take, for_another_release
 from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
-from runtime.agent.state import State, read
+from runtime.agent.state import State, VoidError, read
 from runtime.agent.steps import Draft, compare
 from runtime.agent.world import Control, World
 from runtime.contract.errors import EnvironmentFailedError
@@ -129,6 +129,9 @@ def once(
                 break
             try:
                 outcome = cycle(world, control, state, patient=patient)
+            except VoidError as error:  # nobody's odd push keeps what others have approved from being taken
+                state = replace(state, void={**state.void, error.commit: error.message})
+                continue
             except BeatenError:
                 world.at("beaten")
                 beaten += 1
@@ -200,7 +203,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
         head = book.append(
             entries,
             still=None if take is None else lambda main: state.same(world, take, at, main),
-            void=lambda head: state.stands(world, take, head),
+            check=lambda head: state.require_standing(world, take, head),
         )
         if intent is not None:
             journal = Journal(world.git, intent.digest)
@@ -219,7 +222,12 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
         return Outcome(
             state,
             tuple(entries),
-            problems=(*(item.reason for item in todo.blocked), *overdue(state, at), *unvouched(wanted, decision)),
+            problems=(
+                *(item.reason for item in todo.blocked),
+                *overdue(state, at),
+                *unvouched(wanted, decision),
+                *state.void.values(),
+            ),
             decision=decision,
             away=tuple(error.message for error in targets.away.values()),
             waiting=todo.waiting,

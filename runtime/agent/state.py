@@ -7,7 +7,7 @@ while neither branch has moved.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -36,6 +36,17 @@ from runtime.targets.needs import require
 
 PUSHED = "refs/conductor/pushed"
 """The last commit that the remote has acknowledged."""
+
+
+class VoidError(TerminalError):
+    """The verdict over a candidate would take nothing, as everybody reads it."""
+
+    def __init__(self, commit: str, why: str) -> None:
+        super().__init__(
+            f"the verdict over {commit[:12]} would not stand, so it is not pushed: {why}",
+            help="`conductor verify` says what else lies among the evidence",
+        )
+        self.commit = commit
 
 
 class WrongKeyError(TerminalError):
@@ -68,6 +79,8 @@ class State:
     approvals: str | None
     history: History
     memory: Memory
+    void: Mapping[str, str] = field(default_factory=dict)
+    """Candidates whose verdicts would take nothing while both branches are as they are, and why."""
 
     @property
     def repository(self) -> str:
@@ -98,6 +111,7 @@ class State:
             transition=self.history.transitions(at),
             at=at,
             release=VERSION,
+            void=self.void,
         )
 
     def require_main(self) -> None:
@@ -105,18 +119,19 @@ class State:
         if (rewound := self.history.rewound) is not None:
             raise StoppedError(rewound.message, help=rewound.help)
 
-    def stands(self, world: World, take: Take | None, head: str) -> str | None:
-        """Read `head` as everybody will: why the verdict that it brings takes nothing, or None where it does."""
+    def require_standing(self, world: World, take: Take | None, head: str) -> None:
+        """Read `head` as everybody will; raises VoidError where the verdict that it brings takes nothing."""
         if take is None:
-            return None
+            return
         main = self.main if self.history.apart else head
         history = replay(
             world.git, main, after=self.history, policies=world.policies, heads=lambda _: (self.main, head)
         )
         if history.commit == take.commit:
-            return None
+            return
         found = history.findings[len(self.history.findings) :]
-        return found[0].message if found else f"it leaves {history.commit[:12]} the last verified commit"
+        left = f"it leaves {history.commit[:12]} the last verified commit"
+        raise VoidError(take.commit, found[0].message if found else left)
 
     def same(self, world: World, decision: Take, at: datetime, head: str) -> bool:
         """Whether rule 4 says the same at a later head."""
@@ -203,7 +218,7 @@ def read(world: World, known: State | None = None) -> State:
         return known
     seen = with_seen(world.git, approvals, world.clock())
     if known is not None and as_known:
-        return replace(known, fetched=approvals, approvals=seen)
+        return replace(known, fetched=approvals, approvals=seen, void={})
 
     def both(genesis: Genesis) -> tuple[str | None, str | None]:
         name = genesis.ledger or world.branch

@@ -167,7 +167,7 @@ def _waiting(git: Git, history: History, decision: Decision, at: datetime) -> It
             first = item.commit
     if not isinstance(decision, Take):
         return
-    yield _waits(git, decision.commit, at, "approved", "the agent takes it next").model_copy(
+    yield _waits(git, decision.commit, at, "approved", "the agent takes it next", first=decision.first).model_copy(
         update={"change": decision.change.digest, "approved_by": decision.judgement.people}
     )
     line = history.waiting
@@ -198,7 +198,7 @@ def _entry(git: Git, item: Pending, before: Iterable[Pending], at: datetime) -> 
     again = next(alike, None)
     merge = " -m 1" if len(git.commit(item.commit).parents) > 1 else ""
     goes_back = item.reason is not Reason.TAKEN_BACK and again is None
-    return _waits(git, item.commit, at, item.reason.value).model_copy(
+    return _waits(git, item.commit, at, item.reason.value, first=item.first).model_copy(
         update={
             "why": _why(item) if again is None else (f"for the same reason as {again[:12]}",),
             "change": None if item.change is None else item.change.digest,
@@ -210,12 +210,13 @@ def _entry(git: Git, item: Pending, before: Iterable[Pending], at: datetime) -> 
     )
 
 
-def _waits(git: Git, oid: str, at: datetime, reason: str, *why: str) -> Waiting:
+def _waits(git: Git, oid: str, at: datetime, reason: str, *why: str, first: str = "") -> Waiting:
     commit = git.commit(oid)
+    since = git.commit(first or oid).committed_at
     return Waiting(
         commit=oid,
         subject=commit.subject,
-        since=min(commit.committed_at, at),
+        since=min(since, commit.committed_at, at),
         reason=reason,
         why=why,
         change=None,

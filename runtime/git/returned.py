@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.inputs import is_input
-from runtime.git.interface import FileChange, Git, TreeFile
+from runtime.git.interface import FileChange, TreeFile
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class Returned:
 
 
 def returned(base: Mapping[str, TreeFile], line: Iterable[tuple[str, Iterable[FileChange]]]) -> Returned:
-    """Go over the commits after P, oldest first, with what each changes; `base` are the inputs that P has."""
+    """Go over the commits after P, oldest first, with what each changes of the one before it, the first of them of P
+    (`runtime.git.onward`); `base` are the inputs that P has."""
     places: dict[str, int] = {}
     away: dict[str, int] = {}
     spans: list[tuple[int, int, str]] = []
@@ -54,9 +54,3 @@ def returned(base: Mapping[str, TreeFile], line: Iterable[tuple[str, Iterable[Fi
         if not away:
             idle.add(commit)
     return Returned(places, tuple(spans), frozenset(idle))
-
-
-def returned_on(git: Git, base: str, head: str) -> Returned:
-    """The same for main's first-parent line from P to `head`."""
-    line = git.first_parents(head, *INPUT_FOLDERS, since=base)
-    return returned(git.files(base, *INPUT_FOLDERS), ((step.commit.oid, step.changes) for step in line))

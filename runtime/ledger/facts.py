@@ -92,6 +92,7 @@ class EntryFacts:
 
     `apart` is whether the ledger is on a branch of its own; then `carried` is whether that branch holds the commit that
     the entry names as main's head, and `leads` whether that leads on from the one that the entry before it names.
+    On main `leads` is whether the commit that brings the entry comes after those that brought the entries before it.
     """
 
     entry: Entry

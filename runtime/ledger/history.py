@@ -22,7 +22,6 @@ from runtime.contract.envelope import SUFFIX
 from runtime.contract.genesis import Genesis
 from runtime.contract.instant import text
 from runtime.contract.predicates import Verdict
-from runtime.git.inputs import is_input
 from runtime.git.interface import Git
 from runtime.git.returned import returned
 from runtime.governance.case import Transition, Verified
@@ -37,7 +36,8 @@ from runtime.ledger.blobs import Blobs
 from runtime.ledger.early import loading
 from runtime.ledger.entry import EVIDENCE, Entry
 from runtime.ledger.findings import Answer, Finding, finding
-from runtime.ledger.line import Place
+from runtime.ledger.leading import line_to
+from runtime.ledger.line import Place, inputs_of
 from runtime.ledger.replaying import Foreign, Policies, Replaying, Rules
 from runtime.ledger.rules import AHEAD, CHAIN, Rule
 from runtime.ledger.starting import check_alone, choose, line_through
@@ -271,7 +271,7 @@ def _read(state: Replaying, places: list[Place]) -> None:
 def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History:
     head = ends.head or state.line[-1][0]
     findings = [*([] if ends.problem is None else [ends.problem]), *state.findings]
-    for entry, _ in sorted(state.waiting, key=lambda item: item[0].sequence)[:1]:
+    for entry, *_ in sorted(state.waiting, key=lambda item: item[0].sequence)[:1]:
         findings.append(
             finding(
                 "chain",
@@ -298,15 +298,18 @@ def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
     later = [] if state.beside is None else state.beside.towards(state.line[-1][0], head)
     if later is None:
         findings.append(_rewound(state, head))
-    start = state.index.get(state.commit)
-    if start is None and not git.is_ancestor(state.commit, head):
+    beyond = line_to(state, state.line[-1][0])
+    if beyond is None and not git.is_ancestor(state.commit, head):
         findings.append(
             finding("ancestor", f"the last verified commit {state.commit[:12]} is not on main any more", commit=head)
         )
-    beyond = state.line[0 if start is None else start + 1 :]
-    beyond += [(item.commit.oid, tuple(it for it in item.changes if is_input(it.path))) for item in later or ()]
+    over = frozenset[str]()
+    if beyond is None:
+        beyond = state.line
+    else:
+        beyond = [*beyond, *inputs_of(later or ())]
+        over = returned(state.tree, beyond).over()
     pending = tuple(oid for oid, inputs in beyond if inputs)
-    over = frozenset[str]() if start is None else returned(state.tree, beyond).over()
     verified = state.verified
     return History(
         head=head,
@@ -322,6 +325,7 @@ def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
             verified.timeline.copy(),
             verified.debts,
             verified.unproved,
+            verified.stands,
         ),
         entries=tuple(state.entries),
         tip=state.tip,

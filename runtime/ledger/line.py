@@ -8,10 +8,11 @@ Rules kept: every commit comes once; what a merge repeats of the commits put in 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.git.inputs import is_input
 from runtime.git.interface import Commit, FileChange, Git, Step, TreeFile
 from runtime.ledger.entry import EVIDENCE
 
@@ -120,6 +121,12 @@ class _Flattening:
             if parent not in self._seen:
                 hidden.extend(self._git.first_parents(parent, *READ, since=merge.parents[0], beyond=True))
         return hidden
+
+
+def inputs_of(line: Iterable[Place | Step]) -> Iterator[tuple[str, tuple[FileChange, ...]]]:
+    """The commits of a line, with what each changes of the inputs."""
+    for item in line:
+        yield item.commit.oid, tuple(change for change in item.changes if is_input(change.path))
 
 
 def put(tree: dict[str, TreeFile], change: FileChange) -> None:

@@ -26,7 +26,7 @@ from runtime.governance.config import FOLDER, Governance
 from runtime.governance.debts import Debt
 from runtime.governance.proofs import still_unproved
 from runtime.governance.rules import Rule as ConsentRule
-from runtime.ledger import debts, times, verdicts
+from runtime.ledger import debts, leading, times, verdicts
 from runtime.ledger.ahead import Ahead
 from runtime.ledger.append import Tip, tip_after
 from runtime.ledger.beside import Beside
@@ -106,7 +106,7 @@ class Replaying:
         self.entries: list[Entry] = []
         self.tip = Tip(0, genesis.digest, started)
         self.open_intent: Entry | None = None
-        self.waiting: list[tuple[Entry, Place]] = []
+        self.waiting: list[tuple[Entry, Place, bool]] = []
         self.jumps: tuple[times.Jump, ...] = ()
         """Entries that ran ahead of what anybody vouches for, and until when somebody does."""
         self.findings: list[Finding] = []
@@ -134,8 +134,10 @@ class Replaying:
         self.line: list[tuple[str, tuple[FileChange, ...]]] = []
         self.index: dict[str, int] = {}
         self.main: dict[str, TreeFile] = dict(self.tree)
-        self.held: dict[str, list[tuple[int, TreeFile | None]]] = {}
-        """Input -> what the line has made of it, and where."""
+        self.straight = 0
+        """From here on each commit of the line is the first parent of the next."""
+        self.stands: str | None = None
+        """Main's commit that brought the last entries, signed by an agent."""
 
     def copy(self) -> Replaying:
         """Return one that goes on by itself."""
@@ -144,7 +146,6 @@ class Replaying:
             if isinstance(value, list | dict):
                 setattr(twin, name, copy(value))
         twin.brought = {path: list(oids) for path, oids in self.brought.items()}
-        twin.held = {path: list(items) for path, items in self.held.items()}
         twin.timeline = self.timeline.copy()
         twin.lifecycle = self.lifecycle.copy()
         return twin
@@ -154,7 +155,7 @@ class Replaying:
         """P, as a judge is given it."""
         start = self.genesis
         p = self.commit, self.snapshot, self.governance, self.timeline
-        return Verified(start.repository, start.branch, *p, self.debts, self.unproved)
+        return Verified(start.repository, start.branch, *p, self.debts, self.unproved, self.stands)
 
     def place(self, place: Place) -> None:
         """Take the next commit."""
@@ -180,10 +181,11 @@ class Replaying:
         """Note a commit of main's first-parent line and what it does to the inputs."""
         if not place.main:
             return
+        if self.line and place.parent != self.line[-1][0]:
+            self.straight = len(self.line)
         inputs = tuple(change for change in place.changes if is_input(change.path))
         for change in inputs:
             put(self.main, change)
-            self.held.setdefault(change.path, []).append((len(self.line), change.after))
         self.index[place.commit.oid] = len(self.line)
         self.line.append((place.commit.oid, inputs))
 
@@ -297,6 +299,8 @@ class Replaying:
         commit = place.commit
         signer = self.ahead.signer(commit)
         keys.update(self.governance.agent_of_key)
+        if self.beside is None and signer in keys:
+            self.stands = commit.oid
         paths = tuple(change.path for change in place.changes)
         self._ask(Stage.COMMIT, CommitFacts(signer, frozenset(keys), paths), path=ours[0].path, commit=commit.oid)
 
@@ -304,20 +308,20 @@ class Replaying:
         """Take a file of the ledger; say whether it is an agent's and new."""
         if self.named.get(entry.path) == entry.digest:
             return False
-        by = self._author(entry, place)
+        by, stands = self._author(entry, place), self.beside is not None or leading.leads(self, place)
         if problems := self._problems(Stage.AUTHENTIC, AuthenticFacts(entry, by)):
             self._list(entry.path, place, problems[0][1])
             return False
         if self._next(entry):
             self.name(entry.path, entry.digest)
-            self._accept(entry, place, by)
+            self._accept(entry, place, by, stands=stands)
             self._accept_late()
         elif any(known.digest == entry.digest for known in self.entries):
             self._list(entry.path, place, f"it is a copy of entry {entry.sequence}")
             return False
         else:
             self.name(entry.path, entry.digest)
-            self.waiting.append((entry, place))
+            self.waiting.append((entry, place, stands))
         return True
 
     def _next(self, entry: Entry) -> bool:
@@ -327,13 +331,13 @@ class Replaying:
         """Take the entries that came before the one they follow."""
         while late := next((item for item in self.waiting if self._next(item[0])), None):
             self.waiting.remove(late)
-            entry, place = late
+            entry, place, stands = late
             message = f"entry {entry.sequence} came to main before the one that it follows"
             self.findings.append(finding("chain", message, path=entry.path, commit=entry.commit))
-            self._accept(entry, place, self._author(entry, place))
+            self._accept(entry, place, self._author(entry, place), stands=stands)
 
-    def _accept(self, entry: Entry, place: Place, by: str | None) -> None:
-        carried, leads = self._see(entry, place)
+    def _accept(self, entry: Entry, place: Place, by: str | None, *, stands: bool) -> None:
+        carried, leads = self._see(entry, place, stands=stands)
         apart, until = self.beside is not None, times.limit_of(self, entry)
         facts = EntryFacts(entry, self.tip.time, until, by, self.open_intent, apart=apart, carried=carried, leads=leads)
         problems = self._problems(Stage.ENTRY, facts)
@@ -367,10 +371,12 @@ class Replaying:
             self.lifecycle.reached(self.tip.time)
         self.jumps = tuple(item for item in self.jumps if item[0].position.time > self.tip.time)
 
-    def _see(self, entry: Entry, place: Place) -> tuple[bool, bool]:
+    def _see(self, entry: Entry, place: Place, *, stands: bool) -> tuple[bool, bool]:
         """Go along main to the head that an entry names; whether its branch holds that, and whether it leads on."""
         named, git = entry.position.main, self.git
-        if self.beside is None or named is None:
+        if self.beside is None:
+            return False, stands
+        if named is None:
             return False, False
         if named == self.tip.main:
             return True, named == self.line[-1][0]

@@ -135,12 +135,15 @@ def author(facts: EntryFacts) -> tuple[str, ...]:
 
 
 def main_seen(facts: EntryFacts) -> tuple[str, ...]:
-    """An entry of a ledger on a branch of its own names main's head: one that the branch holds, and that leads on."""
+    """Main leads on, from entry to entry: on main each one's commit follows that of the one before it; on a branch of
+    its own each names main's head, one that the branch holds."""
     named = facts.entry.position.main
-    if named is None:
-        return ("the entry names no head of main, and its ledger is on a branch of its own",) if facts.apart else ()
-    if not facts.apart:
+    if not facts.apart and named is not None:
         return (f"the entry names {named[:12]} as main's head, and its ledger is on main itself",)
+    if not facts.apart:
+        return () if facts.leads else ("the entry stands on a main that the entries before it have seen left",)
+    if named is None:
+        return ("the entry names no head of main, and its ledger is on a branch of its own",)
     if not facts.carried:
         return (f"the entry names {named[:12]} as main's head, and its branch does not hold that commit",)
     if not facts.leads:

@@ -7,18 +7,17 @@ answer: where all else holds, nothing is known of the verdict, and whoever asks 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import takewhile
 from typing import TYPE_CHECKING, TypeAlias
 
 from runtime.contract.change import Change, ChangeMismatchError, Row, Snapshot, taken
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.predicates import Verdict
-from runtime.git.interface import TreeFile
-from runtime.git.returned import returned_on
+from runtime.git.interface import FileChange, TreeFile
+from runtime.git.returned import returned
 from runtime.governance.case import Case, Judgement, Problem, Signed, Taken, Transition
 from runtime.governance.judge import judge
 from runtime.governance.people import Approver
@@ -26,6 +25,7 @@ from runtime.ledger.debts import opened, repaid
 from runtime.ledger.entry import Entry, approval_path, change_path
 from runtime.ledger.facts import Stage, VerdictFacts
 from runtime.ledger.findings import Finding, finding
+from runtime.ledger.leading import line_to
 from runtime.ledger.lifecycle import Lifecycle
 from runtime.ledger.line import Place, put
 from runtime.policy.engine import Policy
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Tree: TypeAlias = dict[str, TreeFile]
 Touched: TypeAlias = AbstractSet[str]
+Line: TypeAlias = Sequence[tuple[str, tuple[FileChange, ...]]]
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,13 @@ def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Ju
     change = state.change(detail.change)
     snapshot = _after(state.snapshot, change)
     head = state.main_then(entry, place)
-    candidate, main, tree, touched = _main(state, detail.head, head)
+    line = None if head is None else line_to(state, head)
+    candidate, main, tree, touched = _main(state, detail.head, head, line)
     signed = state.statements(detail.change, detail.approvals)
     unanswered: list[EnvironmentFailedError] = []
     case = None if change is None else _case(state, entry, change, signed, main, unanswered=unanswered)
-    if case is not None and candidate and head is not None:
-        case = replace(case, returned=_returned(state, case.change, detail.head, head))
+    if case is not None and candidate and line is not None:
+        case = replace(case, returned=_returned(state, detail.head, line))
     judgement = None if case is None or snapshot is None else judge(case, state.rules.consent)
     facts = VerdictFacts(
         entry=entry,
@@ -203,39 +205,40 @@ def _case(
     )
 
 
-def _main(state: Replaying, candidate: str, head: str | None) -> tuple[bool, Tree, Tree | None, Touched]:
+def _main(
+    state: Replaying, candidate: str, head: str | None, line: Line | None
+) -> tuple[bool, Tree, Tree | None, Touched]:
     """Whether the candidate follows P on main's line as it was then; the inputs of main's head then, and of the
     candidate (None: there is no such commit); the paths in which the candidate may differ from P."""
-    index, start = state.index, state.index.get(state.commit)
-    here = index.get(candidate)
-    if state.line and head == state.line[-1][0] and start is not None and here is not None and here >= start:
-        tree, touched = dict(state.tree), set[str]()
-        for _, changes in state.line[start + 1 : here + 1]:
-            for change in changes:
-                put(tree, change)
-                touched.add(change.path)
-        return here > start, state.main, tree, touched
-    git = state.git
+    git, at = state.git, _place(line or (), candidate)
+    if line is not None and at is not None:
+        changes = [change for _, changes in line[: at + 1] for change in changes]
+        tree, later = _with(state.tree, changes), [change for _, changes in line[at + 1 :] for change in changes]
+        here = state.line and head == state.line[-1][0]
+        return True, state.main if here else _with(tree, later), tree, {change.path for change in changes}
     if head is None or git.resolve(head) != head:
         return False, {}, None, set()
-    follows = git.is_ancestor(state.commit, head) and candidate in git.descendants(state.commit, head)
-    tree = state.inputs_at(candidate) if git.resolve(candidate) == candidate else {}
-    return follows, state.inputs_at(head), tree or None, state.tree.keys() | tree.keys()
+    other = state.inputs_at(candidate) if git.resolve(candidate) == candidate else {}
+    return False, state.inputs_at(head), other or None, state.tree.keys() | other.keys()
 
 
-def _returned(state: Replaying, change: Change, candidate: str, head: str) -> frozenset[str]:
-    """Inputs of a change that main had at P's value again between the candidate and its head then."""
-    here = state.index.get(candidate)
-    if not state.line or head != state.line[-1][0] or here is None:
-        return frozenset(returned_on(state.git, state.commit, head).of(candidate))
-    return frozenset(
-        path
-        for path, _, _ in change.inputs
-        if any(
-            file == state.tree.get(path)
-            for _, file in takewhile(lambda item: item[0] > here, reversed(state.held.get(path, ())))
-        )
-    )
+def _place(line: Line, candidate: str) -> int | None:
+    return next((at for at, (commit, _) in enumerate(line) if commit == candidate), None)
+
+
+def _with(tree: Tree, changes: Iterable[FileChange]) -> Tree:
+    made = dict(tree)
+    for change in changes:
+        put(made, change)
+    return made
+
+
+def _returned(state: Replaying, candidate: str, line: Line) -> frozenset[str]:
+    """Inputs that main had at P's value again between the candidate and its head then."""
+    at = _place(line, candidate)
+    if at is None or not any(changes for _, changes in line[at + 1 :]):
+        return frozenset()
+    return frozenset(returned(state.tree, line).of(candidate))
 
 
 def _rows(state: Replaying, tree: Tree, touched: Touched) -> tuple[Row, ...]:

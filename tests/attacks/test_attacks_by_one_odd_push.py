@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from compiler.source import from_commit
+from runtime.agent.decide import Reason, Take
 from runtime.agent.loop import once
+from runtime.agent.state import State, VoidError, read
+from runtime.agent.stock import take_stock
+from runtime.agent.world import World
+from runtime.contract.change import between
 from runtime.git.interface import TreeFile
 from runtime.git.objects import TreeEntry, encode_commit, encode_tree, object_id, parse_tree
 from runtime.governance.approvals import BRANCH as APPROVALS
+from runtime.governance.approvals import Approvals
 from runtime.ledger import blobs
 from runtime.ledger.line import walk
 from runtime.testing.fleet import Fleet
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
+from runtime.testing.small_tree import document
 
 LEDGER = "the branch that holds the ledger"
 
@@ -64,6 +72,72 @@ def goes_on(fleet: Fleet) -> bool:
     once(fleet.world())
     history = fleet.history()
     return history.change(digest) is not None and history.commit != history.genesis.commit
+
+
+def test_an_old_commit_in_front_of_main_and_another_edit_stop_nobody() -> None:
+    """I merge main into an old commit and keep the old files, which two people have approved as going back; then I put
+    the file as it was, and make something else of it. Agent and auditor see the same main, so nothing is halted."""
+    fleet = Fleet.started()
+    once(fleet.world())
+    git = fleet.people
+    old = git.fetch("origin", "main")["main"]
+    fleet.approved(initech={})
+    once(fleet.world())
+    fleet.pull()
+    head = git.refs["refs/heads/main"]
+    assert old is not None
+    files = {path: git.blob(file.oid) for path, file in git.files(head, "evidence").items()}
+    merge = git.write_merge([old, head], files, message="Go back", author=SOMEBODY, at=fleet.now)
+    history = fleet.history()
+    back = between(history.snapshot, fleet.snapshot(merge), repository=history.genesis.repository, branch="main")
+    fleet.approve(back, "mara", "tomas")
+    git.refs["refs/heads/main"] = merge
+    path = "tenants/initech.yaml"
+    git.commit_files({path: git.blob(git.files(head, "tenants")[path].oid)}, at=fleet.now)
+    git.commit_files({path: document(blueprint="basic", state="suspended")}, at=fleet.now)
+    fleet.publish()
+    decision = once(fleet.world()).decision
+    assert [item.reason for item in decision.pending] == [Reason.TAKEN_BACK, Reason.NOT_ALLOWED]
+    fleet.approve(fleet.edit(hooli={}), "mara", "tomas")
+    once(fleet.world())
+    history = fleet.history()
+    assert (history.pending, history.findings) == ((), ())
+
+
+def test_a_verdict_that_would_not_stand_holds_nobody_else_up(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever makes one verdict void, what others have approved is taken all the same, and a person is told."""
+    fleet.approved(hooli={})
+    poisoned = fleet.people.refs["refs/heads/main"]
+    standing = State.require_standing
+
+    def check(state: State, world: World, take: Take | None, head: str) -> None:
+        if take is not None and take.commit == poisoned:
+            raise VoidError(poisoned, "it is poisoned")
+        standing(state, world, take, head)
+
+    monkeypatch.setattr(State, "require_standing", check)
+    outcome = once(fleet.world())
+    assert [item.reason for item in outcome.decision.pending] == [Reason.VOID]
+    assert (outcome.held, "it is poisoned" in outcome.problems[0]) == (1, True)
+    assert fleet.history().pending == (poisoned,)
+    fleet.approved(initech={})
+    later = fleet.people.refs["refs/heads/main"]
+    once(fleet.world())
+    assert (fleet.history().commit, fleet.history().findings) == (later, ())
+
+
+def test_a_change_that_is_taken_away_and_brought_again_waits_since_it_was_first_there(fleet: Fleet) -> None:
+    """Nobody has approved it, and an alarm is due after a day: every twenty hours I remove the file and add it."""
+    path, begun = "tenants/mallory.yaml", fleet.now
+    fleet.merge({path: document(blueprint="basic")})
+    for _ in range(3):
+        fleet.now += timedelta(hours=20)
+        fleet.merge({}, remove=[path])
+        fleet.merge({path: document(blueprint="basic")})
+    state = read(fleet.world())
+    filed = Approvals(fleet.agent_git, state.approvals).of
+    status = take_stock(state.history, state.decide(fleet.world(), fleet.now), fleet.agent_git, filed, fleet.now)
+    assert [item.since for item in status.waiting if item.for_a_person] == [begun]
 
 
 def unsorted(git: MemoryGit) -> str:

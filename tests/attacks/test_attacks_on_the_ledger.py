@@ -19,7 +19,7 @@ from runtime.contract.predicates import Outcome, Verdict
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger import append
-from runtime.ledger.append import Tip
+from runtime.ledger.append import Tip, Written
 from runtime.ledger.rules import CHAIN, Rule
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.chronicle import Chronicle, resigned, writer
@@ -180,6 +180,64 @@ def test_a_merge_that_main_took_back_is_not_taken(kept_out_by: KeptOutBy) -> Non
     chronicle.push(chronicle.heartbeat())
     chronicle.push(chronicle.verdict(merged, tip=replace(chronicle.tip, main=merged)))
     kept_out_by("main-seen", CHAIN, lambda rules: taken(chronicle, rules, merged))
+
+
+def aside(chronicle: Chronicle, verdict: Written, on: str) -> None:
+    """Put a verdict on top of any commit, and merge that into main, which stays as it was but for the evidence."""
+    git = chronicle.git
+    brought = append.record(git, on, (verdict,), writer(), at=git.tick())
+    parents = [chronicle.head, brought]
+    git.refs["refs/heads/main"] = git.write_merge(
+        parents, dict(verdict.files), message="Merge", author=SOMEBODY, at=git.tick()
+    )
+    chronicle.tip = verdict.tip
+
+
+@pytest.mark.parametrize("merged", [True, False], ids=["taken-back", "never-merged"])
+def test_a_verdict_does_not_choose_its_own_main(kept_out_by: KeptOutBy, *, merged: bool) -> None:
+    """Two approved it. Main took it back, or never had it, and the ledger has seen that. I put my verdict on top of the
+    branch, where all of it holds, and merge that into main as nobody looks: it changes evidence only.
+
+    Rule: `main-seen`.
+    """
+    chronicle = Chronicle.start()
+    chronicle.apply()
+    git = chronicle.git
+    if merged:
+        commit = chronicle.edit(INITECH)
+        chronicle.edit({"tenants/initech.yaml": None}, message="Take it back")
+    else:
+        commit = git.write(chronicle.head, INITECH, message="Propose it", author=SOMEBODY, at=git.tick())
+        chronicle.edit({"README.md": b"main goes on"})
+    chronicle.push(chronicle.heartbeat())
+    aside(chronicle, chronicle.verdict(commit), commit)
+    kept_out_by("main-seen", CHAIN, lambda rules: taken(chronicle, rules, commit))
+
+
+def test_a_merge_does_not_make_another_history_main_after_the_ledger_has_seen_it(kept_out_by: KeptOutBy) -> None:
+    """What I want was merged, taken back, and something else was made of the file; the ledger has seen all that. I
+    merge main into the old commit, keeping main's files: by first parents nothing was ever taken back.
+
+    Rule: `still-stands`.
+    """
+    chronicle = Chronicle.start()
+    chronicle.apply()
+    git = chronicle.git
+    commit = chronicle.edit(INITECH)
+    chronicle.edit({"tenants/initech.yaml": None}, message="Take it back")
+    head = chronicle.edit({"tenants/initech.yaml": document(blueprint="basic", size="other")})
+    chronicle.push(chronicle.heartbeat())
+    files = {path: git.blob(file.oid) for path, file in git.files(chronicle.head).items()}
+    assert git.is_ancestor(head, chronicle.head)
+    parents = [commit, chronicle.head]
+    git.refs["refs/heads/main"] = git.write_merge(parents, files, message="Merge", author=SOMEBODY, at=git.tick())
+    chronicle.push(chronicle.verdict(commit))
+
+    def attempt(rules: tuple[ConsentRule, ...]) -> bool:
+        history = chronicle.replay(consent=rules)
+        return not history.findings and history.commit == commit
+
+    kept_out_by("still-stands", CONSENT, attempt)
 
 
 def test_half_done_work_is_not_forgotten(kept_out_by: KeptOutBy, begun: Begun) -> None:

@@ -16,6 +16,7 @@ from runtime.governance.config import Key
 from runtime.ledger.starting import NoGenesisError
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.chronicle import Chronicle, writer
+from runtime.testing.memory_git import SOMEBODY
 from runtime.testing.proofs import proof
 from runtime.testing.small_tree import AGENT, REPOSITORY, START, agent, document, key_of, person, public
 from runtime.testing.statements import signed_genesis
@@ -26,6 +27,11 @@ AGENT_FILE = f"policies/agents/{AGENT}.yaml"
 
 def found(chronicle: Chronicle) -> list[str]:
     return [item.rule for item in chronicle.replay().findings]
+
+
+def evidence(chronicle: Chronicle) -> dict[str, bytes]:
+    git = chronicle.git
+    return {path: git.blob(file.oid) for path, file in git.files(chronicle.head, "evidence").items()}
 
 
 def foreign(chronicle: Chronicle) -> list[str]:
@@ -43,6 +49,39 @@ def test_entries_in_the_wrong_order_are_a_finding_and_count(chronicle: Chronicle
     assert "came to main before" in history.findings[0].message
     assert history.findings[0].path == second.path
     assert history.tip == second.tip
+
+
+def test_an_entry_on_a_merge_that_has_main_as_its_second_parent_counts(chronicle: Chronicle) -> None:
+    """Somebody pulls and pushes the merge, and the agent goes on from there: that is nobody's mistake."""
+    git = chronicle.git
+    base = git.branch("mine")
+    mine = git.write(base, {"README.md": b"mine"}, message="Mine", author=SOMEBODY, at=git.tick())
+    chronicle.push(chronicle.heartbeat())
+    git.refs["refs/heads/main"] = git.write_merge(
+        [mine, chronicle.head], evidence(chronicle), message="Merge main", author=SOMEBODY, at=git.tick()
+    )
+    commit = chronicle.edit(INITECH)
+    chronicle.take(commit)
+    history = chronicle.replay()
+    assert (history.findings, history.commit, history.pending) == ((), commit, ())
+
+
+def test_a_merge_that_puts_an_old_commit_in_front_brings_what_differs_from_main(chronicle: Chronicle) -> None:
+    """Its change is main's way from P to there, though by first parents nothing has changed."""
+    git = chronicle.git
+    old = git.branch("old")
+    commit = chronicle.edit(INITECH)
+    chronicle.take(commit)
+    merge = git.write_merge(
+        [old, chronicle.head], evidence(chronicle), message="Merge main", author=SOMEBODY, at=git.tick()
+    )
+    git.refs["refs/heads/main"] = merge
+    again = chronicle.edit(INITECH)
+    later = chronicle.edit({"tenants/initech.yaml": document(blueprint="basic", size="other")})
+    history = chronicle.replay()
+    assert (history.commit, history.pending, history.waiting) == (commit, (merge, again, later), (later,))
+    chronicle.take(later)
+    assert (chronicle.replay().findings, chronicle.replay().commit) == ((), later)
 
 
 def test_a_missing_entry_is_named_once_and_nothing_after_it_counts(chronicle: Chronicle) -> None:

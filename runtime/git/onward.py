@@ -1,0 +1,52 @@
+"""Git x P x a head -> main's line from P to there: first parents, and where those miss P, the parent that leads back.
+
+Somebody pulls and pushes the merge, or puts an old commit in front of main: main's own line is another parent of that
+merge then. Rules kept: the line goes through P, and through the commit on which the ledger stands if the head reaches
+it; each commit's changes are those against the one before it on the line, so their sum is what differs from P. Agent,
+plan and auditor all ask this, so no two of them see another main.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runtime.contract.manifest import INPUT_FOLDERS
+from runtime.git.interface import Git, Step
+
+
+def onward(git: Git, base: str, head: str, *, through: str | None = None) -> list[Step] | None:
+    """The commits after `base` up to `head`, oldest first, with what each changes of the inputs; None where `head` does
+    not lead on from `base`."""
+    if through is not None and (above := _to(git, through, head)) is not None:
+        below = _to(git, base, through)
+        if below is not None:
+            return [*below, *above]
+    return _to(git, base, head)
+
+
+def _to(git: Git, base: str, head: str) -> list[Step] | None:
+    """The line from one commit to another that is known to be on it."""
+    line: list[Step] = []
+    while head != base:
+        steps = git.first_parents(head, *INPUT_FOLDERS, since=base)
+        if steps and base in steps[0].commit.parents[:1]:
+            return [*steps, *line]
+        if not steps or not git.is_ancestor(base, head):
+            return None
+        first = _first(git, steps, base)
+        merge = steps[first].commit
+        head = next(parent for parent in merge.parents if git.is_ancestor(base, parent))
+        line = [Step(merge, git.changes(head, merge.oid, *INPUT_FOLDERS)), *steps[first + 1 :], *line]
+    return line
+
+
+def _first(git: Git, steps: Sequence[Step], base: str) -> int:
+    """The first of a line's commits that descends from `base`: the last one does."""
+    low, high = 0, len(steps) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if git.is_ancestor(base, steps[middle].commit.oid):
+            high = middle
+        else:
+            low = middle + 1
+    return low
