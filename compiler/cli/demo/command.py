@@ -94,7 +94,8 @@ def _epilogue(folder: Path, stage: Stage, seconds: float) -> None:
         f"{program} verify --repo {folder}/repo --trust-root $(cat {folder}/trust-root)",
         f"{program} evidence show 8 --repo {folder}/repo",
         f"$EDITOR {folder}/repo/tenants/velora-retail.yaml && {program} check --repo {folder}/repo",
-        f"cd {folder}/repo && git switch -qc try-it && git commit -aqm 'Try it' && {program} plan",
+        f"git -C {folder}/repo switch -qc try-it && git -C {folder}/repo commit -aqm 'Try it'",
+        f"{program} plan --repo {folder}/repo",
         f"{program} demo --serve",
     ):
         stage.show(line, style="bold cyan")
