@@ -3,19 +3,20 @@
 In CI the cache often lies in the checkout, where a branch can have anything committed; what is remembered there, and a
 program that waits there to be started, is its author's. Rules kept: nothing is taken from a cache, and nothing kept in
 one, that lies in the checkout, that a link leads to (the system's own excepted), or on whose way something is another's
-or may be written by others.
+or may be written by others. A group is no other where the user is alone in it, as where a umask of 002 is usual.
 """
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import stat
 from pathlib import Path
 
 from runtime.contract.errors import EnvironmentFailedError
 
 _OWN_NAME = "conductor"
-_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _ROOT = 0
 
 
@@ -58,8 +59,19 @@ def make(folder: Path) -> None:
 def _judge(path: Path, status: os.stat_result, *, sticky: bool) -> None:
     if status.st_uid not in {_ROOT, os.geteuid()}:
         raise UnfitCacheError(f"{path} is somebody else's", help=_ELSEWHERE)
-    if status.st_mode & _OTHERS_MAY_WRITE and not (sticky and status.st_mode & stat.S_ISVTX):
+    others = stat.S_IWOTH | (0 if _alone_in(status.st_gid) else stat.S_IWGRP)
+    if status.st_mode & others and not (sticky and status.st_mode & stat.S_ISVTX):
         raise UnfitCacheError(f"{path} can be written by others", help=f"chmod go-w {path}")
+
+
+def _alone_in(group: int) -> bool:
+    """Whether a group is the user's own, of the same name, with nobody else in it."""
+    try:
+        user, members = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    own = (user.pw_gid, user.pw_name) == (members.gr_gid, members.gr_name)
+    return own and not set(members.gr_mem) - {user.pw_name}
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,12 +83,35 @@ def test_a_link_of_the_systems_own_is_followed(repo: Path, tmp_path: Path, monke
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
 @pytest.mark.parametrize("at", ["cache/conductor", "cache/conductor/values"])
-def test_what_others_may_write_is_left_alone(repo: Path, tmp_path: Path, at: str, mode: int) -> None:
+def test_what_others_may_write_is_left_alone(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, mode: int
+) -> None:
+    monkeypatch.setattr("compiler.own_cache.grp.getgrgid", lambda gid: grp.struct_group(("all", "x", gid, [])))
     make(place("values"))
     (tmp_path / at).chmod(mode)
     assert "can be written by others" in refusal(place("values"), repo)
     (tmp_path / at).chmod(mode & ~0o022)
     fit(place("values"), repo)
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "believed"),
+    [("mara", [], True), ("mara", ["mara"], True), ("mara", ["mara", "tomas"], False), ("staff", [], False)],
+)
+def test_a_group_is_no_other_where_the_user_is_alone_in_it(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, members: list[str], *, believed: bool
+) -> None:
+    """A umask of 002 makes every folder writable for the group that has the user's own name."""
+    own = pwd.struct_passwd(("mara", "x", os.geteuid(), os.getegid(), "", "/", ""))
+    monkeypatch.setattr("compiler.own_cache.pwd.getpwuid", lambda _uid: own)
+    monkeypatch.setattr("compiler.own_cache.grp.getgrgid", lambda gid: grp.struct_group((name, "x", gid, members)))
+    make(place("values"))
+    (tmp_path / "cache").chmod(0o775)
+    place("values").chmod(0o775)
+    if believed:
+        fit(place("values"), repo)
+    else:
+        assert "can be written by others" in refusal(place("values"), repo)
 
 
 def test_above_it_what_others_may_write_is_believed_where_nobody_can_move_what_is_anothers(
