@@ -15,6 +15,8 @@ from datetime import date
 
 from compiler.aside import Allowed, allowed_here
 from compiler.broken import Broken
+from compiler.consequences.consequence import Consequence
+from compiler.consequences.found import consequences_of
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostic, Label, Severity, Span
 from compiler.plan_consent import Consent, consent_of
@@ -31,7 +33,6 @@ from runtime.contract.objects import ENDS, decode_objects
 from runtime.flags.config import FOLDER as FLAGS
 from runtime.flags.config import FlagConfig, last_day, starts_later
 from runtime.governance.case import Case
-from runtime.ledger.story import few
 from runtime.targets.config import targets_of
 
 
@@ -121,8 +122,8 @@ class Plan:
     """What happens to each release: a target of that type gets `config/` and `policy/` anew with every change."""
     held: tuple[str, ...]
     """What the agent will hold back: more deletions on a target than it may do at once."""
-    adopted: tuple[str, ...]
-    """What it means that tenants are adopted."""
+    consequences: tuple[Consequence, ...]
+    """What of it matters most, the gravest first."""
     consent: Consent | None
     problems: tuple[Diagnostic, ...]
     warnings: tuple[Diagnostic, ...]
@@ -158,6 +159,7 @@ def plan(standpoint: Standpoint) -> Plan:
     """Make the plan."""
     change = standpoint.change
     effects = effects_of(change, standpoint.inputs)
+    held, lost = _held(standpoint, effects), uncovered(standpoint.before, standpoint.after, standpoint.files)
     consent = None if standpoint.case is None or change.empty else consent_of(standpoint.case)
     return Plan(
         branch=standpoint.branch,
@@ -166,14 +168,23 @@ def plan(standpoint: Standpoint) -> Plan:
         change=change,
         effects=effects,
         releases=() if change.empty else _releases(standpoint),
-        held=_held(standpoint, effects),
-        adopted=_adopted(effects),
+        held=held,
+        consequences=()
+        if change.empty
+        else consequences_of(
+            change,
+            effects,
+            standpoint.inputs,
+            (standpoint.before, standpoint.after),
+            uncovered=lost,
+            held=held,
+        ),
         consent=consent,
         problems=(*_ill_dated(standpoint), *_refused(standpoint.inputs, effects, consent)),
         warnings=standpoint.warnings,
         decisions=_decisions(standpoint),
         secrets=new_secrets(change, standpoint.before),
-        uncovered=uncovered(standpoint.before, standpoint.after, standpoint.files),
+        uncovered=lost,
         merged=standpoint.merged,
         queue=standpoint.queue,
         landed=standpoint.landed,
@@ -215,17 +226,6 @@ def _held(standpoint: Standpoint, effects: Effects) -> tuple[str, ...]:
     )
     limits = {name: target.max_delete_percent for name, target in targets_of(standpoint.after).items()}
     return tuple(held_back(going, there, limits).values())
-
-
-def _adopted(effects: Effects) -> tuple[str, ...]:
-    tenants = sorted({item.tenant for item in effects.objects if item.adopt and item.tenant is not None})
-    if not tenants:
-        return ()
-    sentence = (
-        f"what is there of {few(tenants)} becomes Conductor's: privileges and settings that are not declared are taken"
-        " away (`conductor agent once --dry-run --head COMMIT` says which), rows stay until a deprovision drops them"
-    )
-    return (sentence,)
 
 
 def _ill_dated(standpoint: Standpoint) -> tuple[Diagnostic, ...]:

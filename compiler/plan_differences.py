@@ -1,6 +1,7 @@
 """Value before x value after -> the fields that differ, each with its place (`spec.quotas.storage_gib`).
 
 Rules kept: a list of plain values is one field; items of a list that all have a `name` or a `type` are matched by it,
+those of an approval rule's people by role,
 others by their position; the order is that of the fields' names.
 """
 
@@ -48,6 +49,7 @@ class Difference:
 
 
 _ABSENT = object()
+_PEOPLE = {"role", "count"}
 
 
 def differences(before: JSON, after: JSON) -> tuple[Difference, ...]:
@@ -101,6 +103,9 @@ def _parts(value: object) -> Mapping[str, object] | None:
 
 
 def _items(value: Sequence[object]) -> Mapping[str, object]:
+    counts = {str(item["role"]): item["count"] for item in value if isinstance(item, dict) and item.keys() == _PEOPLE}
+    if len(counts) == len(value):
+        return counts  # as the YAML says it: `people: {platform: 1}`
     for key in ("name", "type", "id"):
         names = [item.get(key) if isinstance(item, dict) else None for item in value]
         if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):

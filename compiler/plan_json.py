@@ -47,6 +47,7 @@ def value_of(plan: Plan) -> JSON:
                 "operation": item.operation.value,
                 "path": item.path,
                 "lines": {"in": item.lines.came, "out": item.lines.went} if item.lines else None,
+                "diff": list(item.diff),
             }
             for item in effects.inputs
         ],
@@ -64,7 +65,7 @@ def value_of(plan: Plan) -> JSON:
         ],
         "releases": [{"operation": DONE[operation], "target": name} for operation, name in plan.releases],
         "held": list(plan.held),
-        "adopted": list(plan.adopted),
+        "consequences": [item.to_json() for item in plan.consequences],
         "problems": [
             *map(to_json, plan.problems),
             *(

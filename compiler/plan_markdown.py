@@ -11,6 +11,8 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from compiler.consequences.consequence import Severity
+from compiler.diagnostics.printable import shown
 from compiler.markdown import cell, code
 from compiler.paint import Paint
 from compiler.plan import Plan, Point
@@ -18,7 +20,7 @@ from compiler.plan_consent import TWO_PEOPLE, Need
 from compiler.plan_differences import Difference, Operation
 from compiler.plan_page import Page, names_of
 from compiler.plan_resources import DONE, WORDS, ObjectChange, ResourceChange
-from compiler.plan_text import LAYOUT
+from compiler.plan_text import LAYOUT, MEANS
 from compiler.plan_text_approvals import two_people
 from compiler.plan_text_flips import TITLE, because, sentence, summary
 from compiler.plan_values import moved
@@ -26,6 +28,8 @@ from compiler.plan_verdict import Verdict, how, verdict
 from runtime.contract.instant import text as moment
 
 _FIELDS, _FLIPS, _TENANTS = 8, 12, 100
+_LINES, _WIDTH = 150, 240
+_WEIGHTS = {Severity.FINAL: "🛑", Severity.GRAVE: "⚠️", Severity.NOTE: "🔹"}
 _MAX_CHARACTERS = 60_000
 _MARKS = {
     Verdict.NO_GENESIS: "❔",
@@ -45,6 +49,8 @@ def as_markdown(plan: Plan, *, full: bool = False) -> str:
         plan=plan,
         title=title(plan.base, plan.head, _verdict(plan)),
         how=None if plan.consent is None else how(plan.consent, plan.head.commit or ""),
+        mark=_WEIGHTS,
+        diff=_diff,
         against=() if plan.consent is None else plan.consent.against,
         objects=_objects(plan),
         flips=page.some(plan.decisions.flips, _FLIPS),
@@ -105,8 +111,17 @@ def _fields(item: ResourceChange, page: Page) -> str:
 def _attributes(item: ObjectChange, page: Page) -> str:
     if item.operation is Operation.REMOVE:
         return ""
+    if item.id.type in MEANS:
+        return MEANS[item.id.type]
     told = _told(item.operation, item.differences, page)
     return f"**adopt what is there**<br>{told}".removesuffix("<br>") if item.adopt else told
+
+
+def _diff(lines: tuple[str, ...]) -> str:
+    """A fenced block: four backticks, because a line may hold three."""
+    told = [shown(line)[:_WIDTH].replace("````", "'''") for line in lines[:_LINES]]
+    more = [f"… {len(lines) - len(told)} lines more: `conductor plan --full` shows them"] if len(lines) > _LINES else []
+    return "\n".join(["````diff", *told, "````", *more])
 
 
 def _told(operation: Operation, differences: tuple[Difference, ...], page: Page) -> str:

@@ -16,7 +16,7 @@ from compiler.domains.registry import ALL
 from compiler.nodes import Document
 from compiler.parse import parse_file
 from compiler.plan_differences import Difference, Operation, differences, operation_of, plain
-from compiler.plan_lines import Lines, lines_between
+from compiler.plan_lines import Lines, diff_of, lines_between
 from runtime.contract.canonical import JSON, decode
 from runtime.contract.change import Change, Row
 from runtime.contract.errors import FormatError
@@ -57,11 +57,13 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class InputChange:
-    """An input that is no resource: Rego, wasm, a lock. `lines` is None where they mean nothing."""
+    """An input that is no resource: Rego, wasm, a lock. `lines` is None where they mean nothing; `diff` are the lines
+    themselves, as a unified diff."""
 
     operation: Operation
     path: str
     lines: Lines | None
+    diff: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,11 @@ def _said(item: Difference) -> tuple[str, str, str]:
 
 def _input(row: Row, inputs: Inputs) -> InputChange:
     path, before, after = row
-    lines = None
-    if path.endswith(".rego"):
-        lines = lines_between(*(side.get(path, b"").splitlines() for side in (inputs.before, inputs.after)))
-    return InputChange(operation_of(before, after), path, lines)
+    operation = operation_of(before, after)
+    if not path.endswith(".rego"):
+        return InputChange(operation, path, None)
+    old, new = (side.get(path, b"").splitlines() for side in (inputs.before, inputs.after))
+    return InputChange(operation, path, lines_between(old, new), diff_of(old, new))
 
 
 def _document(path: str, data: bytes | None) -> Document | None:

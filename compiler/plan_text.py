@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from compiler.consequences.consequence import Severity
 from compiler.diagnostics.full import full as found
 from compiler.diagnostics.printable import shown
 from compiler.paint import BOLD, DIM, GREEN, RED, YELLOW, Paint
 from compiler.plan import Plan, Point
 from compiler.plan_differences import Difference, Operation
-from compiler.plan_page import FIELDS, RENDERED, Page
+from compiler.plan_page import FIELDS, HOW, RENDERED, Page
 from compiler.plan_previous import Previous
 from compiler.plan_resources import DONE, WORDS, Effect, ResourceChange
 from compiler.plan_text_approvals import approvals
@@ -22,11 +23,17 @@ from compiler.plan_text_flips import flips
 from compiler.plan_text_main import before, landed
 from compiler.plan_verdict import Verdict, how, verdict
 from runtime.contract.instant import text as moment
+from runtime.contract.objects import ABSENCE, ARCHIVE
 from runtime.contract.plural import plural
+from runtime.ledger.story import SHOWN
 
 LAYOUT = "only comments or layout"
 _SIGNS = {Operation.ADD: "+", Operation.ALTER: "~", Operation.REMOVE: "-"}
 _TINTS = {Operation.ADD: GREEN, Operation.ALTER: YELLOW, Operation.REMOVE: RED}
+_LINES = {"+": GREEN, "-": RED}
+_WEIGHTS = {Severity.FINAL: ("✗", RED), Severity.GRAVE: ("!", YELLOW), Severity.NOTE: ("·", GREEN)}
+MEANS = {ARCHIVE: "all of its data, kept where it can be brought back from", ABSENCE: "the proof that nothing is left"}
+"""What objects stand for that are nothing in a running system."""
 _VERDICTS = {
     Verdict.NO_GENESIS: ("?", YELLOW),
     Verdict.CANNOT: ("✗", RED),
@@ -67,6 +74,7 @@ class _Text:
             yield self.paint(f"! {shown(plan.broken.sentence)}", BOLD, YELLOW)
         if standing is Verdict.QUEUED and plan.queue is not None and plan.queue.help:
             yield f"  = help: {shown(plan.queue.help)}"
+        yield from self.consequences()
         yield from self.problems()
         yield from before(plan, self.page)
         yield from self.warnings()
@@ -81,6 +89,15 @@ class _Text:
             yield ""
             yield f"To approve it: conductor approve --person NAME --key FILE {which} --push"
 
+    def consequences(self) -> Iterator[str]:
+        if self.plan.consequences:
+            yield from self.page.heading("What matters most", "")
+        for item in self.plan.consequences:
+            mark, tint = _WEIGHTS[item.severity]
+            yield f"  {self.paint(mark, BOLD, tint)} {self.paint(shown(item.sentence), BOLD)}"
+            if self.page.full and len(item.subjects) > SHOWN:
+                yield self.paint(f"      {shown(', '.join(item.subjects))}", DIM)
+
     def resources(self) -> Iterator[str]:
         effects = self.plan.effects
         written = [item for item in effects.resources if item.path is not None]
@@ -94,7 +111,10 @@ class _Text:
             yield from self.resource(item)
         for other in effects.inputs:
             more = f"  {other.lines}" if other.lines else ""
+            more += f": {HOW}" if other.diff and not self.page.full else ""
             yield f"  {self.sign(other.operation)} {shown(other.path)}{self.paint(more, DIM)}"
+            for line in other.diff if self.page.full else ():
+                yield f"      {self.paint(shown(line), _LINES.get(line[:1], DIM))}"
         if caused:
             yield from self.page.heading("Altered by what they refer to", str(len(caused)))
         for item in caused:
@@ -102,7 +122,8 @@ class _Text:
 
     def resource(self, item: ResourceChange) -> Iterator[str]:
         objects = sum(one.tenant == item.name for one in self.plan.effects.objects)
-        where = self.paint(shown(item.path) if item.path else plural(objects, "object"), DIM)
+        count = plural(objects, "object") if objects else plural(len(item.effects), "file")
+        where = self.paint(shown(item.path) if item.path else count, DIM)
         yield f"  {self.sign(item.operation)} {item.kind} {self.paint(shown(item.name), BOLD)}  {where}"
         if item.operation is Operation.REMOVE:
             return
@@ -128,7 +149,8 @@ class _Text:
         widths = [max((len(row[index]) for row in rows), default=0) for index in range(2)]
         for item in objects:
             adopts = self.paint("  adopt what is there", YELLOW) if item.adopt else ""
-            yield self.object_line(item.operation, item.id, widths) + adopts
+            means = MEANS.get(item.id.type, "")
+            yield self.object_line(item.operation, item.id, widths) + adopts + self.paint(f"  {means}", DIM)
             if item.operation is not Operation.REMOVE:
                 yield from self.fields(item.operation, item.differences)
         for operation, name in releases:
@@ -136,11 +158,6 @@ class _Text:
             files = len(self.plan.effects.files)
             what = f"{plural(files, 'file')} of config/ and policy/" if files else "its manifest alone"
             yield line + self.paint(f"  {what}", DIM)
-
-        for sentence in self.plan.held:
-            yield f"  {self.paint('!', YELLOW)} the agent will hold this back: {shown(sentence)}"
-        for sentence in self.plan.adopted:
-            yield f"  {self.paint('!', YELLOW)} {shown(sentence)}"
 
     def object_line(self, operation: Operation, row: Iterable[str], widths: list[int]) -> str:
         target, kind, name = row
@@ -168,10 +185,10 @@ class _Text:
 
     def warnings(self) -> Iterator[str]:
         plan = self.plan
-        if plan.warnings or plan.uncovered or plan.secrets:
+        if plan.warnings or plan.secrets:
             yield from self.page.heading("Warnings", "that this change adds")
         secrets = self.page.some(plan.secrets, RENDERED)
-        for item in (*plan.uncovered, *secrets):
+        for item in secrets:
             yield f"  {self.paint('!', YELLOW)} {shown(str(item))}"
         yield from self.page.more(plan.secrets, secrets, 2)
         if plan.warnings:

@@ -81,7 +81,7 @@ def unsound_as_json(plan: Unsound) -> str:
         "objects": [],
         "releases": [],
         "held": [],
-        "adopted": [],
+        "consequences": [],
         "problems": [to_json(item) for item in plan.problems],
         "warnings": [],
         "decisions": {"unknown": "the head does not compile", "flips": []},

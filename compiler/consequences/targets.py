@@ -1,0 +1,46 @@
+"""Targets before x after -> another system acted on, more that may go at once, other places and readers of archives,
+drift that nobody mends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from compiler.consequences.consequence import Consequence, Kind, Severity
+from runtime.ledger.story import few
+from runtime.targets.config import TargetConfig
+
+
+def of_targets(olds: Mapping[str, TargetConfig], news: Mapping[str, TargetConfig]) -> Iterator[Consequence]:
+    """Say what happens to targets that were there, and which are no more."""
+    for name, old in sorted(olds.items()):
+        new = news.get(name)
+        if new is None:
+            words = f"{name} is no target any more: the agent leaves what is there alone"
+            yield Consequence(Kind.TARGET, Severity.GRAVE, words, (name,))
+            continue
+        if new.identity != old.identity:
+            words = f"{name} is another system: {new.identity}, {old.identity} before"
+            yield Consequence(Kind.TARGET, Severity.GRAVE, words, (name,))
+        for words in _weaker(old, new):
+            yield Consequence(Kind.GUARD, Severity.GRAVE, words, (name,))
+
+
+def _weaker(old: TargetConfig, new: TargetConfig) -> Iterator[str]:
+    name, least = old.name, old.max_delete_percent
+    if new.max_delete_percent > least:
+        yield f"{new.max_delete_percent} % of {name} may be deleted at once, {least} % before"
+    if (old.drift, new.drift) == ("heal", "report"):
+        yield f"drift of {name} is only reported from now on, and not mended"
+    if old.archive is None:
+        return
+    if new.archive is None:
+        yield f"{name} has no place for archives any more"
+        return
+    if new.archive.folder != old.archive.folder:
+        yield f"archives of {name} go to {new.archive.folder}, before to {old.archive.folder}"
+    came = sorted(set(new.archive.recipients) - set(old.archive.recipients))
+    went = sorted(set(old.archive.recipients) - set(new.archive.recipients))
+    if came:
+        yield f"new archives of {name} can be read by {few(came)} too"
+    if went:
+        yield f"new archives of {name} can no longer be read by {few(went)}"

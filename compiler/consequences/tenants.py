@@ -1,0 +1,97 @@
+"""Objects and tenants' configuration, before and after -> whose data ends, whose application is locked out or let in
+again, whose data is guarded less.
+
+Rules kept: read from the objects that the agent deletes and alters, not from a state's name, so that nothing ends
+unsaid whatever leads there; tenants that one line leads to stand in one sentence.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from compiler.consequences.consequence import Consequence, Kind, Severity
+from compiler.plan_differences import Difference, Operation
+from compiler.plan_resources import ObjectChange
+from runtime.contract.change import Change
+from runtime.contract.objects import ARCHIVE
+from runtime.contract.plural import plural
+from runtime.ledger.story import few
+from runtime.targets.config import TargetConfig
+from runtime.tenants.config import FOLDER, TenantConfig
+
+_LOCKS_OUT = Difference(Operation.ALTER, "login", before=True, after=False)
+_LOCKED = "locks out the application of {}: it cannot log in any more, and its data is kept"
+_LETS_IN = Difference(Operation.ALTER, "login", before=False, after=True)
+
+
+def of_tenants(
+    change: Change, objects: tuple[ObjectChange, ...], targets: Mapping[str, TargetConfig]
+) -> Iterator[Consequence]:
+    """Say what happens to tenants. `targets` are those after the change."""
+    yield from _ended(objects, targets)
+    for difference, kind, severity, words in (
+        (_LOCKS_OUT, Kind.TENANT_LOCKED_OUT, Severity.GRAVE, _LOCKED),
+        (_LETS_IN, Kind.TENANT_LET_IN, Severity.NOTE, "lets the application of {} log in again"),
+    ):
+        names = _named(item for item in objects if item.id.type == "role" and difference in item.differences)
+        if names:
+            yield Consequence(kind, severity, words.format(few(names)), names)
+    adopted = _named(item for item in objects if item.adopt)
+    if adopted:
+        yield Consequence(
+            Kind.TENANT_ADOPTED,
+            Severity.GRAVE,
+            f"adopts {few(adopted)}: what is there becomes Conductor's, privileges and settings that are not declared"
+            " are taken away (`conductor agent once --dry-run --head COMMIT` says which), rows stay until a deprovision"
+            " drops them",
+            adopted,
+        )
+    yield from _guarded_less(change)
+
+
+def _named(items: Iterator[ObjectChange]) -> tuple[str, ...]:
+    return tuple(sorted({item.tenant for item in items if item.tenant is not None}))
+
+
+def _ended(objects: tuple[ObjectChange, ...], targets: Mapping[str, TargetConfig]) -> Iterator[Consequence]:
+    archived = {item.tenant for item in objects if item.id.type == ARCHIVE and item.operation is Operation.ADD}
+    groups: dict[tuple[str, bool], set[str]] = defaultdict(set)
+    for item in objects:
+        if item.operation is Operation.REMOVE and item.id.type == "schema":
+            groups[item.id.target, item.tenant in archived].add(item.tenant or item.id.name)
+    for (target, kept), found in sorted(groups.items()):
+        names = tuple(sorted(found))
+        archive = targets[target].archive if target in targets else None
+        whose = "its schema" if len(names) == 1 else "their schemas"
+        if not kept:
+            where = "archives nothing, and"
+        elif archive is None:
+            where = f"archives nowhere (spec/targets/{target}.yaml has no `archive`), then"
+        else:
+            where = f"archives to {archive.folder}, then"
+        sentence = f"ends {few(names)} for good: {where} drops {whose} on {target} with all rows, and the roles"
+        yield Consequence(Kind.TENANT_ENDED, Severity.FINAL, sentence, names)
+
+
+def _guarded_less(change: Change) -> Iterator[Consequence]:
+    groups: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for path, (before, after) in change.contents.items():
+        if path.startswith(f"{FOLDER}tenant/") and before is not None and after is not None:
+            old, new = (TenantConfig.from_bytes(text.encode()) for text in (before, after))
+            for row in _weaker(old, new):
+                groups[row].append(new.name)
+    for (_, words), names in sorted(groups.items()):
+        yield Consequence(Kind.GUARD, Severity.GRAVE, words.format(few(names)), tuple(names))
+
+
+def _weaker(old: TenantConfig, new: TenantConfig) -> Iterator[tuple[int, str]]:
+    """What guards its data less: an order, and the sentence without the name. The texts hold no other braces."""
+    if old.legal_hold and not new.legal_hold:
+        yield 0, "lifts the legal hold of {}: its data may be deleted"
+    if new.retention_days < old.retention_days:
+        days = plural(new.retention_days, "day")
+        yield 1, f"data of {{}} is kept {days} from a suspension on, {old.retention_days} before"
+    least, was = new.policies.min_retention_days, old.policies.min_retention_days
+    if least < was:
+        yield 2, f"data of {{}} may be declared to be kept only {plural(least, 'day')}, at least {was} before"
