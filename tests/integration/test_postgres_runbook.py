@@ -41,6 +41,7 @@ def test_every_statement_of_the_page_works_as_it_stands(postgres_servers: Server
         admin.execute(f"ALTER ROLE {ACME.app} PASSWORD 'of a session'")
         with psycopg.connect(dsn, user=ACME.app, password="of a session"):  # noqa: S106 -- thrown away
             assert admin.execute(others).fetchone() == (1,)
+        admin.execute("DROP OWNED BY conductor_agent CASCADE")  # parameters that it may set are the server's
 
 
 def test_every_refusal_of_the_page_is_one_that_the_code_makes() -> None:
