@@ -8,6 +8,7 @@ the first of them; a policy that gives no answer lets nothing through.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from compiler import rego
@@ -19,6 +20,8 @@ from compiler.nodes import Mapping as MappingNode
 from compiler.nodes import Pointer
 from runtime.contract.policy_input import ROLES, DenyInput
 from runtime.policy.engine import BATCH, NOBODY_IN_PARTICULAR, PolicyError
+
+_NAMES_NOTHING = frozenset({codes.UNKNOWN_ROLE, codes.REGION_WITHOUT_TARGET})
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,23 @@ def check(
         if resource.document.path not in spoken_of
     ]
     _ask_policy(model, files, asked, deny, found)
-    diagnostics.extend(item for item in found if model.doubtful.isdisjoint(span.path for span in _spans(item)))
+    told = frozenset(item.primary.span for item in diagnostics)
+    diagnostics.extend(item for item in found if _holds(item, model, told))
     return CheckedModel(model, sound=not diagnostics.failed)
+
+
+def _holds(item: Diagnostic, model: Model, told: AbstractSet[Span]) -> bool:
+    """Whether a finding is true whatever else is wrong where it looks: none of its resources is doubtful, or it says of
+    the very word that stands there that nothing has this name, and nothing else was said of it."""
+    doubtful = {span.path for span in _spans(item)} & model.doubtful
+    if not doubtful:
+        return True
+    at = item.primary.span
+    if item.code not in _NAMES_NOTHING or at in told:
+        return False
+    read = [resource.document for named in model.resources.values() for resource in named.values()]
+    documents = (document for document in (*read, *(one for _, one in model.left_out)) if document.path == at.path)
+    return any(at not in one.doubtful and f"`{one.written(at)}`" in item.message for one in documents)
 
 
 def _spans(item: Diagnostic) -> Iterable[Span]:

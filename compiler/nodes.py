@@ -101,6 +101,11 @@ class Document:
             return self.key_span(pointer)
         return self.span(pointer[:-1])
 
+    def written(self, span: Span) -> str:
+        """What stands there in one line, without quotes."""
+        line = self.text.split("\n")[span.line - 1] if span.line == span.end_line else ""
+        return line[span.column - 1 : span.end_column - 1].strip("\"'")
+
     def key_span(self, pointer: Pointer) -> Span:
         """The span of the key that a pointer ends in; of the value where it ends in an index."""
         parent = self.node(pointer[:-1]) if pointer else None

@@ -29,13 +29,15 @@ def resolve(resources: Resources, diagnostics: Diagnostics) -> Model:
     resolver = _Resolver(resources, there, diagnostics)
     model: dict[str, dict[str, Resource[Spec]]] = {}
     incomplete = set(resources.incomplete)
+    left_out: list[tuple[str, Document]] = []
     for item in unique:
         can_follow = resolver.follow(item)
         if isinstance(item, Resource) and can_follow:
             model.setdefault(item.kind.name, {})[item.name] = item
         else:
             incomplete.add(item.kind.name)
-    return Model(model, frozenset(incomplete), frozenset(resources.doubtful))
+            left_out.append((item.kind.name, item.document))
+    return Model(model, frozenset(incomplete), frozenset(resources.doubtful), tuple(left_out))
 
 
 def _unique(resources: Iterable[Declared], diagnostics: Diagnostics) -> list[Declared]:

@@ -6,6 +6,7 @@ Inputs are the `*.yaml`, `*.json`, `*.rego` and `*.wasm` files of the five folde
   other than 100644, a path that is not lower-case ASCII, and a file that nothing reads: one finding a file; so is what
   is no file at all, and nobody waits for what a pipe has to say;
 - from a commit, bytes are the raw blobs; from a work tree, the bytes on disk: no attribute or filter ever applies;
+- beside the five folders nothing is an input; a resource in a folder with nearly the name of one is a warning;
 - of a work tree that is a git repository, tracked files count, and untracked ones that are not ignored, because they
   are what `git add` would take; of any other folder, every file counts.
 """
@@ -22,6 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compiler.beside import strays
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Code, Diagnostic, Diagnostics, Label, Span
 from compiler.diagnostics.printable import shown as printable
@@ -29,6 +31,7 @@ from runtime.contract.canonical import sha256
 from runtime.contract.children import environment
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES, PATH
+from runtime.contract.plural import plural
 from runtime.git.interface import Git
 
 MAX_BYTES = 1024 * 1024
@@ -94,6 +97,8 @@ def from_worktree(repo: Path) -> SourceTree:
             sorter.admit(path, _OTHER)  # since it was looked at
         elif sorter.fits(path, len(data)):
             sorter.keep(path, data)
+    for path, meant, more in strays(repo):
+        sorter.stray(path, meant, more)
     return sorter.tree()
 
 
@@ -189,6 +194,17 @@ class _Sorter:
             )
         else:
             self.files[path] = data
+
+    def stray(self, path: str, meant: str, more: int) -> None:
+        """Warn of a resource that lies beside the five folders."""
+        folder, right = (one.split("/", 1)[0] for one in (path, meant))
+        others = f", nor the {plural(more, 'resource')} beside it" if more else ""
+        self.found.add(
+            codes.FOLDER_UNREAD,
+            f"`{shown(path)}` is a resource, and nothing reads it in {shown(folder)}/{others}",
+            Label(Span(shown(path), 1, 1, 1, 1)),
+            help=f"did you mean {right}/? mv {typed(path)} {typed(meant)}",
+        )
 
     def _refuse(self, code: Code, path: str, what: str, help: str) -> bool:  # noqa: A002 -- as in the model
         self.found.add(code, f"`{shown(path)}` {what}", Label(Span(shown(path), 1, 1, 1, 1)), help=help)

@@ -133,7 +133,7 @@ def ask(signer: Signer, what: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", help="say --yes to sign without being asked")
+        raise UsageError("there is no terminal to ask on", help="say --yes to go on without being asked")
     try:
         is_sure = confirmed(f"\n{what} as {signer.person} with {signer.key.fingerprint}?")
     except KeyboardInterrupt:

@@ -26,6 +26,7 @@ FILE_MODE = Code("MC0006", "file-mode", "a file has another mode than 100644")
 PATH_NAME = Code("MC0007", "path-name", "a path is not lower-case ASCII")
 UNREAD_FILE = Code("MC0008", "unread-file", "a file lies where nothing reads it")
 TOO_LARGE = Code("MC0009", "too-large", "a file is larger than 1 MiB")
+FOLDER_UNREAD = Code("MC0025", "folder-unread", "a resource lies in a folder that nothing reads", Severity.WARNING)
 
 # --- 00xx: text and YAML -----------------------------------------------------------------------------------------
 

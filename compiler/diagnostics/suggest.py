@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+NEAR = 0.6
 
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
+
+def nearest(name: str, candidates: Iterable[str], *, cutoff: float = NEAR) -> str | None:
     """Return the candidate that was most likely meant, None if none is near."""
     from difflib import get_close_matches  # noqa: PLC0415 -- see above
 
@@ -19,7 +21,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     same = by_form.get(_form(name))
     if same is not None:
         return same
-    close = get_close_matches(name, pool, n=1, cutoff=0.6)
+    close = get_close_matches(name, pool, n=1, cutoff=cutoff)
     return close[0] if close else None
 
 

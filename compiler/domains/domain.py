@@ -84,6 +84,8 @@ class Model:
     """Kinds of which a resource is left out: it could not be read, or refers to nothing where a rule would follow."""
     doubtful: frozenset[str] = frozenset()
     """Paths of resources that are here without what is wrong in them: `check` says nothing more about them."""
+    left_out: tuple[tuple[str, Document], ...] = ()
+    """Kind and document of what is left out, as it is written: for rules about one word of it."""
     _made: dict[Callable[[Model], object], object] = field(default_factory=dict, compare=False, repr=False)
 
     def once(self, make: Callable[[Model], T]) -> T:

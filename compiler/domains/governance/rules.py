@@ -22,7 +22,7 @@ from compiler.domains.governance.kinds import (
 )
 from compiler.domains.governance.render import key_proof
 from compiler.domains.repeated import repeated
-from compiler.nodes import Sequence
+from compiler.nodes import Document, Scalar, Sequence
 from runtime.contract.errors import FormatError
 from runtime.contract.manifest import INPUT_FOLDERS, INPUT_SUFFIXES
 from runtime.contract.policy_input import ROLES
@@ -45,6 +45,8 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     for grant in model.all(GrantSpec).values():
         for role in dict.fromkeys(grant.spec.roles):
             _role(role, grant.span("roles", grant.spec.roles.index(role)), diagnostics)
+    for kind, document in model.left_out:
+        _roles_as_written(kind, document, diagnostics)
     grants.check(model, diagnostics)
     _keys([*people.values(), *agents.values()], diagnostics)
     for proof in model.all(KeyProofSpec).values():
@@ -69,6 +71,15 @@ def _roles(person: Resource[PersonSpec], diagnostics: Diagnostics) -> None:
         )
     for role in dict.fromkeys(roles):
         _role(role, person.span("roles", roles.index(role)), diagnostics)
+
+
+def _roles_as_written(kind: str, document: Document, diagnostics: Diagnostics) -> None:
+    """Roles of what could not be made, as they stand there."""
+    node = document.node(("spec", "roles")) if kind in {"Person", "Grant"} else None
+    items = [item for item in node.items if isinstance(item, Scalar)] if isinstance(node, Sequence) else []
+    for role, span in {item.value: item.span for item in reversed(items)}.items():
+        if isinstance(role, str):
+            _role(role, span, diagnostics)
 
 
 def _role(role: str, span: Span, diagnostics: Diagnostics) -> None:

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from compiler.diagnostics import codes
-from compiler.diagnostics.model import Diagnostics, Label
+from compiler.diagnostics.model import Diagnostics, Label, Span
 from compiler.diagnostics.suggest import did_you_mean, nearest, one_of
 from compiler.domains.domain import Model, Resource
 from compiler.domains.governance.kinds import AgentSpec
@@ -25,7 +25,7 @@ from compiler.domains.tenants.kinds import (
 )
 from compiler.domains.tenants.promql import unbalanced
 from compiler.domains.tenants.templates import PLACEHOLDER, PLACEHOLDERS, password_of
-from compiler.nodes import Pointer
+from compiler.nodes import Pointer, Scalar
 
 VARIABLES = "CONDUCTOR_TENANT_"
 SYSTEM = ("/proc/", "/sys/", "/dev/")
@@ -280,13 +280,12 @@ def _regions(model: Model, diagnostics: Diagnostics) -> None:
     targets = {item.spec.region: item for item in postgres}
     if len(targets) < len(postgres):
         return  # two say the same region, which is their finding (MC0502), and one of them may mean another
-    used: dict[str, list[Resource[TenantSpec] | Resource[BlueprintSpec]]] = {}
-    for region, item in _places(model):
-        used.setdefault(region, []).append(item)
-    for region, items in used.items():
+    used: dict[str, list[Span]] = {}
+    for region, at in _places(model):
+        used.setdefault(region, []).append(at)
+    for region, spans in used.items():
         if region in targets:
             continue
-        spans = [item.span("region") for item in items]
         near = nearest(region, targets)
         target = targets[near] if near else None
         help_ = f"did you mean `{near}`?" if near else "declare a Target of type postgres for it in spec/targets/"
@@ -310,13 +309,17 @@ def _regions(model: Model, diagnostics: Diagnostics) -> None:
             )
 
 
-def _places(model: Model) -> Iterator[tuple[str, Resource[TenantSpec] | Resource[BlueprintSpec]]]:
+def _places(model: Model) -> Iterator[tuple[str, Span]]:
     """Where a region that is used is written: in a tenant, or once in the blueprint of those that leave it out."""
     blueprints, inherited = model.all(BlueprintSpec), set[str]()
     for tenant in model.all(TenantSpec).values():
         if tenant.spec.region is None:
             inherited.add(tenant.spec.blueprint)
         else:
-            yield tenant.spec.region, tenant
+            yield tenant.spec.region, tenant.span("region")
     for name in sorted(inherited):
-        yield blueprints[name].spec.region, blueprints[name]
+        yield blueprints[name].spec.region, blueprints[name].span("region")
+    for kind, document in model.left_out:
+        region = document.node(("spec", "region")) if kind == "Tenant" else None
+        if isinstance(region, Scalar) and isinstance(region.value, str):
+            yield region.value, region.span
