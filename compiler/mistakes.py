@@ -178,9 +178,26 @@ class _Reporter:
                 codes.UNKNOWN_KEY,
                 f"unknown key `{key}`",
                 self.document.key_span(place),
-                help=f"did you mean `{meant}`?" if meant else f"the keys here are {one_of(known)}",
+                help=f"did you mean `{meant}`?" if meant else self.elsewhere(error["loc"], known),
             )
         return misspelt
+
+    def elsewhere(self, loc: Pointer, known: Iterable[str]) -> str:
+        """Say where a key belongs that a mapping of the same name has one level deeper; else what belongs here."""
+        *above, key = loc
+        at = next(
+            (
+                (name, *above)
+                for name in self.model.model_fields
+                if above
+                and name != above[0]
+                and above[0] in fields_at(self.model, (name,))
+                and key in fields_at(self.model, (name, *above))
+            ),
+            None,
+        )
+        here = f"the keys here are {one_of(known)}"
+        return here if at is None else f"`{key}` is a key of `{'.'.join(map(str, at))}`; {here}"
 
     def missing_keys(self, errors: Iterable[ErrorDetails], misspelt: set[Pointer]) -> None:
         for error in errors:

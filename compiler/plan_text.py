@@ -203,7 +203,7 @@ def previous_text(previous: Previous, person: str, page: Page) -> str:
     paint = page.paint
     lines = [
         "",
-        paint(f"{shown(person)} approved another version of this", BOLD)
+        paint(f"{shown(person)} approved another change of these files before", BOLD)
         + f"  change {previous.change[:12]}, {moment(previous.signed_at)}",
     ]
     words = {

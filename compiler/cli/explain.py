@@ -11,10 +11,12 @@ import typer
 
 from compiler.cli.shipped import shipped
 from compiler.diagnostics.codes import ALL
-from compiler.diagnostics.suggest import did_you_mean, one_of
+from compiler.diagnostics.suggest import nearest, one_of
 from runtime.contract.errors import UsageError
 
 _FEW = 12
+_NEAR = 0.75
+"""Names of codes are long, and whoever types no name at all meant none of them."""
 
 
 def _codes() -> list[str]:
@@ -46,7 +48,8 @@ def _near(wanted: str, names: Iterable[str]) -> str:
         same = [code for code in ALL if code.startswith(wanted[:length])]
         if 0 < len(same) <= _FEW:
             return f"those of {wanted[:length].ljust(6, 'x')} are {one_of(same)}".replace(" or ", " and ")
-    return did_you_mean(wanted.lower(), names) or "codes look like MC0012, and docs/diagnostics has a page of each"
+    near = nearest(wanted.lower(), names, cutoff=_NEAR)
+    return f"did you mean `{near}`?" if near else "codes look like MC0012, and docs/diagnostics has a page of each"
 
 
 def page(code: str) -> str:

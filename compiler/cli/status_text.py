@@ -20,6 +20,7 @@ from runtime.contract.plural import plural
 
 _BOLD, _DIM, _RED, _GREEN = "1", "2", "31", "32"
 _SHOWN = 5
+_ANYONE = "anyone"
 """Of a list, so many; JSON has all."""
 
 
@@ -176,7 +177,10 @@ class _Text:
     def lacking(self, lacking: Sequence[Lacking]) -> Iterator[str]:
         for item in lacking:
             who = ", ".join(item.could) or "nobody"
-            yield from self.below(f"missing for {item.rule}: {', '.join(item.roles)} (could: {who})")
+            anyone = item.roles.count(_ANYONE)
+            more = () if not anyone else (plural(anyone, "more person", "more people"),)
+            roles = ", ".join((*(role for role in item.roles if role != _ANYONE), *more))
+            yield from self.below(f"missing for {item.rule}: {roles} (could: {who})")
 
     def commands(self, *commands: tuple[str, str | None]) -> Iterator[str]:
         for word, command in commands:

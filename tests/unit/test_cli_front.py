@@ -110,6 +110,7 @@ def test_a_folder_without_the_five_folders_is_wrong_usage(tmp_path: Path) -> Non
         (["check", "--repo", "/nonexistent"], "/nonexistent does not exist"),
         (["plan", "--repo", "/nonexistent"], "/nonexistent does not exist"),
         (["check", "--repo", "/dev/null"], "/dev/null is no folder"),
+        (["explain", "nonsense"], "codes look like MC0012"),
         (["explain", "mc12"], "did you mean `MC0012`?"),
         (["explain", "mc03"], "those of MC03xx are `MC0301`, "),
         (["explain", "unknown-referense"], "did you mean `unknown-reference`?"),

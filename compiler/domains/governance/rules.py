@@ -33,6 +33,7 @@ from runtime.governance.people import assign, places
 from runtime.release import VERSION
 from runtime.signing.keys import PublicKey
 
+_ROLES = frozenset(ROLES)
 _BUNDLE_FOLDERS = ("config", "objects", "policy")
 _BUNDLE_SUFFIXES = (".json", ".rego", ".wasm", ".manifest")
 
@@ -43,10 +44,11 @@ def check(model: Model, diagnostics: Diagnostics) -> None:
     for person in people.values():
         _roles(person, diagnostics)
     for grant in model.all(GrantSpec).values():
-        for role in dict.fromkeys(grant.spec.roles):
-            _role(role, grant.span("roles", grant.spec.roles.index(role)), diagnostics)
+        if not _ROLES.issuperset(grant.spec.roles):
+            _roles_as_written(grant.document, diagnostics)
     for kind, document in model.left_out:
-        _roles_as_written(kind, document, diagnostics)
+        if kind in {"Person", "Grant"}:
+            _roles_as_written(document, diagnostics)
     grants.check(model, diagnostics)
     _keys([*people.values(), *agents.values()], diagnostics)
     for proof in model.all(KeyProofSpec).values():
@@ -69,13 +71,13 @@ def _roles(person: Resource[PersonSpec], diagnostics: Diagnostics) -> None:
             first=person.span("roles", first),
             help="take one away: a person fills one place of a rule, however often they have its role",
         )
-    for role in dict.fromkeys(roles):
-        _role(role, person.span("roles", roles.index(role)), diagnostics)
+    if not _ROLES.issuperset(roles):
+        _roles_as_written(person.document, diagnostics)
 
 
-def _roles_as_written(kind: str, document: Document, diagnostics: Diagnostics) -> None:
-    """Roles of what could not be made, as they stand there."""
-    node = document.node(("spec", "roles")) if kind in {"Person", "Grant"} else None
+def _roles_as_written(document: Document, diagnostics: Diagnostics) -> None:
+    """Say which roles there are not. They are read where they stand, as a spec lacks an item with a mistake."""
+    node = document.node(("spec", "roles"))
     items = [item for item in node.items if isinstance(item, Scalar)] if isinstance(node, Sequence) else []
     for role, span in {item.value: item.span for item in reversed(items)}.items():
         if isinstance(role, str):
