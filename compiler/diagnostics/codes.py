@@ -106,6 +106,7 @@ ARCHIVE_RECIPIENT = Code("MC0505", "archive-recipient", "an archive is to be enc
 ARCHIVE_OF_NOTHING = Code(
     "MC0506", "archive-of-nothing", "a target that holds no tenant's data says how it is archived"
 )
+NO_SYSTEM = Code("MC0507", "no-system", "a target says of no running system that it is meant", Severity.WARNING)
 
 # --- 06xx: governance --------------------------------------------------------------------------------------------
 

@@ -106,7 +106,10 @@ def test_a_folder_without_the_five_folders_is_wrong_usage(tmp_path: Path) -> Non
         (["build"], "--output"),
         (["explain", "MC0000"], "there is no code `MC0000`"),
         (["explain", "MC0719"], "those of MC071x are `MC0710`, "),
-        (["explain", "MC0555"], "those of MC05xx are `MC0501`, `MC0502`, `MC0503`, `MC0504`, `MC0505` and `MC0506`"),
+        (
+            ["explain", "MC0555"],
+            "those of MC05xx are `MC0501`, `MC0502`, `MC0503`, `MC0504`, `MC0505`, ",
+        ),
         (["check", "--repo", "/nonexistent"], "/nonexistent does not exist"),
         (["plan", "--repo", "/nonexistent"], "/nonexistent does not exist"),
         (["check", "--repo", "/dev/null"], "/dev/null is no folder"),

@@ -10,6 +10,7 @@ from compiler.diagnostics.model import Code, Diagnostics, Label
 from compiler.domains.domain import Model, Resource
 from compiler.domains.targets.kinds import TargetSpec
 from compiler.nodes import Scalar
+from runtime.targets.config import NO_SYSTEM
 
 _POSTGRES_IDENTITY = re.compile(r"[0-9]{1,20}/[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _RELEASE_IDENTITY = re.compile(r"[A-Za-z0-9._-]+")
@@ -113,6 +114,13 @@ def _identity(target: Resource[TargetSpec], diagnostics: Diagnostics) -> None:
             target.span("identity"),
             Label(target.span("type"), "because of this"),
             help="`conductor agent once --dry-run` prints the identity it finds",
+        )
+    elif target.spec.type == "postgres" and target.spec.identity.startswith(NO_SYSTEM):
+        diagnostics.add(
+            codes.NO_SYSTEM,
+            f"target `{target.name}` means no system yet, so the agent refuses every one",
+            target.span("identity"),
+            help="`conductor doctor --targets` names the system that answers; its identity belongs here",
         )
 
 
