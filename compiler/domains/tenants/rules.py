@@ -7,7 +7,8 @@ nothing has been found before.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Diagnostics, Label, Span
@@ -280,12 +281,13 @@ def _regions(model: Model, diagnostics: Diagnostics) -> None:
     targets = {item.spec.region: item for item in postgres}
     if len(targets) < len(postgres):
         return  # two say the same region, which is their finding (MC0502), and one of them may mean another
-    used: dict[str, list[Span]] = {}
-    for region, at in _places(model):
-        used.setdefault(region, []).append(at)
-    for region, spans in used.items():
+    used: dict[str, list[Callable[[], Span]]] = {}
+    for region, place in _places(model):
+        used.setdefault(region, []).append(place)
+    for region, places in used.items():
         if region in targets:
             continue
+        spans = [place() for place in places]
         near = nearest(region, targets)
         target = targets[near] if near else None
         help_ = f"did you mean `{near}`?" if near else "declare a Target of type postgres for it in spec/targets/"
@@ -309,17 +311,18 @@ def _regions(model: Model, diagnostics: Diagnostics) -> None:
             )
 
 
-def _places(model: Model) -> Iterator[tuple[str, Span]]:
-    """Where a region that is used is written: in a tenant, or once in the blueprint of those that leave it out."""
+def _places(model: Model) -> Iterator[tuple[str, Callable[[], Span]]]:
+    """Where a region that is used is written: in a tenant, or once in the blueprint of those that leave it out. No node
+    is read for it before somebody asks where that is."""
     blueprints, inherited = model.all(BlueprintSpec), set[str]()
     for tenant in model.all(TenantSpec).values():
         if tenant.spec.region is None:
             inherited.add(tenant.spec.blueprint)
         else:
-            yield tenant.spec.region, tenant.span("region")
+            yield tenant.spec.region, partial(tenant.span, "region")
     for name in sorted(inherited):
-        yield blueprints[name].spec.region, blueprints[name].span("region")
+        yield blueprints[name].spec.region, partial(blueprints[name].span, "region")
     for kind, document in model.left_out:
         region = document.node(("spec", "region")) if kind == "Tenant" else None
         if isinstance(region, Scalar) and isinstance(region.value, str):
-            yield region.value, region.span
+            yield region.value, partial(document.span, ("spec", "region"))
