@@ -1,4 +1,4 @@
-"""Two versions of a text, as lines -> how many came in and how many went out, as `git diff --numstat` counts them.
+"""Two versions of a text, as lines -> the fewest that came in and that went out.
 
 A moved line is one in and one out, and so is one that stands there twice and then once. Rules kept: the fewest lines
 that lead from one to the other; whatever somebody writes into a file, it takes a moment only.

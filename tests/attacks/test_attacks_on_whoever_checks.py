@@ -139,7 +139,7 @@ def test_program_that_others_could_have_put_where_opa_is_kept(
     monkeypatch.setattr("compiler.opa.shutil.which", lambda _: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     started = planted_opa(repo)
-    (tmp_path / "cache/conductor").chmod(0o770)
+    (tmp_path / "cache/conductor").chmod(0o707)
     refused = conductor("policy", "test", "--repo", repo)
     assert (refused.code, "can be written by others" in refused.err, "chmod go-w" in refused.err) == (3, True, True)
     assert not started.exists()
