@@ -49,7 +49,8 @@ class Watching:
         """Return the next round that finds exactly these."""
 
         def wanted(line: str) -> bool:
-            return [item["code"] for item in json.loads(line).get("findings", [None])] == list(codes)
+            found = json.loads(line).get("findings")  # a round in which nothing could be read has none
+            return found is not None and [item["code"] for item in found] == list(codes)
 
         round_: dict[str, Any] = json.loads(self.says(wanted))
         return round_

@@ -216,7 +216,7 @@ def test_a_changed_secret_is_a_difference_and_an_unchanged_one_keeps_its_verifie
     secret.values[ACME.reference] = "another secret"
     (action,) = lines(running, (ACME,))
     assert action.before is not None
-    assert action.before["password"] is None
+    assert action.before["password"] == f"differs from {ACME.reference}"
     running.perform(action, intent=4)
     assert verifier() != first
     assert lines(running, (ACME,)) == ()
@@ -318,7 +318,7 @@ def test_an_agent_needs_no_superuser_since_postgresql_16(
         least.values[NORD.reference] = "changed"
         (action,) = lines(running, (ACME, NORD))
         assert action.before is not None
-        assert action.before["password"] is None
+        assert action.before["password"] == f"differs from {NORD.reference}"
         running.perform(action, intent=5)
         least.values[NORD.reference] = secret_of_nord
         apply(running, (ACME, NORD), intent=6)
