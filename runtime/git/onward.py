@@ -33,15 +33,15 @@ def _to(git: Git, base: str, head: str) -> list[Step] | None:
             return [*steps, *line]
         if not steps or not git.is_ancestor(base, head):
             return None
-        first = _first(git, steps, base)
+        first = first_after(git, steps, base)
         merge = steps[first].commit
         head = next(parent for parent in merge.parents if git.is_ancestor(base, parent))
         line = [Step(merge, git.changes(head, merge.oid, *INPUT_FOLDERS)), *steps[first + 1 :], *line]
     return line
 
 
-def _first(git: Git, steps: Sequence[Step], base: str) -> int:
-    """The first of a line's commits that descends from `base`: the last one does."""
+def first_after(git: Git, steps: Sequence[Step], base: str) -> int:
+    """Return where on a line the first commit is that descends from `base`: the last one must."""
     low, high = 0, len(steps) - 1
     while low < high:
         middle = (low + high) // 2

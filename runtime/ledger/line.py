@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.inputs import is_input
 from runtime.git.interface import Commit, FileChange, Git, Step, TreeFile
+from runtime.git.onward import first_after
 from runtime.ledger.entry import EVIDENCE
 
 READ = (EVIDENCE.rstrip("/"), *INPUT_FOLDERS)
@@ -69,16 +70,10 @@ def _missed(git: Git, head: str, through: Collection[str]) -> tuple[list[Step], 
     for wanted in through:
         if wanted in on or not git.is_ancestor(wanted, head):
             continue
-        low, high = 0, len(line) - 1
-        while low < high:
-            middle = (low + high) // 2
-            if git.is_ancestor(wanted, line[middle].commit.oid):
-                high = middle
-            else:
-                low = middle + 1
-        by = next(parent for parent in line[low].commit.parents[1:] if git.is_ancestor(wanted, parent))
-        if best is None or low > best[0]:
-            best = low, by
+        at = first_after(git, line, wanted)
+        by = next(parent for parent in line[at].commit.parents[1:] if git.is_ancestor(wanted, parent))
+        if best is None or at > best[0]:
+            best = at, by
     return None if best is None else (line, *best)
 
 
