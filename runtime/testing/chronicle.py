@@ -65,6 +65,7 @@ class Chronicle:
         signers: Iterable[PrivateKey] = (key_of("mara"), key_of("tomas"), key_of("ines")),
         compiler: Callable[[Git], Compile] = compile_commit,
         ledger: str | None = None,
+        began: datetime = START,
     ) -> Chronicle:
         """Commit an installation, and a genesis that these keys sign; its ledger is on main, unless told."""
         git = MemoryGit()
@@ -72,11 +73,11 @@ class Chronicle:
         readme = {"README.md": b"A small installation\n"}
         head = git.commit_files(readme | dict(files or small_tree()), message="Lay out the installation")
         made = genesis.create(compiled, head, branch=BRANCH, repository=REPOSITORY, release=VERSION, ledger=ledger)
-        trunk = git.commit_files(signed_genesis(made, signers, START).files, message="Start the history")
+        trunk = git.commit_files(signed_genesis(made, signers, began).files, message="Start the history")
         if ledger is not None:
             git.branch(ledger, trunk)
-        tip = Tip(0, made.digest, START)
-        return cls(git, compiled, made.digest, START, tip, head, made.snapshot, [made.digest], ledger)
+        tip = Tip(0, made.digest, began)
+        return cls(git, compiled, made.digest, began, tip, head, made.snapshot, [made.digest], ledger)
 
     @property
     def head(self) -> str:

@@ -171,12 +171,10 @@ def _verify(entries: int) -> tuple[Measured, Measured]:
     try:
         root = ledgers.build(folder / "repo", entries)
         command = [CONDUCTOR, "verify", "--repo", str(folder / "repo"), "--trust-root", f"sha256:{root}"]
-        # the ledger's clock ends in its own year: freshness is a finding of its own, and costs nothing
-        either = frozenset({0, 1})
         whole, since = interleave(
             [
-                Contender("verify", command, folder, expect=either),
-                Contender("verify since", [*command, "--since", "HEAD~6"], folder, expect=either),
+                Contender("verify", command, folder),
+                Contender("verify since", [*command, "--since", "HEAD~6"], folder),
             ],
             runs=3 if entries > 1000 else RUNS,
         )

@@ -2,8 +2,8 @@
 
 The repository's own YAML and policy with generated tenants beside it. A fifth of the entries are heartbeats; the rest
 are changes of one flag, each approved by three people: verdict, intent, result. Entries are four hours apart, so that
-folders fill as they do in life, and no two changes are the same. All is written in memory and unpacked: few different
-trees are compiled, and the changes are the ways from one to another.
+folders fill as they do in life; the last is of today, so that all of it verifies; and no two changes are the same. All
+is written in memory and unpacked: few different trees are compiled, and the changes are the ways from one to another.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from compiler.cli.demo.copy import replace
@@ -28,13 +29,19 @@ from tests.benchmarks import trees
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = ("mara-lindqvist", "tomas-okafor", "ines-carvalho")
 FLAG = "flags/audit-log-verbosity.yaml"
+APART = timedelta(hours=4)
 TTL = b"ttl_seconds: 604800"
 
 
 def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
     """Make the repository; returns the trust root."""
     files = _files(tenants)
-    chronicle = Chronicle.start(files, map(key_of, PEOPLE[:2]), lambda git: compile_once(compile_commit(git), git))
+    chronicle = Chronicle.start(
+        files,
+        map(key_of, PEOPLE),
+        lambda git: compile_once(compile_commit(git), git),
+        began=datetime.now(UTC).replace(microsecond=0) - entries * APART,
+    )
     sign = sign_commit(key_of(AGENT))
 
     def push(entry: Written) -> None:
@@ -43,7 +50,7 @@ def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
             entry.files, message=append.message([entry]), author=writer().author, at=at, sign=sign
         )
         chronicle.tip = entry.tip
-        chronicle.later(hours=4)
+        chronicle.now = entry.tip.time + APART - timedelta(minutes=1)  # which the next one takes
 
     for value in _walk(math.isqrt(entries // 3) + 2):
         if chronicle.tip.sequence >= entries:
