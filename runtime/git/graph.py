@@ -126,14 +126,6 @@ class ObjectGraph(ABC):
             steps.extend(map(Step, chunk, self._trees.differences(trees, folders, beyond=beyond)))
         return steps
 
-    def descendants(self, ancestor: str, head: str) -> list[str]:
-        """The commits on the first-parent line of `head` that descend from `ancestor` (itself left out), oldest
-        first."""
-        line = self._line(head, ancestor)
-        if line and ancestor not in line[0].parents[:1]:
-            line = line[_first(line, lambda item: self.is_ancestor(ancestor, item.oid)) :]
-        return [item.oid for item in line if item.oid != ancestor]
-
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether `ancestor` is reachable from `commit` (a commit is its own ancestor)."""
         return any(oid == ancestor for oid in self._reachable([commit]))

@@ -150,11 +150,6 @@ class Git(Protocol):
         """Whether `ancestor` is reachable from `commit` (a commit is its own ancestor)."""
         ...
 
-    def descendants(self, ancestor: str, head: str) -> list[str]:
-        """The commits on the first-parent line of `head` that descend from `ancestor` (itself left out), oldest
-        first: the candidates of the plan's section 7."""
-        ...
-
     def merge_base(self, one: str, other: str) -> str | None:
         """The best common ancestor, None if there is none."""
         ...

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from runtime.agent.decide import Decision, Take
 from runtime.contract.change import Change, Snapshot
+from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.inputs import digests
 from runtime.governance.case import Signed
 from runtime.ledger.history import History
@@ -311,5 +312,7 @@ class Story:
         assert (self.material.held, None) not in {(path, after) for path, _, after in change.inputs}, "legal hold"
         here = digests(self.house.git, main)
         assert all(here.get(path) != old for path, old, _ in change.inputs), "main had taken it back"
-        assert take.commit in self.house.git.descendants(before.commit, main)
+        line = self.house.git.first_parents(main, *INPUT_FOLDERS, since=before.commit)
+        assert take.commit in {step.commit.oid for step in line}
+        assert self.house.git.is_ancestor(before.commit, take.commit)
         assert before.snapshot.manifest.inputs != take.snapshot.manifest.inputs
