@@ -23,10 +23,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from compiler.beside import strays
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Code, Diagnostic, Diagnostics, Label, Span
 from compiler.diagnostics.printable import shown as printable
+from compiler.misplaced import misplaced
 from runtime.contract.canonical import sha256
 from runtime.contract.children import environment
 from runtime.contract.errors import EnvironmentFailedError, UsageError
@@ -97,7 +97,7 @@ def from_worktree(repo: Path) -> SourceTree:
             sorter.admit(path, _OTHER)  # since it was looked at
         elif sorter.fits(path, len(data)):
             sorter.keep(path, data)
-    for path, meant, more in strays(repo):
+    for path, meant, more in misplaced(repo):
         sorter.stray(path, meant, more)
     return sorter.tree()
 

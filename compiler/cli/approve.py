@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 import typer
 
 from compiler import rego
+from compiler.cli.clone import Clone
 from compiler.cli.earlier import earlier
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.plan import Base, Full, Head
@@ -34,7 +35,7 @@ from compiler.cli.signer import (
     started,
 )
 from compiler.cli.signing import KeyFile, PassphraseFrom, signing_key
-from compiler.cli.standpoint import Clone, UnsoundError, policy_aside, stand
+from compiler.cli.standpoint import UnsoundError, policy_aside, stand
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.cli.warned import warnings_of
 from compiler.diagnostics.printable import shown

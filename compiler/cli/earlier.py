@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from compiler.cli.standpoint import Clone
+from compiler.cli.clone import Clone
 from compiler.plan_previous import Previous, previous
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError

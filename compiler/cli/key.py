@@ -15,10 +15,10 @@ from typing import Annotated
 
 import typer
 
+from compiler.cli.clone import Clone
 from compiler.cli.options import HERE, Repo
 from compiler.cli.progress import progress
 from compiler.cli.signing import KeyFile, PassphraseFrom, signing_key
-from compiler.cli.standpoint import Clone
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.suggest import did_you_mean
 from compiler.domains.governance.kinds import KEY_PROOF

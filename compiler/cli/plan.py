@@ -10,17 +10,10 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from compiler.cli.clone import Clone, catch_up, commit_named
 from compiler.cli.options import HERE, Repo, Today, colourful, today_or
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import (
-    Clone,
-    UnsoundError,
-    catch_up,
-    commit_named,
-    default_base,
-    policy_aside,
-    stand,
-)
+from compiler.cli.standpoint import UnsoundError, default_base, policy_aside, stand
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.cli.warned import warnings_of
 from compiler.diagnostics.printable import shown

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from compiler.cli.clone import Clone
 from compiler.cli.queue import Way, queue
-from compiler.cli.standpoint import Clone, Known, default_base, landed_since, point_of
+from compiler.cli.standpoint import Known, default_base, landed_since, point_of
 from compiler.plan_queue import Queue, elsewhere
 from runtime.agent.decide import Decision
 from runtime.agent.status import Lacking

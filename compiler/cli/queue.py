@@ -26,7 +26,7 @@ from runtime.ledger.history import History
 from runtime.release import VERSION
 
 if TYPE_CHECKING:
-    from compiler.cli.standpoint import Clone
+    from compiler.cli.clone import Clone
 
 
 def decided(clone: Clone, history: History, at: datetime) -> Decision:

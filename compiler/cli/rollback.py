@@ -18,10 +18,11 @@ from typing import Annotated
 
 import typer
 
+from compiler.cli.clone import Clone, catch_up
 from compiler.cli.options import HERE, Repo, Today, today_or
 from compiler.cli.progress import progress
 from compiler.cli.signer import started
-from compiler.cli.standpoint import Clone, Known, UnsoundError, catch_up, policy_aside, stand, verified_snapshot
+from compiler.cli.standpoint import Known, UnsoundError, policy_aside, stand, verified_snapshot
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics import codes
 from compiler.diagnostics.full import full

@@ -15,9 +15,9 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from compiler.cli.approvals_branch import append, push
+from compiler.cli.clone import Clone, catch_up
 from compiler.cli.options import HERE
 from compiler.cli.progress import progress
-from compiler.cli.standpoint import Clone, catch_up
 from compiler.cli.terminal import confirmed
 from compiler.diagnostics.suggest import did_you_mean
 from runtime.contract.change import Change

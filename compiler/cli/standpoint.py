@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 
-from compiler.aside import Allowed, Aside, Deny, allowed_here, deny_here
+from compiler.aside import Aside, Deny
 from compiler.broken import Broken
 from compiler.cli.broken_main import broken_at, judged_alone
+from compiler.cli.clone import Clone, commit_named
 from compiler.cli.queue import Way, queue
 from compiler.diagnostics.model import Diagnostic, Diagnostics
 from compiler.driver import compile_tree
@@ -27,24 +27,15 @@ from compiler.source import MAX_WASM_BYTES, WASM, SourceTree, from_commit, from_
 from runtime.contract.change import Change, Row, Snapshot, between, taken
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, UsageError
 from runtime.contract.manifest import INPUT_FOLDERS, Manifest
-from runtime.git.branches import REMOTE, head_of, heads_of
 from runtime.git.inputs import digests, digests_from, is_input, rows
 from runtime.git.interface import Git
 from runtime.git.onward import onward
 from runtime.git.returned import returned
-from runtime.governance.approvals import BRANCH as APPROVALS
-from runtime.governance.approvals import Approvals, Malformed
-from runtime.governance.case import Case, Signed
+from runtime.governance.case import Case
 from runtime.governance.emergency import debt_case
-from runtime.ledger.genesis import ledgers
 from runtime.ledger.history import History
-from runtime.ledger.history import replay as _replay
-from runtime.ledger.pin import pinned
-from runtime.ledger.starting import NoGenesisError
-from runtime.policy.engine import Policy
 from runtime.release import VERSION
 
-MAIN = "main"
 _PIN = "policies/compiler.yaml"
 _EMPTY = Snapshot(Manifest({}, {}), {})
 _NO_REPOSITORY = "0" * 32
@@ -70,68 +61,6 @@ class Known:
         if self.inputs is None:
             return digests(git, commit)
         return digests_from(git, self.commit, self.inputs, commit)
-
-
-@dataclass(frozen=True)
-class Clone:
-    """What a clone says: main's head, its history (None before genesis), and the commits that hold approvals."""
-
-    git: Git
-    branch: str
-    main: str
-    history: History | None
-    approvals: tuple[Approvals, ...]
-    deny: Deny = deny_here
-    """Asks the policy of what is compiled."""
-    allowed: Allowed = allowed_here
-    """Asks a policy who may use which scope."""
-
-    @classmethod
-    def read(cls, git: Git, aside: Aside | None = None, trust_root: str | None = None) -> Clone:
-        """Read a clone as it is; nothing is fetched. Raises UsageError where it has no main, and NoGenesisError where
-        it has not the genesis that was asked for."""
-        policies = Policy.of if aside is None else aside.policies
-        replay = partial(_replay, trust_root=trust_root or pinned(git), policies=policies)
-        main = head_of(git, MAIN)
-        if main is None:
-            raise _without_main(git)
-        try:
-            history = replay(git, main)
-        except NoGenesisError:
-            if trust_root is not None:
-                raise
-            history = None
-        branch = MAIN if history is None else history.genesis.branch
-        if history is not None and branch != MAIN and (other := head_of(git, branch)) is not None:
-            main, history = other, replay(git, other)
-        approvals = tuple(Approvals(git, oid) for oid in heads_of(git, APPROVALS))
-        if aside is None:
-            return cls(git, branch, main, history, approvals)
-        return cls(git, branch, main, history, approvals, aside.deny, aside.allowed)
-
-    def statements(self, change: str) -> tuple[Signed, ...]:
-        """Everything that is filed under a change, wherever this clone knows it from."""
-        return tuple({one.sha256: one for source in self.approvals for one in source.of(change)}.values())
-
-    def malformed(self, change: str) -> tuple[Malformed, ...]:
-        """What is filed under a change and is no approval."""
-        return tuple({item.path: item for source in self.approvals for item in source.malformed(change)}.values())
-
-
-def _without_main(git: Git) -> UsageError:
-    if git.resolve("HEAD") is None:
-        return UsageError("there is no commit yet", help="git add and git commit come first")
-    return UsageError(
-        f"this clone has neither {MAIN} nor {REMOTE}/{MAIN}, so there is nothing to compare with",
-        help=f"git fetch {REMOTE} {MAIN}; or, where it has another name here, git branch {MAIN} NAME",
-    )
-
-
-def catch_up(git: Git) -> None:
-    """Ask the remote for main, the ledger and others' approvals; no branch of this clone moves."""
-    main = git.fetch(REMOTE, MAIN, APPROVALS)[MAIN]
-    if main is not None and (apart := set(ledgers(git, main).values())):
-        git.fetch(REMOTE, *sorted(apart))
 
 
 def policy_aside(git: Git, head: str | None) -> Aside:
@@ -393,11 +322,3 @@ def _titled(git: Git, point: Point, head: str, base: str | None) -> Point:
     """What the change calls itself: the last commit that alters inputs, not the evidence that follows it on main."""
     steps = [step for step in git.first_parents(head, *INPUT_FOLDERS, since=base) if step.changes]
     return replace(point, subject=steps[-1].commit.subject, commits=len(steps)) if steps else point
-
-
-def commit_named(git: Git, rev: str) -> str:
-    """Return the commit of a revision; raises UsageError where there is none."""
-    oid = git.resolve(rev)
-    if oid is None:
-        raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists those there are")
-    return oid

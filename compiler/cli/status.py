@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from compiler.cli.beside import Beside, unpushed
+from compiler.cli.clone import Clone, catch_up
+from compiler.cli.clone_status import CloneStatus, unpushed
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.progress import progress
 from compiler.cli.proposed import proposed
 from compiler.cli.queue import decided
-from compiler.cli.standpoint import Clone, catch_up
 from compiler.cli.status_text import as_text
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.printable import shown_json
@@ -64,7 +64,7 @@ def show(
         decision = decided(clone, history, at)
         found = take_stock(history, decision, clone.git, clone.statements, at)
         seen = {item.change for item in found.waiting if item.change is not None}
-        others = Beside(
+        others = CloneStatus(
             *proposed(clone, history, seen, decision, at),
             unpushed(clone.git, clone.branch, clone.main, [item.commit for item in found.waiting]),
         )
@@ -77,7 +77,7 @@ def show(
         case StatusFormat.TEXT:
             at_what = ", ".join(f"{name} {'is not here' if oid is None else oid[:12]}" for name, oid in looked.items())
             told = f"{at_what}, as this clone knows them{'' if fetch else ' (--fetch asks the remote first)'}"
-            sys.stdout.write(as_text(found, colour=colourful(sys.stdout), beside=others, looked=told))
+            sys.stdout.write(as_text(found, colour=colourful(sys.stdout), clone=others, looked=told))
     if attention:
         raise typer.Exit(1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from compiler.cli.beside import Beside
+from compiler.cli.clone_status import CloneStatus
 from compiler.cli.proposed import Proposed
 from compiler.diagnostics.printable import shown
 from compiler.paint import Paint
@@ -24,16 +24,16 @@ _ANYONE = "anyone"
 """Of a list, so many; JSON has all."""
 
 
-def as_text(status: Status, *, colour: bool = False, beside: Beside | None = None, looked: str = "") -> str:
+def as_text(status: Status, *, colour: bool = False, clone: CloneStatus | None = None, looked: str = "") -> str:
     """Return the text; its first line is the answer. `looked` says what has been looked at."""
-    text = _Text(status, beside or Beside(), Paint(on=colour))
+    text = _Text(status, clone or CloneStatus(), Paint(on=colour))
     return "".join(f"{line.rstrip()}\n" for line in text.lines(looked))
 
 
 class _Text:
-    def __init__(self, status: Status, beside: Beside, paint: Paint) -> None:
+    def __init__(self, status: Status, clone: CloneStatus, paint: Paint) -> None:
         self.status = status
-        self.beside = beside
+        self.clone = clone
         self.paint = paint
 
     def lines(self, looked: str) -> Iterator[str]:
@@ -42,10 +42,10 @@ class _Text:
         yield ""
         yield from self.running()
         yield from self.queue()
-        for item in self.beside.proposed:
+        for item in self.clone.proposed:
             yield from self.proposes(item)
-        if self.beside.unopened:
-            yield from self.row("proposed", f"{plural(self.beside.unopened, 'more folder')} of approvals not opened")
+        if self.clone.unopened:
+            yield from self.row("proposed", f"{plural(self.clone.unopened, 'more folder')} of approvals not opened")
         if status.debt is not None:
             yield from self.owes(status.debt)
         yield from self.trouble()
@@ -58,7 +58,7 @@ class _Text:
             yield from self.row("looked", looked)
 
     def answer(self) -> Iterator[str]:
-        attention = (*self.status.attention, *self.beside.attention(self.status.branch))
+        attention = (*self.status.attention, *self.clone.attention(self.status.branch))
         if not attention:
             yield self.paint("✓ nothing waits for a person", _BOLD, _GREEN)
         for item in attention:
@@ -81,7 +81,7 @@ class _Text:
 
     def queue(self) -> Iterator[str]:
         """Everything that waits, in its order: at length what a person has to see to first, each other in a line."""
-        unpushed = self.beside.unpushed
+        unpushed = self.clone.unpushed
         at_length = [item for item in self.status.waiting if item.for_a_person or item.reason == "approved"][:_SHOWN]
         for item in self.status.waiting:
             word = {"approved": "next", "behind": "then", "comes-with": "with", "taken-back": "over"}.get(

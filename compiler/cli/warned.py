@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from compiler.cli.standpoint import Clone
+from compiler.cli.clone import Clone
 from runtime.governance.approvals import BRANCH as APPROVALS
 from runtime.ledger.history import without_ledger
 

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from compiler.cli.clone import Clone
 from compiler.cli.options import HERE, Repo, Today, today_or
 from compiler.cli.plan import Base, Head
 from compiler.cli.progress import progress
@@ -30,7 +31,7 @@ from compiler.cli.signer import (
     started,
 )
 from compiler.cli.signing import KeyFile, PassphraseFrom, signing_key
-from compiler.cli.standpoint import Clone, policy_aside, stand
+from compiler.cli.standpoint import policy_aside, stand
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.driver import without_collector
 from runtime.contract.change import Change

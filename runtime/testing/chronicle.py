@@ -246,6 +246,11 @@ class Chronicle:
         """Read the history with the real rules, or without one."""
         return replay(self.git, self.head, **{"trust_root": self.root, "policies": no_objection, **options})
 
+    def believed(self, **options: Any) -> bool:
+        """Whether an auditor would believe all of it, by the real rules or without one."""
+        history = self.replay(**options)
+        return not history.findings and not history.foreign and history.tip.digest == self.tip.digest
+
 
 def resigned(honest: Written, predicate: Verdict | Clearing) -> Written:
     """The same entry with another predicate, by the same key."""

@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from runtime.contract.change import Snapshot
-from runtime.contract.genesis import Genesis
-from runtime.contract.manifest import Manifest
 from runtime.contract.predicates import Outcome, Verdict
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
@@ -23,11 +20,9 @@ from runtime.ledger.append import Tip, Written
 from runtime.ledger.rules import CHAIN, Rule
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.chronicle import Chronicle, resigned, writer
-from runtime.testing.memory_git import SOMEBODY, MemoryGit
+from runtime.testing.memory_git import SOMEBODY
 from runtime.testing.proofs import proof
-from runtime.testing.small_tree import AGENT, REPOSITORY, START, agent, document, key_of, person, small_tree
-from runtime.testing.statements import signed_genesis
-from runtime.testing.tiny_compiler import compile_commit
+from runtime.testing.small_tree import AGENT, REPOSITORY, agent, document, key_of, small_tree
 
 if TYPE_CHECKING:
     from tests.attacks.conftest import KeptOutBy
@@ -54,15 +49,9 @@ def begun(request: pytest.FixtureRequest) -> Begun:
     return start
 
 
-def believed(chronicle: Chronicle, rules: Rules) -> bool:
-    """Whether an auditor would believe all of it."""
-    history = chronicle.replay(rules=rules)
-    return not history.findings and not history.foreign and history.tip.digest == chronicle.tip.digest
-
-
 def taken(chronicle: Chronicle, rules: Rules, commit: str) -> bool:
     """Whether an auditor would believe all of it, and that the commit was taken."""
-    return believed(chronicle, rules) and chronicle.replay(rules=rules).commit == commit
+    return chronicle.believed(rules=rules) and chronicle.replay(rules=rules).commit == commit
 
 
 def test_signing_commits_is_not_signing_evidence(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -72,7 +61,7 @@ def test_signing_commits_is_not_signing_evidence(kept_out_by: KeptOutBy, begun: 
     """
     chronicle = begun()
     chronicle.push(chronicle.heartbeat(by=writer(key_of("mallory"))))
-    kept_out_by("signed", CHAIN, lambda rules: believed(chronicle, rules))
+    kept_out_by("signed", CHAIN, lambda rules: chronicle.believed(rules=rules))
 
 
 def test_a_beaten_entry_is_not_mine_to_commit(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -82,7 +71,7 @@ def test_a_beaten_entry_is_not_mine_to_commit(kept_out_by: KeptOutBy, begun: Beg
     """
     chronicle = begun()
     chronicle.push(chronicle.heartbeat(), sign=sign_commit(key_of("mallory")))
-    kept_out_by("commit-signed", CHAIN, lambda rules: believed(chronicle, rules))
+    kept_out_by("commit-signed", CHAIN, lambda rules: chronicle.believed(rules=rules))
 
 
 def test_evidence_carries_no_stowaway(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -92,7 +81,7 @@ def test_evidence_carries_no_stowaway(kept_out_by: KeptOutBy, begun: Begun) -> N
     """
     chronicle = begun()
     chronicle.push(chronicle.heartbeat(), more=INITECH)
-    kept_out_by("commit-evidence-only", CHAIN, lambda rules: believed(chronicle, rules))
+    kept_out_by("commit-evidence-only", CHAIN, lambda rules: chronicle.believed(rules=rules))
 
 
 def test_a_failure_is_not_painted_over(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -114,7 +103,7 @@ def test_a_failure_is_not_painted_over(kept_out_by: KeptOutBy, begun: Begun) -> 
     chronicle.git.commit_files(
         {failed.path: b"all went well\n"}, branch=chronicle.branch, message="Correct a typing error"
     )
-    kept_out_by("unchanged", CHAIN, lambda rules: believed(chronicle, rules))
+    kept_out_by("unchanged", CHAIN, lambda rules: chronicle.believed(rules=rules))
 
 
 def test_a_failure_is_not_cut_out(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -126,7 +115,7 @@ def test_a_failure_is_not_cut_out(kept_out_by: KeptOutBy, begun: Begun) -> None:
     embarrassing = chronicle.heartbeat()
     chronicle.tip = embarrassing.tip
     chronicle.push(chronicle.heartbeat())
-    kept_out_by("chain", CHAIN, lambda rules: believed(chronicle, rules))
+    kept_out_by("chain", CHAIN, lambda rules: chronicle.believed(rules=rules))
 
 
 def test_a_file_lies_where_it_says(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -137,7 +126,7 @@ def test_a_file_lies_where_it_says(kept_out_by: KeptOutBy, begun: Begun) -> None
     chronicle = begun()
     honest = chronicle.heartbeat()
     chronicle.push(replace(honest, path=honest.path.replace("/2026/11/", "/2024/11/")))
-    kept_out_by("name", CHAIN, lambda rules: believed(chronicle, rules))
+    kept_out_by("name", CHAIN, lambda rules: chronicle.believed(rules=rules))
 
 
 def test_a_verdict_is_not_dated_back(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -165,7 +154,7 @@ def test_an_agent_signs_for_itself_only(kept_out_by: KeptOutBy, begun: Begun) ->
     other = "conductor-us"
     chronicle = begun(small_tree(**{f"policies/agents/{other}.yaml": agent(other).data()}))
     chronicle.push(chronicle.heartbeat(by=writer(key_of(other), AGENT)))
-    kept_out_by("author", CHAIN, lambda rules: believed(chronicle, rules))
+    kept_out_by("author", CHAIN, lambda rules: chronicle.believed(rules=rules))
 
 
 def test_a_merge_that_main_took_back_is_not_taken(kept_out_by: KeptOutBy) -> None:
@@ -248,7 +237,7 @@ def test_half_done_work_is_not_forgotten(kept_out_by: KeptOutBy, begun: Begun) -
     chronicle = begun()
     chronicle.push(chronicle.intent())
     chronicle.apply()
-    kept_out_by("intent", CHAIN, lambda rules: believed(chronicle, rules))
+    kept_out_by("intent", CHAIN, lambda rules: chronicle.believed(rules=rules))
 
 
 def test_a_result_answers_for_every_action(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -260,7 +249,7 @@ def test_a_result_answers_for_every_action(kept_out_by: KeptOutBy, begun: Begun)
     intent = chronicle.intent(actions=2)
     chronicle.push(intent)
     chronicle.push(chronicle.result(intent, actions=1))
-    kept_out_by("result", CHAIN, lambda rules: believed(chronicle, rules))
+    kept_out_by("result", CHAIN, lambda rules: chronicle.believed(rules=rules))
 
 
 def test_a_verdict_starts_where_the_last_one_ended(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -396,58 +385,3 @@ def test_a_dismissed_key_does_not_take_its_own_dismissal(kept_out_by: KeptOutBy,
     )
     chronicle.push(chronicle.verdict(commit))
     kept_out_by("surviving-key", CHAIN, lambda rules: taken(chronicle, rules, commit))
-
-
-def test_one_person_with_two_keys_starts_nothing(kept_out_by: KeptOutBy) -> None:
-    """I have two keys, and sign the genesis with both.
-
-    Rule: `genesis-signed`.
-    """
-    files = small_tree(**{"policies/people/mara.yaml": person("mara", "admin", "mc", "pm", keys=2).data()})
-    chronicle = Chronicle.start(files, signers=[key_of("mara"), key_of("mara", 2)])
-    kept_out_by("genesis-signed", CHAIN, lambda rules: believed(chronicle, rules))
-
-
-def test_a_key_that_the_genesis_only_names_counts_once_it_is_proved(kept_out_by: KeptOutBy) -> None:
-    """Ines' key stands in the genesis, and it is not hers: who wrote it hopes that two others sign it unseen.
-
-    Rule: `proved`.
-    """
-    chronicle = Chronicle.start(signers=(key_of("mara"), key_of("tomas")))
-    chronicle.apply()
-    commit = chronicle.edit({"flags/checkout.yaml": document(tenants=["acme"], on=True)})
-    both = [chronicle.approval(chronicle.change(commit), name) for name in ("tomas", "ines")]
-    chronicle.take(commit, both, apply=False)
-
-    def attempt(rules: tuple[ConsentRule, ...]) -> bool:
-        return chronicle.replay(consent=rules).commit == commit
-
-    kept_out_by("proved", CONSENT, attempt)
-
-
-def test_a_key_that_was_proved_since_the_genesis_counts() -> None:
-    chronicle = Chronicle.start(signers=(key_of("mara"), key_of("tomas")))
-    chronicle.apply()
-    proved = chronicle.edit(proof("person/ines", key_of("ines")))
-    chronicle.take(proved, [chronicle.approval(chronicle.change(proved), name) for name in ("mara", "ines")])
-    commit = chronicle.edit({"flags/checkout.yaml": document(tenants=["acme"], on=True)})
-    chronicle.take(commit, [chronicle.approval(chronicle.change(commit), name) for name in ("tomas", "ines")])
-    history = chronicle.replay()
-    assert (history.commit, history.findings, history.verified.unproved) == (commit, (), frozenset())
-
-
-def test_a_genesis_does_not_invent_its_commit(kept_out_by: KeptOutBy) -> None:
-    """With a friend I sign a genesis whose manifest has a role for me. The commit that it names has none.
-
-    Rule: `genesis-commit`.
-    """
-    git = MemoryGit()
-    commit = git.commit_files(small_tree())
-    honest = Chronicle.start().snapshot
-    invented = {**honest.manifest.inputs, "policies/people/mallory.yaml": "ba" * 32}
-    made = Genesis(REPOSITORY, "main", commit, Snapshot(Manifest(invented, honest.manifest.bundle), honest.contents))
-    git.commit_files(signed_genesis(made, map(key_of, ("mara", "tomas")), START).files)
-    chronicle = Chronicle(
-        git, compile_commit(git), made.digest, START, Tip(0, made.digest, START), commit, made.snapshot
-    )
-    kept_out_by("genesis-commit", CHAIN, lambda rules: believed(chronicle, rules))

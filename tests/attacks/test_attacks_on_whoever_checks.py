@@ -15,11 +15,11 @@ import pytest
 
 from compiler import opa
 from compiler.cli.approvals_branch import append
-from compiler.cli.beside import Beside
+from compiler.cli.clone import Clone
+from compiler.cli.clone_status import CloneStatus
 from compiler.cli.proposed import OPENED, proposed
 from compiler.cli.queue import decided
 from compiler.cli.remembered import Remembered, keep
-from compiler.cli.standpoint import Clone
 from compiler.cli.status_text import as_text
 from compiler.parse import MAX_DEPTH
 from compiler.rego import OPA_VERSION
@@ -194,8 +194,8 @@ def test_more_changes_than_anybody_opens_are_said_to_be_there(monkeypatch: pytes
         world.approve(ADA, name)
     clone, history = Clone.read(world.git), world.history
     decision = decided(clone, history, world.now)
-    beside = Beside(*proposed(clone, history, (), decision, world.now))
-    assert (len(beside.proposed), beside.unopened) == (2, 1)
+    of_clone = CloneStatus(*proposed(clone, history, (), decision, world.now))
+    assert (len(of_clone.proposed), of_clone.unopened) == (2, 1)
     status = take_stock(history, decision, clone.git, clone.statements, world.now)
-    assert "1 more folder of approvals not opened\n" in as_text(status, beside=beside)
-    assert beside.to_json()["unopened"] == 1
+    assert "1 more folder of approvals not opened\n" in as_text(status, clone=of_clone)
+    assert of_clone.to_json()["unopened"] == 1

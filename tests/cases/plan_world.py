@@ -10,8 +10,9 @@ from functools import cache
 
 from compiler.cli.approvals_branch import append
 from compiler.cli.approve import approval_of
+from compiler.cli.clone import Clone
 from compiler.cli.signer import Signer
-from compiler.cli.standpoint import Clone, stand
+from compiler.cli.standpoint import stand
 from compiler.driver import compile_commit
 from compiler.plan import Plan, Standpoint, plan
 from runtime.agent.decide import Take

@@ -3,6 +3,7 @@
 from tests.services.desk import begun, desk
 from tests.services.fixtures_platform import copy, original
 from tests.services.fixtures_postgres import dsn, dsn18, postgres, postgres_servers
+from tests.services.furnished_tenant import place
 from tests.services.own_history import finished_apart, finished_history, own_copy, own_repository
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "original",
     "own_copy",
     "own_repository",
+    "place",
     "postgres",
     "postgres_servers",
 ]

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from compiler.cli.approvals_branch import PushRefusedError, append, push
+from compiler.cli.clone import Clone
 from compiler.cli.earlier import earlier
-from compiler.cli.standpoint import Clone
 from compiler.cli.warned import warnings_of
 from compiler.paint import Paint
 from compiler.plan_differences import Operation

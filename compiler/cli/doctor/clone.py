@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compiler.cli.clone import MAIN
 from compiler.cli.doctor.line import Line, fail, ok, warn
-from compiler.cli.standpoint import MAIN
 from runtime.contract.errors import ConductorError
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.contract.plural import plural

@@ -1,4 +1,4 @@
-"""A clone -> what its status says beside what main's ledger does: what is proposed, and what is not pushed.
+"""A clone -> what only a clone can add to the status that main's ledger gives: what is proposed, what is not pushed.
 
 Rules kept: nothing is fetched; the remote is where the clone last saw it, and nothing is said of one that it never saw.
 """
@@ -37,8 +37,8 @@ class Unpushed:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What is said beside a `Status`."""
+class CloneStatus:
+    """What is added to a `Status`."""
 
     proposed: tuple[Proposed, ...] = ()
     unopened: int = 0

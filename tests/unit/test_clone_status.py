@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from compiler.cli.approve import _signable
-from compiler.cli.beside import Beside, unpushed
+from compiler.cli.clone import Clone
+from compiler.cli.clone_status import CloneStatus, unpushed
 from compiler.cli.proposed import proposed
 from compiler.cli.queue import decided
 from compiler.cli.signer import NotSignedError
-from compiler.cli.standpoint import Clone
 from compiler.cli.status_text import as_text
 from runtime.agent.status import Status
 from runtime.agent.status_page import page
@@ -35,24 +35,24 @@ def both_approve(world: PlanWorld, head: str) -> None:
         world.approve(person, head)
 
 
-def told(world: PlanWorld) -> tuple[Status, Beside, str]:
+def told(world: PlanWorld) -> tuple[Status, CloneStatus, str]:
     """The status, what is said beside it, and all of it as text."""
     clone, history = Clone.read(world.git), world.history
     decision = decided(clone, history, world.now)
     status = take_stock(history, decision, clone.git, clone.statements, world.now)
     known = {item.change for item in status.waiting if item.change is not None}
-    beside = Beside(
+    of_clone = CloneStatus(
         *proposed(clone, history, known, decision, world.now),
         unpushed(clone.git, clone.branch, clone.main, [item.commit for item in status.waiting]),
     )
-    return status, beside, as_text(status, beside=beside)
+    return status, of_clone, as_text(status, clone=of_clone)
 
 
 def says_what_the_plan_says(world: PlanWorld) -> str:
     """See that the status calls the approvals of what is proposed as useless as its plan does; returns it."""
-    queue, (_, beside, text) = world.plan().queue, told(world)
+    queue, (_, of_clone, text) = world.plan().queue, told(world)
     assert queue is not None
-    assert [(item.queue, item.counts) for item in beside.proposed] == [(queue, False)]
+    assert [(item.queue, item.counts) for item in of_clone.proposed] == [(queue, False)]
     assert f"{queue.sentence}\n" in text
     assert queue.help in text
     assert text.startswith("✗ approvals of 1 proposed change will not count as main stands\n") or "cannot be" in text
@@ -108,11 +108,11 @@ def test_what_was_merged_on_a_broken_main_comes_with_what_takes_the_break_back(w
     both_approve(world, "topic")
     broken = world.commit(BROKEN, branch="main", message="Break the blueprint")
     merged = world.git.merge("topic")
-    _, beside, text = told(world)
-    assert beside.proposed == (), "it is on main"
+    _, of_clone, text = told(world)
+    assert of_clone.proposed == (), "it is on main"
     assert f"main does not compile since {broken[:12]}" in text
     back = world.git.revert(broken)
-    status, beside, text = told(world)
+    status, of_clone, text = told(world)
     assert [(item.commit, item.reason) for item in status.waiting] == [
         (broken, "taken-back"),
         (merged, "comes-with"),
@@ -120,7 +120,7 @@ def test_what_was_merged_on_a_broken_main_comes_with_what_takes_the_break_back(w
     ]
     assert f"comes with {back[:12]}, so there is nothing to do" in text
     assert f"Comes with {back[:12]}" in page(status, None).decode()
-    assert (status.attention, beside.proposed) == ((), ())
+    assert (status.attention, of_clone.proposed) == ((), ())
     world.take(back)
 
 
@@ -129,10 +129,10 @@ def test_a_main_that_is_not_pushed_is_not_called_next(world: PlanWorld) -> None:
     both_approve(world, merged)
     assert told(world)[2].startswith("✓ nothing waits"), "this clone never saw a remote"
     world.git.refs["refs/remotes/origin/main"] = world.history.commit
-    _, beside, text = told(world)
+    _, of_clone, text = told(world)
     assert text.startswith("✗ main is not pushed, and an agent acts on origin/main: git push origin main\n")
-    assert beside.unpushed is not None
-    assert beside.unpushed.commits == (merged,)
+    assert of_clone.unpushed is not None
+    assert of_clone.unpushed.commits == (merged,)
     assert "not pushed: git push origin main\n" in text
     assert "the agent takes it next" not in text
     world.git.refs["refs/heads/theirs"] = world.history.commit

@@ -22,7 +22,7 @@ HEAD = 4096
 _OURS = re.compile(rb"^apiVersion:[ \t]*[\"']?conductor/", re.MULTILINE)
 
 
-def strays(repo: Path) -> Iterator[tuple[str, str, int]]:
+def misplaced(repo: Path) -> Iterator[tuple[str, str, int]]:
     """Give for each such folder its first resource, where that was meant to lie, and how many lie beside it."""
     with os.scandir(repo) as entries:
         folders = sorted(item.name for item in entries if item.is_dir(follow_symlinks=False))
