@@ -1,7 +1,7 @@
 """The real OPA, for those who change Rego: Rego -> policy.wasm; Rego and tests -> findings.
 
 Rules kept: only the pinned version is used, from PATH or from the tools' cache as far as that is to be believed
-(`compiler.own_cache`), and whoever has none is told the line that installs it; it runs in a fresh folder over relative
+(`compiler.own_cache`), and whoever has none is told the ways to get it; it runs in a fresh folder over relative
 paths, which lie in the wasm, so the same Rego gives the same bytes on every machine.
 """
 
@@ -34,9 +34,11 @@ allowed := [index | some index, question in input; data.conductor.allow == true 
 """
 }
 """What asks `conductor/allow` many questions at once. It lies beside `policies/`, so that it takes no file's place."""
+_RELEASE = f"https://github.com/open-policy-agent/opa/releases/tag/v{OPA_VERSION}"
 INSTALL = (
-    f"(umask 022; CGO_ENABLED=0 GOBIN={{folder}} go install github.com/open-policy-agent/opa@v{OPA_VERSION})"
-    ", or put that version on your PATH"
+    f"with Go: (umask 022; CGO_ENABLED=0 GOBIN={{folder}} go install github.com/open-policy-agent/opa@v{OPA_VERSION}); "
+    f"without: take the binary for your system from {_RELEASE}, compare it with the SHA-256 that lies beside it there, "
+    "make it executable and put it on your PATH as `opa`; `conductor doctor` says whether it is found"
 )
 
 
@@ -58,7 +60,7 @@ class Opa:
     @classmethod
     def find(cls, repo: Path) -> Opa:
         """Find one on PATH, or in the cache of whoever works on a repository; raises EnvironmentFailedError with the
-        line that installs it."""
+        ways to get it."""
         others: list[str] = []
         on_path = shutil.which("opa")
         for path in (None if on_path is None else Path(on_path), _in_cache(repo, others)):
@@ -154,7 +156,7 @@ def _install(repo: Path) -> str:
     try:
         return INSTALL.format(folder=fit(folder, repo))
     except UnfitCacheError as error:
-        return f"put that version on your PATH; or {error.help}"
+        return f"put the binary from {_RELEASE} on your PATH as `opa`; or {error.help}"
 
 
 def version_of(path: Path) -> str | None:

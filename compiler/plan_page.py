@@ -5,7 +5,8 @@ Rules kept: what is cut says how many are left, and what shows them; all of it i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import TypeVar
 
 from compiler.diagnostics.printable import shown
@@ -15,6 +16,8 @@ from compiler.plan_values import moved, pair_of, value_of
 
 FIELDS, RENDERED, COMMITS, PEOPLE = 12, 6, 5, 4
 """Of the fields of a resource, of what is rendered for it, of commits, of people: so many are shown."""
+WIDTH = 100
+"""Columns that a list of many names takes."""
 HOW = "--full shows them"
 
 _T = TypeVar("_T")
@@ -43,6 +46,11 @@ class Page:
     def names(self, names: Sequence[str]) -> str:
         """Return names in a line."""
         return names_of(names, len(names) if self.full else PEOPLE)
+
+    def listed(self, names: Sequence[str], indent: int) -> Iterator[str]:
+        """Return all names, in lines that a terminal need not break."""
+        lines = wrap(", ".join(names), WIDTH - indent, break_long_words=False, break_on_hyphens=False)
+        return (f"{'':{indent}}{self.paint(shown(line), DIM)}" for line in lines)
 
     def few(self, paths: Sequence[str]) -> str:
         """Return paths in a line: the first, and how many more there are."""

@@ -96,7 +96,7 @@ class _Text:
             mark, tint = _WEIGHTS[item.severity]
             yield f"  {self.paint(mark, BOLD, tint)} {self.paint(shown(item.sentence), BOLD)}"
             if self.page.full and len(item.subjects) > SHOWN:
-                yield self.paint(f"      {shown(', '.join(item.subjects))}", DIM)
+                yield from self.page.listed(item.subjects, 6)
 
     def resources(self) -> Iterator[str]:
         effects = self.plan.effects

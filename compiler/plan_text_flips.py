@@ -58,9 +58,10 @@ def flips(decisions: Decisions, page: Page) -> Iterator[str]:
     for item in few:
         sign = paint("+", GREEN if item.held else RED) if item.gained else paint("-", YELLOW)
         yield f"  {sign} {shown(sentence(item))}  {paint(shown(because(item)), DIM)}"
-        if len(item.tenants) > 1:
-            names = page.some(item.tenants, TENANTS)
-            left = len(item.tenants) - len(names)
-            more = f" … {left} more: {HOW}" if left else ""
-            yield f"      {paint(shown(', '.join(names)) + more, DIM)}"
+        names = page.some(item.tenants, TENANTS)
+        left = len(item.tenants) - len(names)
+        if left:
+            yield f"      {paint(shown(', '.join(names)) + f' … {left} more: {HOW}', DIM)}"
+        elif len(names) > 1:
+            yield from page.listed(names, 6)
     yield from page.more(decisions.flips, few, 2)

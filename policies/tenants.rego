@@ -4,6 +4,7 @@
 package intelgraph.tenants
 
 import data.intelgraph.text.date
+import data.intelgraph.text.days
 import data.intelgraph.text.shown
 
 # What a tenant gets, from itself or from its blueprint; what a blueprint gives.
@@ -38,7 +39,7 @@ keeps_long_enough(resource) if {
 }
 
 too_short(resource) := concat("", [
-	$"{lower(resource.kind)} `{shown(resource.name)}` keeps data {shown(gets(resource).retention_days)} days, ",
+	$"{lower(resource.kind)} `{shown(resource.name)}` keeps data {days(gets(resource).retention_days)}, ",
 	$"less than the {shown(gets(resource).policies.min_retention_days)} that its policies promise",
 ])
 
@@ -198,7 +199,7 @@ kept_long_enough_since_suspension(change) if {
 first_day(change) := ceil((input.facts.tenants[change.name].suspended + (change.before.retention_days * 86400)) / 86400)
 
 too_early(change) := concat("", [
-	$"tenant `{shown(change.name)}` is kept {shown(change.before.retention_days)} days from its suspension: ",
+	$"tenant `{shown(change.name)}` is kept {days(change.before.retention_days)} from its suspension: ",
 	$"it may become `deprovisioned` from {date(first_day(change))} (UTC) on",
 ]) if {
 	is_number(first_day(change))

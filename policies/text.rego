@@ -8,6 +8,11 @@ shown(value) := value if {
 	is_number(value)
 } else := $"<{type_name(value)}>"
 
+# How long something is kept.
+days(number) := "1 day" if {
+	number == 1
+} else := $"{shown(number)} days"
+
 # Days since 1970-01-01 as a date; by hand, because wasm has no `time.*`. Years begin in March, so that a leap day is
 # the last day of one (Hinnant, "chrono-compatible low-level date algorithms").
 date(days) := $"{year}-{two(month)}-{two(day)}" if {

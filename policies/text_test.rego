@@ -15,6 +15,13 @@ test_of_anything_else_only_the_type_is_shown if {
 	text.shown({"a"}) == "<set>"
 }
 
+test_one_day_is_no_days if {
+	text.days(1) == "1 day"
+	text.days(0) == "0 days"
+	text.days(30) == "30 days"
+	text.days(null) == "<null> days"
+}
+
 test_what_is_missing_is_shown_as_undefined if {
 	$"{text.shown(input.x)}" == "<undefined>" with input as {}
 }

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from runtime.contract.canonical import JSON
 from runtime.contract.objects import Action, Operation
 from runtime.ledger.append import Written
 from runtime.ledger.story import because, headline, leaves
+
+_GRANTED = ("tables", "sequences", "functions")
+"""Attributes of the grants of a schema: the privileges on what is made there later."""
 
 
 def action_line(action: Action) -> str:
@@ -14,11 +20,12 @@ def action_line(action: Action) -> str:
 
 
 def action_details(action: Action) -> tuple[str, ...]:
-    """What adopting alters of what is there, a line for each: `connection_limit 20 → 10`, `undoes: table orders: PUBLIC
-    has SELECT`. Of other actions nothing: they have their plan."""
+    """What adopting alters of what is there, a line for each: `connection_limit 20 → 10`, `default privileges on tables
+    none → INSERT, SELECT`, `undoes: table orders: PUBLIC has SELECT`. Of other actions nothing: they have their plan.
+    """
     if action.operation is not Operation.ADOPT or action.before is None or action.after is None:
         return ()
-    here, wanted = leaves(action.before), leaves(action.after)
+    here, wanted = _told(action.id.type, action.before), _told(action.id.type, action.after)
     undone = action.before.get("deviations")
     told = [f"undoes: {item}" for item in undone] if isinstance(undone, list) else []
     for key in sorted((here.keys() | wanted.keys()) - {"deviations"}):
@@ -26,6 +33,17 @@ def action_details(action: Action) -> tuple[str, ...]:
         if before != after:
             told.append(f"{key} {before} → {after}")
     return tuple(told) or ("nothing but whose it is",)
+
+
+def _told(kind: str, attributes: Mapping[str, JSON]) -> dict[str, str]:
+    """Every attribute as it is shown: what is granted on things to come is no list to whoever reads of it."""
+    told = leaves(dict(attributes))
+    for key in _GRANTED if kind == "grants" else ():
+        given = attributes.get(key)
+        if isinstance(given, list):
+            del told[key]
+            told[f"default privileges on {key}"] = ", ".join(map(str, given)) or "none"
+    return told
 
 
 def entry_line(entry: Written) -> str:

@@ -258,6 +258,7 @@ def test_command_without_opa_says_how_to_get_it_and_checking_needs_none(repo: Pa
     assert done.returncode == 3
     assert "OPA 1.22.2 is needed and was not found" in done.stderr
     assert "go install github.com/open-policy-agent/opa@v1.22.2" in done.stderr
+    assert "https://github.com/open-policy-agent/opa/releases/tag/v1.22.2, compare it with the SHA-256" in done.stderr
     checked = subprocess.run(
         [CONDUCTOR, "check", "--today", "2026-11-24", "--repo", repo],
         env=os.environ | nowhere,

@@ -7,8 +7,9 @@ import pytest
 from runtime.agent.dry import look
 from runtime.agent.loop import once
 from runtime.agent.telling import action_details
+from runtime.contract.canonical import JSON
 from runtime.contract.errors import UsageError
-from runtime.contract.objects import ObjectId, Operation
+from runtime.contract.objects import Action, ObjectId, Operation
 from runtime.testing.fleet import Fleet
 from runtime.testing.memory_target import MemoryObject
 
@@ -48,6 +49,13 @@ def test_what_adopting_would_do_can_be_seen_before_anybody_has_approved_it(fleet
         ("nothing but whose it is",),
     ]
     assert all(action_details(action) == () for action in found.todo.actions if action not in actions)
+
+
+def test_privileges_on_what_comes_later_are_told_in_postgresqls_words() -> None:
+    before: dict[str, JSON] = {"owner": "o", "role": "r", "tables": [], "sequences": ["USAGE"]}
+    after: dict[str, JSON] = {**before, "tables": ["INSERT", "SELECT"]}
+    action = Action(Operation.ADOPT, ObjectId("pg-eu", "grants", "initech"), before, after, 1, "initech", "ab" * 32)
+    assert action_details(action) == ("default privileges on tables none → INSERT, SELECT",)
 
 
 def test_a_commit_that_does_not_compile_is_not_supposed(fleet: Fleet) -> None:
