@@ -45,12 +45,29 @@ def test_an_empty_folder_becomes_a_repository_that_lacks_its_database(tmp_path: 
     assert (made.code, made.err) == (0, "")
     repo = tmp_path / "acme-graph"
     checked = conductor("check", "--repo", repo)
-    assert (checked.code, checked.out.splitlines()[-1]) == (0, "20 files: no errors, 1 warning")
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, "21 files: no errors, 1 warning")
     assert "warning[MC0507]: target `pg-eu-central` means no system yet" in checked.out
     assert "# Acme Graph\n" in (repo / "README.md").read_text()
     assert git(repo, "symbolic-ref", "HEAD") == "refs/heads/main"
     git(repo, "add", "--all")
     assert "evidence/README.md" in git(repo, "ls-files").splitlines()
+
+
+def test_the_first_tenant_shows_what_the_first_grant_lets_somebody_do(tmp_path: Path, people: tuple[str, ...]) -> None:
+    repo = tmp_path / "acme"
+    assert init(repo, *people).code == 0
+    for name in ("Mara", "mara@acme.example"):
+        git(repo, "config", "user.email" if "@" in name else "user.name", name)
+    git(repo, "add", "--all")
+    git(repo, "commit", "--quiet", "--message", "Lay out the installation")
+    git(repo, "switch", "--quiet", "--create", "topic")
+    resource = "apiVersion: conductor/v1\nkind: Tenant\nmetadata: {name: acme-retail}\nspec: {blueprint: standard}\n"
+    (repo / "tenants" / "acme-retail.yaml").write_text(resource)
+    git(repo, "add", "tenants")
+    git(repo, "commit", "--quiet", "--message", "Add Acme Retail")
+    told = conductor("plan", "--repo", repo).out
+    assert "\nDecisions that flip  2 gained\n" in told
+    assert "  + platform gains tenant.read, tenant.write at acme-retail, from its own region" in told
 
 
 def test_what_the_target_says_of_archives_is_sound_once_somebody_can_read_them(

@@ -39,6 +39,7 @@ _TEMPLATES = {
     f"policies/agents/{AGENT}.yaml": "agent.yaml",
     "policies/approvals.yaml": "approvals.yaml",
     "policies/compiler.yaml": "compiler.yaml",
+    "policies/grants/operations.yaml": "grant.yaml",
     "tenants/blueprints/standard.yaml": "blueprint.yaml",
 }
 """Path -> template, of what every repository gets."""
