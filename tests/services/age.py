@@ -13,8 +13,17 @@ VERSION = "1.2.1"
 
 def age() -> Path:
     """Find `age` of the pinned version in the cache, or build it."""
+    return _program("age")
+
+
+def age_keygen() -> Path:
+    """The same of `age-keygen`."""
+    return _program("age-keygen")
+
+
+def _program(name: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "conductor" / "tools"
-    return built(f"filippo.io/age/cmd/age@v{VERSION}", cache / f"age-{VERSION}" / "age", fits=_fits)
+    return built(f"filippo.io/age/cmd/{name}@v{VERSION}", cache / f"age-{VERSION}" / name, fits=_fits)
 
 
 def _fits(path: Path) -> bool:

@@ -14,10 +14,12 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from runtime.testing import embedded_postgres
 from runtime.testing.embedded_postgres import EmbeddedPostgres, temporary, wheel_binaries
 
 VERSIONS = (18, 15)
@@ -97,8 +99,25 @@ def database(running: EmbeddedPostgres, name: str) -> Iterator[str]:
                 admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
+@contextmanager
+def ordinary_user(version: int) -> Iterator[tuple[Path, Path, dict[str, Any]]]:
+    """Give the programs of a version, a folder of our own that is nobody else's, and how to start what is no root: as
+    root it is `nobody`, who can run the programs there; otherwise it is us."""
+    account = embedded_postgres._Account.needed()  # noqa: SLF001 -- whom our own server would run as
+    with tempfile.TemporaryDirectory(prefix="conductor-page-", dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        folder = Path(place) / "home"
+        folder.mkdir(mode=0o700)
+        programs = embedded_postgres._reachable(binaries(version), folder, account)  # noqa: SLF001 -- and what it runs
+        if account is None:
+            yield programs, folder, {}
+        else:
+            os.chown(folder, account.uid, account.gid)
+            yield programs, folder, {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
 def _roles(admin: psycopg.Connection[tuple[object, ...]]) -> set[str]:
     return {str(row[0]) for row in admin.execute("SELECT rolname FROM pg_roles")}
 
 
-__all__ = ["VERSIONS", "binaries", "database", "server", "zonky_binaries"]
+__all__ = ["VERSIONS", "binaries", "database", "ordinary_user", "server", "zonky_binaries"]
