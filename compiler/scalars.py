@@ -24,6 +24,8 @@ class Trouble(Enum):
 MAX_INT = 2**53 - 1
 MAX_SHOWN = 40
 """How long a scalar may be that is repeated in what to type."""
+_EXPONENT_DIGITS = 9
+"""No text of a MiB with a longer exponent is a number that can be carried, and `Decimal` reads none with 20."""
 
 _WORDS: dict[str, Value | Trouble] = {
     "": None,
@@ -49,8 +51,8 @@ _OLD = re.compile(
     r"|[-+]?0b[01_]+"
     r"|[-+]?0x[0-9a-fA-F_]+"
     r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"  # 1:30: base 60 in YAML 1.1
-    r"|[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?"  # 1_000
-    r"|[-+]?[0-9_]*\.[0-9_]*_[0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?[0-9]+_[0-9_]*(?:\.[0-9_]*)?"  # 1_000; what comes before the first `_` has none, or a MiB takes hours
+    r"|[-+]?[0-9_]*\.[0-9]*_[0-9_]*(?:[eE][-+]?[0-9]+)?"
 )
 
 
@@ -65,9 +67,7 @@ def resolve_plain(text: str) -> Value | Trouble:
     if _HEX.fullmatch(text):
         return _bounded(int(text, 16)) if len(text) < 20 else Trouble.RANGE
     if _FLOAT.fullmatch(text):
-        value = float(text)
-        # `repr` is what the number will be read as; text that means another one cannot be carried exactly
-        return value if Decimal(repr(value)) == Decimal(text) else Trouble.RANGE
+        return _exact(text)
     if _SPECIAL.fullmatch(text):
         return Trouble.RANGE
     return Trouble.AMBIGUOUS if _OLD.fullmatch(text) else text
@@ -93,6 +93,15 @@ def meant(text: str) -> str | None:
             value_ = int(number, base)
             return f"{value_} for the number" if abs(value_) <= MAX_INT else None
     return None
+
+
+def _exact(text: str) -> Value | Trouble:
+    exponent = text.lower().partition("e")[2].lstrip("+-0")
+    if len(exponent) > _EXPONENT_DIGITS:
+        return Trouble.RANGE
+    value = float(text)
+    # `repr` is what the number will be read as; text that means another one cannot be carried exactly
+    return value if Decimal(repr(value)) == Decimal(text) else Trouble.RANGE
 
 
 def _bounded(value: int) -> Value | Trouble:

@@ -6,8 +6,9 @@ plan its forecast. Rules kept:
 - nothing is compiled that need not be: a candidate whose inputs are P's has nothing to take, one that main has taken
   back cannot be taken, whatever is made of its files later, and both are seen without a compiler; a tree is compiled
   once (`compile_once`);
-- a candidate that does not compile has no manifest and is pending, whatever is approved; so is one that pins another
-  release: what this one renders of it is not its manifest, so it is neither taken nor refused;
+- a candidate that does not compile has no manifest and is pending, whatever is approved, also where the compiler fails
+  in a way that nobody foresaw: nobody's odd push ends the turn; so is one that pins another release: what this one
+  renders of it is not its manifest, so it is neither taken nor refused;
 - what cannot be taken is pending, with its reason; the first pending change that a person could act on is the refusal.
 """
 
@@ -25,7 +26,7 @@ from typing import TypeAlias
 
 from runtime.contract.change import Change, Row, Snapshot, between
 from runtime.contract.compiling import Compile, Compiled
-from runtime.contract.errors import ConductorError
+from runtime.contract.errors import MISTAKE, ConductorError, unforeseen
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.inputs import digests, rows
 from runtime.git.interface import Git
@@ -149,7 +150,7 @@ def decide(
         if back:
             pending.append(Pending(commit, Reason.TAKEN_BACK, back=back, first=first))
             continue
-        compiled = compile(commit)
+        compiled = _foreseen(compile, commit)
         snapshot = compiled.snapshot
         if snapshot is None:
             pending.append(Pending(commit, Reason.UNSOUND, errors=compiled.errors, first=first))
@@ -207,20 +208,39 @@ def landed(verified: Verified, approvals: Iterable[Signed]) -> tuple[str, ...]:
 
 
 def compile_once(compile: Compile, git: Git, *, keep: int = _TREES_KEPT) -> Compile:  # noqa: A002 -- see above
-    """Return a `compile` that remembers the last trees: commits with the same files below the five folders are one."""
+    """Return a `compile` that remembers the last trees: commits with the same files below the five folders are one.
+    What only this machine could not do now is not remembered."""
     cache: OrderedDict[bytes, Compiled] = OrderedDict()
     tree_key = lru_cache(maxsize=4096)(lambda commit: _tree_key(git.files(commit, *INPUT_FOLDERS)))
 
     def once(commit: str) -> Compiled:
         key = tree_key(commit)
         if key not in cache:
-            cache[key] = compile(commit)
+            made = _foreseen(compile, commit)
+            if made.unanswered is not None:
+                return made
+            cache[key] = made
         cache.move_to_end(key)
         while len(cache) > keep:
             cache.popitem(last=False)
         return cache[key]
 
     return once
+
+
+def _foreseen(compile: Compile, commit: str) -> Compiled:  # noqa: A002 -- see above
+    """What a commit compiles to; that the compiler failed in a way that nobody foresaw is why it has no bundle."""
+    try:
+        compiled = compile(commit)
+        _ = compiled.snapshot
+    except ConductorError:
+        raise
+    except MemoryError as error:
+        why = f"it could not be compiled, on this machine at least: {unforeseen(error)}"
+        return Compiled({}, {}, (why,), why)
+    except Exception as error:  # noqa: BLE001 -- what somebody pushed must not end what others wait for
+        return Compiled({}, {}, (f"it cannot be compiled, which is {MISTAKE}: report {unforeseen(error)}",))
+    return compiled
 
 
 def _tree_key(files: Mapping[str, tuple[str, str]]) -> bytes:

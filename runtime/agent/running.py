@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from structlog.contextvars import bound_contextvars
 from structlog.typing import FilteringBoundLogger
@@ -27,7 +25,7 @@ from runtime.agent.state import State, read
 from runtime.agent.stock import Stock
 from runtime.agent.telling import entry_line
 from runtime.agent.world import World
-from runtime.contract.errors import ConductorError, EnvironmentFailedError
+from runtime.contract.errors import MISTAKE, ConductorError, EnvironmentFailedError, unforeseen
 from runtime.contract.instant import text
 from runtime.governance.approvals import Approvals
 from runtime.targets.interface import RetryableError
@@ -106,15 +104,12 @@ class _Showing:
             filed = Approvals(git, known.approvals).of
             self.health.stands(self.stock.take(known.history, decision, git, filed, at))
         except Exception as error:  # noqa: BLE001 -- an agent acts on, though nobody can see it
-            self.log.warning("status unknown", problem=_unforeseen(error).message)
+            problem = error.message if isinstance(error, ConductorError) else unforeseen(error)
+            self.log.warning("status unknown", problem=problem)
 
 
 def _unforeseen(error: Exception) -> EnvironmentFailedError:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return EnvironmentFailedError(
-        f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}",
-        help="this is a mistake in Conductor: report it with this line",
-    )
+    return EnvironmentFailedError(unforeseen(error), help=f"this is {MISTAKE}: report it with this line")
 
 
 class Warnings:

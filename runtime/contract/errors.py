@@ -6,6 +6,9 @@ ends with: 1 findings or failed verification, 2 wrong usage, 3 the environment f
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class ConductorError(Exception):
     """Something a person can understand and act on; never a stack trace."""
@@ -32,3 +35,13 @@ class EnvironmentFailedError(ConductorError):
 
 class FormatError(ConductorError):
     """Bytes from outside are not what their format says: refused before anything looks at their content."""
+
+
+MISTAKE = "a mistake in Conductor, not in your files"
+
+
+def unforeseen(error: BaseException) -> str:
+    """What may be told of an error that nobody foresaw: its type and place. Its words may be anybody's, or a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"

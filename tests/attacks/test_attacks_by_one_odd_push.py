@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,8 @@ from runtime.agent.state import State, VoidError, read
 from runtime.agent.stock import take_stock
 from runtime.agent.world import World
 from runtime.contract.change import between
+from runtime.contract.compiling import Compiled
+from runtime.contract.objects import ObjectId
 from runtime.git.interface import TreeFile
 from runtime.git.objects import TreeEntry, encode_commit, encode_tree, object_id, parse_tree
 from runtime.governance.approvals import BRANCH as APPROVALS
@@ -24,6 +27,7 @@ from runtime.ledger.line import walk
 from runtime.testing.fleet import Fleet
 from runtime.testing.memory_git import SOMEBODY, MemoryGit
 from runtime.testing.small_tree import document
+from tests.property.material import NAMES, REAL
 
 LEDGER = "the branch that holds the ledger"
 
@@ -138,6 +142,59 @@ def test_a_change_that_is_taken_away_and_brought_again_waits_since_it_was_first_
     filed = Approvals(fleet.agent_git, state.approvals).of
     status = take_stock(state.history, state.decide(fleet.world(), fleet.now), fleet.agent_git, filed, fleet.now)
     assert [item.since for item in status.waiting if item.for_a_person] == [begun]
+
+
+@pytest.mark.parametrize(
+    "number", ["1e9999999999999999999999", "0e-9999999999999999999999", "9" * 5000, "1" + "_" * 300_000 + "x"]
+)
+def test_a_number_that_no_reader_of_numbers_foresaw_is_a_mistake_like_any_other(number: str) -> None:
+    """I push it to main; the real compiler reads it in every turn. What is approved is taken once it is mended."""
+    house, flag = REAL.start(), "flags/planner-hints.yaml"
+    sound = house.git.blob(house.git.files(house.main, "flags")[flag].oid)
+    odd = house.git.commit_files({flag: re.sub(rb"ttl_seconds: .*", b"ttl_seconds: " + number.encode(), sound)})
+    decision = house.decide()
+    (item,) = decision.pending
+    assert (item.commit, item.reason) == (odd, Reason.UNSOUND)
+    assert item.errors[0].startswith(f"{flag}:"), item.errors
+    head = house.git.commit_files({flag: sound, **dict(REAL.edits("notes", 1))})
+    house.approve(head, *NAMES.values(), base=house.history().commit)
+    assert isinstance(house.step(), Take)
+    assert house.history().commit == head
+
+
+def test_what_ends_the_compiler_in_a_way_that_nobody_foresaw_ends_no_turn(fleet: Fleet) -> None:
+    """I push something that the compiler has a bug about. Drift is healed, heartbeats come, what mends it is taken."""
+    odd = "spec/odd.yaml"
+
+    def world() -> World:
+        sound = fleet.world()
+
+        def compiled(commit: str) -> Compiled:
+            if odd in sound.git.files(commit, "spec"):
+                raise ZeroDivisionError("hunter2")
+            return sound.compile(commit)
+
+        return replace(sound, compile=compiled)
+
+    fleet.approved(initech={})
+    once(world())
+    fleet.merge({odd: document(text="odd")})
+    fleet.systems["pg-eu"].world.pop(ObjectId("pg-eu", "role", "initech_app"))
+    outcome = once(world())
+    assert ObjectId("pg-eu", "role", "initech_app") in fleet.systems["pg-eu"].world, "it is healed"
+    assert {(item.reason, item.held) for item in outcome.decision.pending} == {(Reason.UNSOUND, True)}
+    state = read(world())
+    status = take_stock(state.history, outcome.decision, fleet.agent_git, lambda _: (), fleet.now)
+    (why,) = status.waiting[0].why
+    assert "ZeroDivisionError in test_attacks_by_one_odd_push.py, line " in why
+    assert "hunter2" not in status.data().decode(), "an error's words may be a secret"
+    fleet.now += timedelta(days=2)
+    once(world())
+    assert fleet.story()[-1] == "heartbeat"
+    fleet.merge({}, remove=[odd])
+    fleet.approved(hooli={})
+    assert once(world()).decision.pending == ()
+    assert ObjectId("pg-eu", "role", "hooli_app") in fleet.systems["pg-eu"].world
 
 
 def unsorted(git: MemoryGit) -> str:

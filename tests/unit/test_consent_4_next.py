@@ -282,3 +282,20 @@ def test_trees_with_the_same_inputs_are_compiled_once(house: Installation) -> No
     once(third)
     once(second)
     assert asked == [first, third, second]
+
+
+@pytest.mark.parametrize(("error", "asked"), [(ZeroDivisionError(), 1), (RecursionError(), 1), (MemoryError(), 2)])
+def test_a_compiler_that_fails_is_asked_again_only_if_this_machine_is_why(
+    house: Installation, error: Exception, asked: int
+) -> None:
+    counted: list[str] = []
+
+    def failing(commit: str) -> Compiled:
+        counted.append(commit)
+        raise error
+
+    once = compile_once(failing, house.git)
+    first, second = once(house.main), once(house.main)
+    assert first == second
+    assert (first.snapshot, len(first.errors), len(counted)) == (None, 1, asked)
+    assert (first.unanswered is None) == (asked == 1)

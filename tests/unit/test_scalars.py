@@ -40,10 +40,27 @@ def test_what_versions_of_yaml_read_differently_needs_quotes(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["9007199254740992", "-9007199254740992", "1" * 5000, "0x" + "f" * 30, "1e400", "-1e400", ".inf", "-.INF", ".NaN"],
+    [
+        *("9007199254740992", "-9007199254740992", "1" * 5000, "0x" + "f" * 30, "1e400", "-1e400", "1e-400"),
+        *(
+            ".inf",
+            "-.INF",
+            ".NaN",
+            "1e9999999999999999999999",
+            "-1.5E-9999999999999999999999",
+            "0e9999999999999999999999",
+        ),
+        *("1e" + "9" * 5000, "." + "0" * 5000 + "1e-" + "9" * 20),
+    ],
 )
 def test_numbers_that_json_cannot_carry_have_no_value(text: str) -> None:
     assert resolve_plain(text) is Trouble.RANGE
+
+
+@pytest.mark.parametrize("text", ["1" + "_" * 300_000 + "x", "." + "_" * 300_000 + "x", "1" + ":55" * 100_000 + "x"])
+def test_a_text_of_any_length_is_read_at_once(text: str) -> None:
+    # going back and forth in it takes a quarter of an hour
+    assert resolve_plain(text) == text
 
 
 def test_what_has_a_value_has_the_same_one_for_a_reader_of_yaml_1_1() -> None:
