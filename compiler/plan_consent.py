@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runtime.contract.canonical import JSON
-from runtime.contract.instant import text
+from runtime.contract.instant import after, text
 from runtime.governance.case import Case, Problem, Signed
 from runtime.governance.debts import Debt
 from runtime.governance.judge import judge
@@ -159,7 +159,7 @@ def _given(case: Case, name: str, signed: Signed) -> Given:
     for one in () if case.debt is None else case.debt.approvers:
         if one.sha256 == signed.sha256:
             return Given(name, tuple(sorted(one.roles)), one.sha256, said.signed_at, None, said.reason)
-    until = min(said.expires_at, said.signed_at + timedelta(days=case.before.policy.approval_days))
+    until = min(said.expires_at, after(said.signed_at, timedelta(days=case.before.policy.approval_days)))
     roles = tuple(sorted(person.roles)) if person else ()
     return Given(name, roles, signed.sha256, said.signed_at, until, said.reason)
 

@@ -22,6 +22,7 @@ from compiler.cli.terminal import confirmed
 from compiler.diagnostics.suggest import did_you_mean
 from runtime.contract.change import Change
 from runtime.contract.errors import ConductorError, UsageError
+from runtime.contract.instant import after
 from runtime.contract.predicates import Approval, Seen
 from runtime.contract.statement import Statement, subject
 from runtime.git.branches import REMOTE
@@ -78,7 +79,7 @@ class Signer:
             kind=kind,
             after=history.verified.timeline.last.sha256,
             signed_at=self.at,
-            expires_at=self.at + lasts,
+            expires_at=after(self.at, lasts),
             seen=seen,
             reason=reason,
         )

@@ -122,7 +122,7 @@ def retry_after(outcomes: Sequence[Outcome]) -> int | None:
     waits = [item.facts.get("retry_after_seconds") for item in outcomes if item.outcome == "failed"]
     if None in waits:
         return None
-    return max((wait for wait in waits if isinstance(wait, int)), default=0)
+    return max((0, *(wait for wait in waits if isinstance(wait, int))))
 
 
 def _one(index: int, action: Action, target: Target, intent: int) -> Outcome:

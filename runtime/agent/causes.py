@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from runtime.agent.apply import retry_after
 from runtime.agent.desired import OBJECTS
+from runtime.contract import instant
 from runtime.contract.canonical import encode
 from runtime.contract.change import Change
 from runtime.contract.objects import ABSENCE, Action, Object, ObjectId, Operation, decode_objects
@@ -152,7 +153,7 @@ class Memory:
         if wait is None:
             return Failing(left, times, None)
         seconds = min(wait * 2 ** min(times - 1, 16), LONGEST_WAIT)
-        return Failing(left, times, result.ledger.time + timedelta(seconds=seconds))
+        return Failing(left, times, instant.after(result.ledger.time, timedelta(seconds=seconds)))
 
 
 def aims(actions: Iterable[Action]) -> frozenset[bytes]:

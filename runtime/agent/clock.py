@@ -15,7 +15,7 @@ from runtime.agent.decide import Decision, Nothing, Take
 from runtime.agent.state import State
 from runtime.agent.world import World
 from runtime.contract.errors import EnvironmentFailedError
-from runtime.contract.instant import text
+from runtime.contract.instant import after, text
 from runtime.governance.clock import allowed, limit
 
 _NEAR = timedelta(minutes=1)
@@ -78,7 +78,7 @@ def _needs_no_word(state: State, at: datetime) -> bool:
 def _in_step_with_the_last(state: State, at: datetime) -> bool:
     """Whether the last entry has run ahead already, and this follows it: the gap is in the ledger then."""
     last = state.tip.latest
-    return last > state.tip.time and last - _NEAR <= at <= last + allowed(state.history.governance)
+    return last > state.tip.time and after(last, -_NEAR) <= at <= after(last, allowed(state.history.governance))
 
 
 def _days(length: timedelta) -> str:

@@ -1,15 +1,18 @@
-"""Moments in statements: RFC 3339 in UTC with whole seconds, `2026-11-24T08:00:00Z`, and no other spelling."""
+"""Moments in statements: RFC 3339 in UTC with whole seconds, `2026-11-24T08:00:00Z`, and no other spelling; and what
+is so much later than one."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
 from runtime.contract.errors import FormatError
 
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
@@ -27,6 +30,15 @@ def text(moment: datetime) -> str:
     """Write a moment; fractions of a second are cut off."""
     # strftime writes the year 1 as `1`
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def after(moment: datetime, length: timedelta) -> datetime:
+    """The moment so much later (or earlier); the last or first that can be written where there is none any more: what
+    somebody has dated to the end of time must end nobody's reading."""
+    try:
+        return moment + length
+    except OverflowError:
+        return FIRST if length < timedelta() else LAST
 
 
 def _read(value: Any) -> Any:

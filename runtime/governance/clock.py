@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from runtime.contract.errors import FormatError
+from runtime.contract.instant import after
 from runtime.governance.case import Signed
 from runtime.governance.config import Governance
 from runtime.signing.envelopes import verified_by
@@ -37,7 +38,7 @@ def vouched(governance: Governance, statements: Iterable[Signed]) -> datetime | 
 def limit(governance: Governance, sound: datetime, statements: Iterable[Signed]) -> datetime:
     """The latest time that an entry may have which rests on these statements."""
     moment = vouched(governance, statements)
-    return (sound if moment is None else max(sound, moment)) + allowed(governance)
+    return after(sound if moment is None else max(sound, moment), allowed(governance))
 
 
 def _authentic(governance: Governance, one: Signed) -> bool:

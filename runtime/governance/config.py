@@ -27,6 +27,9 @@ from runtime.signing.envelopes import verify
 from runtime.signing.keys import PrivateKey, PublicKey
 
 FOLDER = "config/governance/"
+_DAYS = 36_500
+"""No rule is about more than a century: longer lengths have no end that a date could name."""
+_SECONDS = 86_400 * _DAYS
 
 
 class _Config(BaseModel):
@@ -57,7 +60,7 @@ class Agent(_Config):
 
     name: str
     keys: tuple[Key, ...]
-    heartbeat_seconds: int = Field(ge=60)
+    heartbeat_seconds: int = Field(ge=60, le=_SECONDS)
     ledger_head: str
 
 
@@ -82,9 +85,9 @@ class ApprovalPolicy(_Config):
     """How long an approval holds, within how many hours the debt of an emergency is due, how much longer than a
     heartbeat the ledger may be silent, and the rules by path."""
 
-    approval_days: int = Field(ge=1)
-    clock_gap_seconds: int = Field(ge=1)
-    emergency_hours: int = Field(ge=1)
+    approval_days: int = Field(ge=1, le=_DAYS)
+    clock_gap_seconds: int = Field(ge=1, le=_SECONDS)
+    emergency_hours: int = Field(ge=1, le=24 * _DAYS)
     rules: tuple[PathRule, ...]
 
     def applying(self, paths: Iterable[str]) -> tuple[PathRule, ...]:

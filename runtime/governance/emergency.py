@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from runtime.contract import instant
 from runtime.contract.canonical import JSON, decode
 from runtime.contract.errors import FormatError
-from runtime.contract.instant import text
 from runtime.contract.objects import ObjectId, decode_objects
 from runtime.governance.case import Case, Problem, Reading, Signed, Verified
 from runtime.governance.debts import Debt
@@ -41,9 +41,10 @@ def incident_commander(reading: Reading, signed: Signed, _: tuple[Approver, ...]
 def emergency_hours(reading: Reading, signed: Signed, _: tuple[Approver, ...]) -> str | None:
     """No emergency lies ready: it counts as long as its debt may be open, whatever it says of its own end."""
     hours = reading.rights.policy.emergency_hours
-    if signed.approval.kind != "emergency" or reading.case.at < signed.approval.signed_at + timedelta(hours=hours):
+    until = instant.after(signed.approval.signed_at, timedelta(hours=hours))
+    if signed.approval.kind != "emergency" or reading.case.at < until:
         return None
-    return f"it is an emergency of {text(signed.approval.signed_at)}, and an emergency lasts {hours} hours"
+    return f"it is an emergency of {instant.text(signed.approval.signed_at)}, and an emergency lasts {hours} hours"
 
 
 def governance_by_two(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
@@ -151,9 +152,9 @@ def debt_first(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
     left = debt.left(case.verified.snapshot.manifest, case.change)
     if left:
         yield (
-            f"the debt of verdict {debt.verdict[:12]} is overdue since {text(debt.deadline)}: until it is cleared only "
-            f"what takes it back may pass, and after this {left[0]} is not as it was before {debt.by} altered it; its "
-            "approvals are given with `conductor approve --debt`"
+            f"the debt of verdict {debt.verdict[:12]} is overdue since {instant.text(debt.deadline)}: until it is "
+            f"cleared only what takes it back may pass, and after this {left[0]} is not as it was before {debt.by} "
+            "altered it; its approvals are given with `conductor approve --debt`"
         )
 
 

@@ -283,7 +283,7 @@ def _unexpired(reading: Reading, signed: Signed, _: Counted) -> str | None:
 
 def _approval_days(reading: Reading, signed: Signed, _: Counted) -> str | None:
     days = reading.rights.policy.approval_days
-    if reading.case.at < signed.approval.signed_at + timedelta(days=days):
+    if reading.case.at < instant.after(signed.approval.signed_at, timedelta(days=days)):
         return None
     return f"it is of {instant.text(signed.approval.signed_at)}, and approvals hold {plural(days, 'day')}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from runtime.contract.instant import after
 from runtime.contract.manifest import Manifest
 from runtime.contract.predicates import Clearing, Verdict
 from runtime.governance.case import Case, Judgement
@@ -43,7 +44,7 @@ def opened(case: Case, entry: Entry, verdict: Verdict, judgement: Judgement) -> 
         reason=by.approval.reason or "",
         policy=before.policy,
         opened=entry.position.time,
-        deadline=entry.position.time + timedelta(hours=before.policy.emergency_hours),
+        deadline=after(entry.position.time, timedelta(hours=before.policy.emergency_hours)),
         known=acquainted({}, before.people.values()),
     )
 

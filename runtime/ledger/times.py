@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from runtime.contract.instant import after
 from runtime.contract.predicates import Clearing, Verdict
 from runtime.governance.case import Signed
 from runtime.governance.clock import allowed, limit
@@ -26,7 +27,7 @@ Jump: TypeAlias = tuple[Entry, datetime]
 def limit_of(state: Replaying, entry: Entry) -> datetime:
     """The latest time that an entry may have, by the people whose statements it names."""
     statements: tuple[Signed, ...] = ()
-    if entry.position.time > state.tip.time + allowed(state.governance):
+    if entry.position.time > after(state.tip.time, allowed(state.governance)):
         match entry.predicate:
             case Verdict(conductor=detail):
                 statements = state.statements(detail.change, detail.approvals)
@@ -38,7 +39,7 @@ def limit_of(state: Replaying, entry: Entry) -> datetime:
 def jumped(state: Replaying, entry: Entry, until: datetime) -> tuple[Jump, ...]:
     """The jumps with an entry that runs ahead, unless it is only in step with one that did before it."""
     before, moment = state.tip.latest, entry.position.time
-    in_step = before > state.tip.time and before <= moment <= before + allowed(state.governance)
+    in_step = before > state.tip.time and before <= moment <= after(before, allowed(state.governance))
     return state.jumps if in_step else (*state.jumps, (entry, until))
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from runtime.contract.canonical import JSON
 from runtime.contract.compiling import Compile
 from runtime.contract.errors import ConductorError
-from runtime.contract.instant import text
+from runtime.contract.instant import after, text
 from runtime.contract.plural import plural
 from runtime.contract.predicates import Intent, Verdict
 from runtime.git.interface import Git
@@ -360,7 +360,8 @@ def _fresh(git: Git, history: History, since: str | None, now: datetime) -> list
     agent = history.governance.agents.get(last.position.agent)
     longest = max((item.heartbeat_seconds for item in history.governance.agents.values()), default=0)
     allowed = timedelta(seconds=2 * (agent.heartbeat_seconds if agent else longest))
-    ahead = next((entry for entry in history.entries if entry.position.time > now + AHEAD), None)
+    latest = after(now, AHEAD)
+    ahead = next((entry for entry in history.entries if entry.position.time > latest), None)
     if ahead is not None:
         found.append(
             finding(

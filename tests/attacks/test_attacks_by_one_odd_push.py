@@ -156,7 +156,8 @@ def test_a_number_that_no_reader_of_numbers_foresaw_is_a_mistake_like_any_other(
     (item,) = decision.pending
     assert (item.commit, item.reason) == (odd, Reason.UNSOUND)
     assert item.errors[0].startswith(f"{flag}:"), item.errors
-    head = house.git.commit_files({flag: sound, **dict(REAL.edits("notes", 1))})
+    edits = {path: data for path, data in REAL.edits("notes", 1).items() if data is not None}
+    head = house.git.commit_files({flag: sound, **edits})
     house.approve(head, *NAMES.values(), base=house.history().commit)
     assert isinstance(house.step(), Take)
     assert house.history().commit == head
