@@ -141,7 +141,7 @@ def default_base(clone: Clone, head: str) -> str | None:
 
 def _returned(clone: Clone, history: History, commit: str) -> tuple[str, ...]:
     verified, git = history.verified, clone.git
-    line = onward(git, verified.commit, clone.main, through=verified.stands) or ()
+    line = onward(git, verified.commit, clone.main, through=verified.seen) or ()
     base = git.files(verified.commit, *INPUT_FOLDERS)
     return returned(base, ((step.commit.oid, step.changes) for step in line)).of(commit)
 

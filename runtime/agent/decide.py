@@ -127,7 +127,7 @@ def decide(
 ) -> Decision:
     """Say what the agent takes next, given what it holds; raises StoppedError where P is not on main. `void` are
     candidates whose verdicts would take nothing as everybody reads them, and why."""
-    line = onward(git, verified.commit, head, through=verified.stands)
+    line = onward(git, verified.commit, head, through=verified.seen)
     if line is None:
         raise StoppedError(
             f"the last verified commit {verified.commit[:12]} is no ancestor of {verified.branch}'s head {head[:12]}",

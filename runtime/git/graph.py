@@ -8,7 +8,7 @@ Rules kept: ancestry is answered from parents, never from dates, which their mak
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from runtime.contract.errors import FormatError
@@ -101,18 +101,20 @@ class ObjectGraph(ABC):
             line = line[_first(line, lambda item: not self.is_ancestor(item.oid, since)) :]
         return self._steps(line, folders, beyond=beyond)
 
-    def beside(self, line: Iterable[str], *folders: str) -> list[Step]:
-        """The commits that those of `line` reach and that are none of them, with each one's changes below the folders
-        against its first parent."""
-        heads = list(line)
-        seen, found = set(heads), list[Commit]()
+    def beside(
+        self, heads: Iterable[str], *folders: str, known: Collection[str] = (), beyond: bool = False
+    ) -> list[Step]:
+        """The commits that these reach by others that are not `known`, none of either among them, with each one's
+        changes below the folders against its first parent, as `first_parents` gives them."""
+        heads = list(heads)
+        seen, found = {*heads, *known}, list[Commit]()
         level = [parent for commit in self._read_commits(heads) for parent in commit.parents]
         while level := [oid for oid in dict.fromkeys(level) if oid not in seen]:
             seen.update(level)
             commits = self._read_commits(level)
             found.extend(commits)
             level = [parent for commit in commits for parent in commit.parents]
-        return self._steps(found, folders)
+        return self._steps(found, folders, beyond=beyond)
 
     def _steps(self, line: Sequence[Commit], folders: Sequence[str], *, beyond: bool = False) -> list[Step]:
         steps: list[Step] = []

@@ -6,7 +6,7 @@ moves except by `set_ref` (local, compare and swap) and `push` (remote, without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -141,9 +141,11 @@ class Git(Protocol):
         first parent. `since` is left out, and so is everything that it reaches."""
         ...
 
-    def beside(self, line: Iterable[str], *folders: str) -> list[Step]:
-        """The commits that those of `line` reach and that are none of them, with each one's changes below the folders
-        against its first parent."""
+    def beside(
+        self, heads: Iterable[str], *folders: str, known: Collection[str] = (), beyond: bool = False
+    ) -> list[Step]:
+        """The commits that these reach by others that are not `known`, none of either among them, with each one's
+        changes below the folders against its first parent, as `first_parents` gives them."""
         ...
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:

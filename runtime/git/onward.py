@@ -1,9 +1,9 @@
 """Git x P x a head -> main's line from P to there: first parents, and where those miss P, the parent that leads back.
 
 Somebody pulls and pushes the merge, or puts an old commit in front of main: main's own line is another parent of that
-merge then. Rules kept: the line goes through P, and through the commit on which the ledger stands if the head reaches
-it; each commit's changes are those against the one before it on the line, so their sum is what differs from P. Agent,
-plan and auditor all ask this, so no two of them see another main.
+merge then. Rules kept: the line goes through P, and through each commit that the ledger has seen main at since, if the
+head reaches it; each commit's changes are those against the one before it on the line, so their sum is what differs
+from P. Agent, plan and auditor all ask this, so no two of them see another main.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.git.interface import Git, Step
 
 
-def onward(git: Git, base: str, head: str, *, through: str | None = None) -> list[Step] | None:
+def onward(git: Git, base: str, head: str, *, through: Sequence[str] = ()) -> list[Step] | None:
     """The commits after `base` up to `head`, oldest first, with what each changes of the inputs; None where `head` does
-    not lead on from `base`."""
-    if through is not None and (above := _to(git, through, head)) is not None:
-        below = _to(git, base, through)
-        if below is not None:
-            return [*below, *above]
-    return _to(git, base, head)
+    not lead on from `base`. `through` are commits that main is known to have been at, oldest first."""
+    line = _to(git, base, head)
+    if line is None:
+        return None
+    on = {base, *(step.commit.oid for step in line)}
+    for number in range(len(through) - 1, -1, -1):
+        seen = through[number]
+        if seen in on or not (git.is_ancestor(base, seen) and git.is_ancestor(seen, head)):
+            continue
+        below, above = onward(git, base, seen, through=through[:number]), _to(git, seen, head)
+        return line if below is None or above is None else [*below, *above]
+    return line
 
 
 def _to(git: Git, base: str, head: str) -> list[Step] | None:

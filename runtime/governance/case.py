@@ -173,8 +173,8 @@ class Verified:
     """Every debt there was, in order; the last one may be open."""
     unproved: frozenset[str] = frozenset()
     """Keys of the genesis' people (fingerprints) of which nothing shows yet that their holders have them."""
-    stands: str | None = None
-    """The commit of main that brought the last entry, where the ledger is on main: main leads on from there."""
+    seen: tuple[str, ...] = ()
+    """Where main is known to have been since P, oldest first, where the ledger is on main: it leads on from there."""
 
     @property
     def debt(self) -> Debt | None:

@@ -29,6 +29,7 @@ from runtime.governance.config import Governance
 from runtime.governance.debts import Debt
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
+from runtime.ledger import leading
 from runtime.ledger.ahead import ENOUGH, Ahead, keys_in
 from runtime.ledger.append import Tip
 from runtime.ledger.beside import Ends, Heads, apart, as_known, following, of_the_ledger
@@ -36,7 +37,6 @@ from runtime.ledger.blobs import Blobs
 from runtime.ledger.early import loading
 from runtime.ledger.entry import EVIDENCE, Entry
 from runtime.ledger.findings import Answer, Finding, finding
-from runtime.ledger.leading import line_to
 from runtime.ledger.line import Place, inputs_of
 from runtime.ledger.replaying import Foreign, Policies, Replaying, Rules
 from runtime.ledger.rules import AHEAD, CHAIN, Rule
@@ -215,6 +215,9 @@ def replay(
         state.move(place)
     for path in start.paths:
         state.name(path)
+    if beside is None:
+        later = places[start.number :]
+        state.bringers.note([*later, *leading.hidden(git, later, {place.commit.oid for place in places})])
     _read(state, [*places[start.number : trunk + 1], *line])
     return _history(git, state, ends, TrustRoot(start.genesis.digest, trust_root is not None))
 
@@ -228,7 +231,11 @@ def _continued(git: Git, head: str, after: History, heads: Heads) -> History | N
     places = following(git, after.head, head)
     if places is None:
         return None
+    beside = leading.hidden(git, places, after.state.index.keys())
+    if after.state.bringers.known([*places, *beside]):
+        return None  # what was read of the ledger may have seen another main
     state = after.state.copy()
+    state.bringers.note([*places, *beside])
     _read(state, places)
     return _history(git, state, Ends(head, None, after.genesis_commit, after.trunk), after.trust_root)
 
@@ -298,7 +305,7 @@ def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
     later = [] if state.beside is None else state.beside.towards(state.line[-1][0], head)
     if later is None:
         findings.append(_rewound(state, head))
-    beyond = line_to(state, state.line[-1][0])
+    beyond = leading.line_to(state, state.line[-1][0])
     if beyond is None and not git.is_ancestor(state.commit, head):
         findings.append(
             finding("ancestor", f"the last verified commit {state.commit[:12]} is not on main any more", commit=head)
@@ -325,7 +332,7 @@ def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
             verified.timeline.copy(),
             verified.debts,
             verified.unproved,
-            verified.stands,
+            verified.seen,
         ),
         entries=tuple(state.entries),
         tip=state.tip,

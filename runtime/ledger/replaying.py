@@ -45,6 +45,7 @@ from runtime.ledger.entry import (
 )
 from runtime.ledger.facts import AuthenticFacts, CommitFacts, EntryFacts, Facts, LinkFacts, Stage, TouchedFacts
 from runtime.ledger.findings import Finding, finding
+from runtime.ledger.leading import Seat
 from runtime.ledger.lifecycle import Lifecycle
 from runtime.ledger.line import Place, put
 from runtime.ledger.rules import AHEAD, Rule
@@ -106,7 +107,7 @@ class Replaying:
         self.entries: list[Entry] = []
         self.tip = Tip(0, genesis.digest, started)
         self.open_intent: Entry | None = None
-        self.waiting: list[tuple[Entry, Place, bool]] = []
+        self.waiting: list[tuple[Entry, Seat]] = []
         self.jumps: tuple[times.Jump, ...] = ()
         """Entries that ran ahead of what anybody vouches for, and until when somebody does."""
         self.findings: list[Finding] = []
@@ -136,8 +137,11 @@ class Replaying:
         self.main: dict[str, TreeFile] = dict(self.tree)
         self.straight = 0
         """From here on each commit of the line is the first parent of the next."""
-        self.stands: str | None = None
-        """Main's commit that brought the last entries, signed by an agent."""
+        self.bringers = leading.Bringers()
+        self.seen: list[str] = []
+        """Where entries have seen main since P, oldest first, where the ledger is on main."""
+        self.seen_last: tuple[str, ...] = ()
+        """What the last of them saw, as far as an agent signed its commit."""
 
     def copy(self) -> Replaying:
         """Return one that goes on by itself."""
@@ -146,6 +150,7 @@ class Replaying:
             if isinstance(value, list | dict):
                 setattr(twin, name, copy(value))
         twin.brought = {path: list(oids) for path, oids in self.brought.items()}
+        twin.bringers = self.bringers.copy()
         twin.timeline = self.timeline.copy()
         twin.lifecycle = self.lifecycle.copy()
         return twin
@@ -155,7 +160,7 @@ class Replaying:
         """P, as a judge is given it."""
         start = self.genesis
         p = self.commit, self.snapshot, self.governance, self.timeline
-        return Verified(start.repository, start.branch, *p, self.debts, self.unproved, self.stands)
+        return Verified(start.repository, start.branch, *p, self.debts, self.unproved, tuple(self.seen))
 
     def place(self, place: Place) -> None:
         """Take the next commit."""
@@ -189,9 +194,9 @@ class Replaying:
         self.index[place.commit.oid] = len(self.line)
         self.line.append((place.commit.oid, inputs))
 
-    def main_then(self, entry: Entry, place: Place) -> str | None:
-        """Main's head when an entry was made: the parent of the commit that brought it, or what it names."""
-        return place.parent if self.beside is None else entry.position.main
+    def main_then(self, entry: Entry, seat: Seat) -> str | None:
+        """Main's head when an entry was made: what its commit stands on, or what it names."""
+        return seat.main if self.beside is None else entry.position.main
 
     def policy(self) -> Policy | None:
         """P's policy with the data that the genesis and the changes give; None where there is none to ask. Raises
@@ -204,6 +209,8 @@ class Replaying:
         """Move P."""
         self.commit, self.snapshot, self.tree = commit, snapshot, tree
         self.lifecycle.taken(change)
+        here = self.index.get(commit, -1)
+        self.seen = [oid for oid in self.seen if self.index.get(oid, here + 1) > here]
         if any(path.startswith(FOLDER) for path in change.contents):
             self.governance = Governance.of(snapshot.contents)
             self.owners.update(self.governance.owner_of_key)
@@ -299,8 +306,10 @@ class Replaying:
         commit = place.commit
         signer = self.ahead.signer(commit)
         keys.update(self.governance.agent_of_key)
-        if self.beside is None and signer in keys:
-            self.stands = commit.oid
+        if self.beside is None:
+            last = leading.seat(self, ours[-1], place, keys)
+            self.seen_last = last.mains if last.signed else self.seen_last
+            self.seen.extend(oid for oid in self.seen_last if oid not in self.seen)
         paths = tuple(change.path for change in place.changes)
         self._ask(Stage.COMMIT, CommitFacts(signer, frozenset(keys), paths), path=ours[0].path, commit=commit.oid)
 
@@ -308,20 +317,21 @@ class Replaying:
         """Take a file of the ledger; say whether it is an agent's and new."""
         if self.named.get(entry.path) == entry.digest:
             return False
-        by, stands = self._author(entry, place), self.beside is not None or leading.leads(self, place)
+        seat = Seat(place) if self.beside else leading.seat(self, entry, place, self.governance.agent_of_key)
+        by = self._author(entry, seat)
         if problems := self._problems(Stage.AUTHENTIC, AuthenticFacts(entry, by)):
             self._list(entry.path, place, problems[0][1])
             return False
         if self._next(entry):
             self.name(entry.path, entry.digest)
-            self._accept(entry, place, by, stands=stands)
+            self._accept(entry, seat, by)
             self._accept_late()
         elif any(known.digest == entry.digest for known in self.entries):
             self._list(entry.path, place, f"it is a copy of entry {entry.sequence}")
             return False
         else:
             self.name(entry.path, entry.digest)
-            self.waiting.append((entry, place, stands))
+            self.waiting.append((entry, seat))
         return True
 
     def _next(self, entry: Entry) -> bool:
@@ -331,13 +341,13 @@ class Replaying:
         """Take the entries that came before the one they follow."""
         while late := next((item for item in self.waiting if self._next(item[0])), None):
             self.waiting.remove(late)
-            entry, place, stands = late
+            entry, seat = late
             message = f"entry {entry.sequence} came to main before the one that it follows"
             self.findings.append(finding("chain", message, path=entry.path, commit=entry.commit))
-            self._accept(entry, place, self._author(entry, place), stands=stands)
+            self._accept(entry, seat, self._author(entry, seat))
 
-    def _accept(self, entry: Entry, place: Place, by: str | None, *, stands: bool) -> None:
-        carried, leads = self._see(entry, place, stands=stands)
+    def _accept(self, entry: Entry, seat: Seat, by: str | None) -> None:
+        carried, leads = self._see(entry, seat)
         apart, until = self.beside is not None, times.limit_of(self, entry)
         facts = EntryFacts(entry, self.tip.time, until, by, self.open_intent, apart=apart, carried=carried, leads=leads)
         problems = self._problems(Stage.ENTRY, facts)
@@ -351,7 +361,7 @@ class Replaying:
         match entry.predicate:
             case Verdict() as verdict:
                 void = any(rule.voids for rule in broken)
-                self.findings.extend(verdicts.judged(self, entry, verdict, place, void=void))
+                self.findings.extend(verdicts.judged(self, entry, verdict, seat, void=void))
             case Clearing() as clearing:
                 void = any(rule.voids for rule in broken)
                 self.findings.extend(debts.cleared(self, entry, clearing, void=void))
@@ -371,11 +381,11 @@ class Replaying:
             self.lifecycle.reached(self.tip.time)
         self.jumps = tuple(item for item in self.jumps if item[0].position.time > self.tip.time)
 
-    def _see(self, entry: Entry, place: Place, *, stands: bool) -> tuple[bool, bool]:
+    def _see(self, entry: Entry, seat: Seat) -> tuple[bool, bool]:
         """Go along main to the head that an entry names; whether its branch holds that, and whether it leads on."""
-        named, git = entry.position.main, self.git
+        named, git, place = entry.position.main, self.git, seat.place
         if self.beside is None:
-            return False, stands
+            return False, seat.leads
         if named is None:
             return False, False
         if named == self.tip.main:
@@ -388,14 +398,14 @@ class Replaying:
             self.place(item)
         return True, places is not None
 
-    def _author(self, entry: Entry, place: Place) -> str | None:
+    def _author(self, entry: Entry, seat: Seat) -> str | None:
         """Whose key made an entry's signature: an agent's in force, or one that the change of a sound verdict adds."""
         agents = self.governance.agent_of_key
         if entry.envelope.keyid in agents:
             by = verified_by(entry.envelope, self.governance.public_keys)
             return None if by is None else agents[by]
         if isinstance(entry.predicate, Verdict):
-            return verdicts.added_agent(self, entry, entry.predicate, place)
+            return verdicts.added_agent(self, entry, entry.predicate, seat)
         return None
 
     def _problems(self, stage: Stage, facts: Facts) -> list[tuple[Rule, str]]:

@@ -25,9 +25,9 @@ from runtime.ledger.debts import opened, repaid
 from runtime.ledger.entry import Entry, approval_path, change_path
 from runtime.ledger.facts import Stage, VerdictFacts
 from runtime.ledger.findings import Finding, finding
-from runtime.ledger.leading import line_to
+from runtime.ledger.leading import Seat, line_to
 from runtime.ledger.lifecycle import Lifecycle
-from runtime.ledger.line import Place, put
+from runtime.ledger.line import put
 from runtime.policy.engine import Policy
 from runtime.policy.transition import refusals
 from runtime.signing.envelopes import verified_by
@@ -62,10 +62,10 @@ class Judged:
         return self.problems
 
 
-def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, void: bool) -> list[Finding]:
+def judged(state: Replaying, entry: Entry, verdict: Verdict, seat: Seat, *, void: bool) -> list[Finding]:
     """Take a verdict, or say why it takes nothing. `void`: it may not, whatever it names."""
     detail = verdict.conductor
-    answer = _judge(state, entry, verdict, place)
+    answer = _judge(state, entry, verdict, seat)
     state.name(change_path(detail.change))
     for digest in detail.approvals:
         state.name(approval_path(detail.change, digest))
@@ -87,12 +87,12 @@ def judged(state: Replaying, entry: Entry, verdict: Verdict, place: Place, *, vo
     ]
 
 
-def added_agent(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> str | None:
+def added_agent(state: Replaying, entry: Entry, verdict: Verdict, seat: Seat) -> str | None:
     """Return the agent that signed a verdict with a key that its change adds, if nothing else is wrong with it."""
     position = entry.position
     if (position.sequence, position.previous) != (state.tip.sequence + 1, state.tip.digest):
         return None
-    answer = _judge(state, entry, verdict, place)
+    answer = _judge(state, entry, verdict, seat)
     if answer.settled(entry) or answer.case is None or answer.case.after is None:
         return None
     after = answer.case.after
@@ -130,11 +130,11 @@ def _transition(
     return ask
 
 
-def _judge(state: Replaying, entry: Entry, verdict: Verdict, place: Place) -> Judged:
+def _judge(state: Replaying, entry: Entry, verdict: Verdict, seat: Seat) -> Judged:
     detail = verdict.conductor
     change = state.change(detail.change)
     snapshot = _after(state.snapshot, change)
-    head = state.main_then(entry, place)
+    head = state.main_then(entry, seat)
     line = None if head is None else line_to(state, head)
     candidate, main, tree, touched = _main(state, detail.head, head, line)
     signed = state.statements(detail.change, detail.approvals)

@@ -203,6 +203,53 @@ def test_a_verdict_does_not_choose_its_own_main(kept_out_by: KeptOutBy, *, merge
     kept_out_by("main-seen", CHAIN, lambda rules: taken(chronicle, rules, commit))
 
 
+def test_entries_copied_onto_an_older_main_do_not_unsee_what_came_after(kept_out_by: KeptOutBy) -> None:
+    """Two approved it, main took it back, and the ledger has seen that. I am the agent: I bring the same entries once
+    more, on main as it was before, my verdict on top of them, and merge main into that.
+
+    Rule: `main-seen`.
+    """
+    chronicle = Chronicle.start()
+    chronicle.apply()
+    git, merged = chronicle.git, chronicle.edit(INITECH)
+    chronicle.edit({"tenants/initech.yaml": None}, message="Take it back")
+    copy = merged
+    for _ in range(2):
+        seen = chronicle.heartbeat()
+        chronicle.push(seen)
+        copy = append.record(git, copy, (seen,), writer(), at=git.tick())
+    verdict = chronicle.verdict(merged)
+    mine = append.record(git, copy, (verdict,), writer(), at=git.tick())
+    rest = {path: git.blob(file.oid) for path, file in git.files(chronicle.head).items() if path not in git.files(mine)}
+    parents = [mine, chronicle.head]
+    git.refs["refs/heads/main"] = git.write_merge(parents, rest, message="Merge", author=SOMEBODY, at=git.tick())
+    chronicle.tip = verdict.tip
+    kept_out_by("main-seen", CHAIN, lambda rules: taken(chronicle, rules, merged))
+
+
+@pytest.mark.parametrize("front", [False, True], ids=["older-main-merged", "older-main-in-front"])
+def test_a_verdict_brought_twice_is_judged_by_the_newer_main(kept_out_by: KeptOutBy, *, front: bool) -> None:
+    """Two approved it, and main took it back. I am the agent: I bring my verdict on main as it was, and on main as it
+    is, so that it comes after all that was seen, and merge the two.
+
+    Rule: `still-stands`.
+    """
+    chronicle = Chronicle.start()
+    chronicle.apply()
+    git, merged = chronicle.git, chronicle.edit(INITECH)
+    chronicle.push(chronicle.heartbeat())
+    before = chronicle.head
+    chronicle.edit({"tenants/initech.yaml": None}, message="Take it back")
+    verdict = chronicle.verdict(merged)
+    mine = append.record(git, before, (verdict,), writer(), at=git.tick())
+    after = append.record(git, chronicle.head, (verdict,), writer(), at=git.tick())
+    rest = {path: git.blob(file.oid) for path, file in git.files(after).items() if path not in git.files(mine)}
+    parents = [mine, after] if front else [after, mine]
+    git.refs["refs/heads/main"] = git.write_merge(parents, rest, message="Merge", author=SOMEBODY, at=git.tick())
+    chronicle.tip = verdict.tip
+    kept_out_by("still-stands", CONSENT, lambda rules: chronicle.believed(consent=rules))
+
+
 def test_a_merge_does_not_make_another_history_main_after_the_ledger_has_seen_it(kept_out_by: KeptOutBy) -> None:
     """What I want was merged, taken back, and something else was made of the file; the ledger has seen all that. I
     merge main into the old commit, keeping main's files: by first parents nothing was ever taken back.

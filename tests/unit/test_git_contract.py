@@ -162,6 +162,21 @@ def test_first_parents_show_what_each_commit_brought_to_the_line(world: World) -
     assert world.git.first_parents(root, since=tip) == []
 
 
+def test_what_lies_beside_a_line_is_found_behind_its_merges_and_gone_through_once(world: World) -> None:
+    root = world.commit(None, {"flags/a": "1"})
+    first = world.commit(root, {"flags/side": "1", "other": "x"}, minute=1)
+    second = world.commit(first, {"flags/side": "2"}, minute=2)
+    main = world.commit(root, {"other": "y"}, minute=3)
+    merge = _merge(world.git, main, second)
+    line = [root, main, merge]
+    assert {step.commit.oid for step in world.git.beside(line, "flags")} == {first, second}
+    assert {step.commit.oid for step in world.git.beside([merge], "flags", known=line)} == {first, second}
+    assert [step.commit.oid for step in world.git.beside([merge], "flags", known=[*line, first])] == [second]
+    changes = {step.commit.oid: step.changes for step in world.git.beside([merge], "flags", known=line, beyond=True)}
+    assert [item.path for item in changes[first]] == ["flags/side", "other"]
+    assert [item.path for item in changes[second]] == ["flags/side"]
+
+
 def test_ancestry_follows_every_parent(world: World) -> None:
     root = world.commit(None, {"a": "1"})
     side = world.commit(root, {"b": "1"}, minute=1)
