@@ -180,19 +180,19 @@ def decide(
 
 
 class _Since:
-    """Since when each commit's part of what differs from P has waited: whoever takes it back and brings it again does
-    not start its time anew."""
+    """Since when each commit's part of what differs from P has waited: whoever takes it back and brings it again, with
+    the same content or with other, does not start its time anew."""
 
     def __init__(self) -> None:
-        self._firsts: dict[Row, tuple[int, str]] = {}
+        self._firsts: dict[str, tuple[int, str]] = {}
         self._before: tuple[Row, ...] = ()
         self._count = 0
 
     def since(self, commit: str, changed: tuple[Row, ...]) -> str:
-        """The first commit that had one of the differences which this one brings; commits come in main's order."""
-        here, news = (self._count, commit), set(changed) - set(self._before)
+        """The first commit where one of the paths which this one brings differed; commits come in main's order."""
+        here, news = (self._count, commit), {path for path, _, _ in set(changed) - set(self._before)}
         self._count, self._before = self._count + 1, changed
-        return min((self._firsts.setdefault(row, here) for row in news), default=here)[1]
+        return min((self._firsts.setdefault(path, here) for path in news), default=here)[1]
 
 
 def for_another_release(pending: Iterable[Pending]) -> tuple[str, ...]:

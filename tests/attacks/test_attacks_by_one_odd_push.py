@@ -130,18 +130,24 @@ def test_a_verdict_that_would_not_stand_holds_nobody_else_up(fleet: Fleet, monke
     assert (fleet.history().commit, fleet.history().findings) == (later, ())
 
 
-def test_a_change_that_is_taken_away_and_brought_again_waits_since_it_was_first_there(fleet: Fleet) -> None:
-    """Nobody has approved it, and an alarm is due after a day: every twenty hours I remove the file and add it."""
+@pytest.mark.parametrize("removed", [True, False], ids=["taken-away", "overwritten"])
+@pytest.mark.parametrize("seats", [(1, 1, 1), (2, 3, 4)], ids=["the-same", "other-content"])
+def test_a_change_that_is_brought_again_waits_since_it_was_first_there(
+    fleet: Fleet, seats: tuple[int, ...], *, removed: bool
+) -> None:
+    """Nobody has approved it, and an alarm is due after a day: every twenty hours I remove the file and add it, or
+    alter a byte of it."""
     path, begun = "tenants/mallory.yaml", fleet.now
-    fleet.merge({path: document(blueprint="basic")})
-    for _ in range(3):
+    fleet.merge({path: document(blueprint="basic", seats=1)})
+    for number in seats:
         fleet.now += timedelta(hours=20)
-        fleet.merge({}, remove=[path])
-        fleet.merge({path: document(blueprint="basic")})
+        if removed:
+            fleet.merge({}, remove=[path])
+        fleet.merge({path: document(blueprint="basic", seats=number)})
     state = read(fleet.world())
     filed = Approvals(fleet.agent_git, state.approvals).of
     status = take_stock(state.history, state.decide(fleet.world(), fleet.now), fleet.agent_git, filed, fleet.now)
-    assert [item.since for item in status.waiting if item.for_a_person] == [begun]
+    assert {item.since for item in status.waiting if item.for_a_person} == {begun}
 
 
 @pytest.mark.parametrize(
