@@ -35,7 +35,7 @@ def consequences_of(
     before, after = contents
     targets = targets_of(after)
     found = [
-        *of_tenants(change, effects.objects, targets),
+        *of_tenants(change, effects, targets),
         *(Consequence(Kind.HELD_BACK, Severity.GRAVE, f"the agent will hold this back: {why}") for why in held),
         *of_targets(targets_of(before), targets),
     ]

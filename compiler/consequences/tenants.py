@@ -8,11 +8,13 @@ unsaid whatever leads there; tenants that one line leads to stand in one sentenc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from compiler.consequences.consequence import Consequence, Kind, Severity
 from compiler.plan_differences import Difference, Operation
-from compiler.plan_resources import ObjectChange
+from compiler.plan_resources import Effects, ObjectChange, ResourceChange
+from runtime.contract.canonical import JSON
 from runtime.contract.change import Change
 from runtime.contract.objects import ARCHIVE
 from runtime.contract.plural import plural
@@ -22,13 +24,13 @@ from runtime.tenants.config import FOLDER, TenantConfig
 
 _LOCKS_OUT = Difference(Operation.ALTER, "login", before=True, after=False)
 _LOCKED = "locks out the application of {}: it cannot log in any more, and its data is kept"
+_SAME = Difference(Operation.ALTER, "")
 _LETS_IN = Difference(Operation.ALTER, "login", before=False, after=True)
 
 
-def of_tenants(
-    change: Change, objects: tuple[ObjectChange, ...], targets: Mapping[str, TargetConfig]
-) -> Iterator[Consequence]:
+def of_tenants(change: Change, effects: Effects, targets: Mapping[str, TargetConfig]) -> Iterator[Consequence]:
     """Say what happens to tenants. `targets` are those after the change."""
+    objects = effects.objects
     yield from _ended(objects, targets)
     for difference, kind, severity, words in (
         (_LOCKS_OUT, Kind.TENANT_LOCKED_OUT, Severity.GRAVE, _LOCKED),
@@ -47,7 +49,7 @@ def of_tenants(
             " drops them",
             adopted,
         )
-    yield from _guarded_less(change)
+    yield from _guarded_less(change, effects.resources)
 
 
 def _named(items: Iterator[ObjectChange]) -> tuple[str, ...]:
@@ -74,24 +76,61 @@ def _ended(objects: tuple[ObjectChange, ...], targets: Mapping[str, TargetConfig
         yield Consequence(Kind.TENANT_ENDED, Severity.FINAL, sentence, names)
 
 
-def _guarded_less(change: Change) -> Iterator[Consequence]:
+class _Guards(NamedTuple):
+    """What guards data."""
+
+    legal_hold: bool
+    retention_days: int
+    min_retention_days: int
+
+    @classmethod
+    def of(cls, tenant: TenantConfig) -> _Guards:
+        return cls(tenant.legal_hold, tenant.retention_days, tenant.policies.min_retention_days)
+
+    @classmethod
+    def as_written(cls, legal_hold: JSON, *days: JSON) -> _Guards:
+        """From fields of a blueprint; what is the same on both sides, or left out, is nothing."""
+        return cls(legal_hold is True, *(item if isinstance(item, int) else 0 for item in days))
+
+
+_OF_BLUEPRINT = ("spec.legal_hold", "spec.retention_days", "spec.policies.min_retention_days")
+"""Where they stand there."""
+
+
+def _guarded_less(change: Change, resources: Iterable[ResourceChange]) -> Iterator[Consequence]:
+    """Of tenants; and of blueprints as far as no tenant of theirs shows it, for those to come."""
     groups: dict[tuple[int, str], list[str]] = defaultdict(list)
+    shown: set[tuple[str, int, str]] = set()
     for path, (before, after) in change.contents.items():
         if path.startswith(f"{FOLDER}tenant/") and before is not None and after is not None:
             old, new = (TenantConfig.from_bytes(text.encode()) for text in (before, after))
-            for row in _weaker(old, new):
+            for row in _weaker(_Guards.of(old), _Guards.of(new)):
                 groups[row].append(new.name)
+                shown.add((new.blueprint, *row))
     for (_, words), names in sorted(groups.items()):
         yield Consequence(Kind.GUARD, Severity.GRAVE, words.format(few(names)), tuple(names))
+    for item in resources:
+        if item.kind == "Blueprint" and item.operation is Operation.ALTER:
+            for row in _weaker(*_of_blueprint(item.differences)):
+                if (item.name, *row) not in shown:
+                    sentence = row[1].format(f"new tenants of blueprint {item.name}")
+                    yield Consequence(Kind.GUARD, Severity.GRAVE, sentence, (item.name,))
 
 
-def _weaker(old: TenantConfig, new: TenantConfig) -> Iterator[tuple[int, str]]:
+def _of_blueprint(differences: Iterable[Difference]) -> tuple[_Guards, _Guards]:
+    """Its guards before and after."""
+    fields = {item.field: item for item in differences}
+    found = [fields.get(name, _SAME) for name in _OF_BLUEPRINT]
+    return _Guards.as_written(*(item.before for item in found)), _Guards.as_written(*(item.after for item in found))
+
+
+def _weaker(old: _Guards, new: _Guards) -> Iterator[tuple[int, str]]:
     """What guards its data less: an order, and the sentence without the name. The texts hold no other braces."""
     if old.legal_hold and not new.legal_hold:
         yield 0, "lifts the legal hold of {}: its data may be deleted"
     if new.retention_days < old.retention_days:
         days = plural(new.retention_days, "day")
         yield 1, f"data of {{}} is kept {days} from a suspension on, {old.retention_days} before"
-    least, was = new.policies.min_retention_days, old.policies.min_retention_days
+    least, was = new.min_retention_days, old.min_retention_days
     if least < was:
         yield 2, f"data of {{}} may be declared to be kept only {plural(least, 'day')}, at least {was} before"

@@ -151,6 +151,18 @@ def test_shorter_retention_of_a_blueprint_names_its_tenants() -> None:
     assert {item.kind for item in plan.consequences} == {Kind.GUARD}
 
 
+def test_a_blueprint_without_tenants_that_guards_less_is_said_of_new_tenants() -> None:
+    path, unused = "tenants/blueprints/strict.yaml", base_files()[BLUEPRINT].replace(b"name: standard", b"name: strict")
+    held = unused + b"  legal_hold: true\n"
+    plan = planned({path: re.sub(rb"retention_days: \d+", b"retention_days: 1", unused)}, {path: held})
+    hold, kept, least = said(plan)
+    assert hold == "lifts the legal hold of new tenants of blueprint strict: its data may be deleted"
+    assert kept.startswith("data of new tenants of blueprint strict is kept 1 day from a suspension on, ")
+    assert least.startswith("data of new tenants of blueprint strict may be declared to be kept only 1 day, at least ")
+    assert {item.subjects for item in plan.consequences} == {("strict",)}
+    assert said(planned({path: held}, {path: unused})) == []
+
+
 def test_a_legal_hold_that_is_lifted_and_a_higher_limit_of_deletions_are_said() -> None:
     held = {ACME: tenant("acme-retail", "legal_hold: true").encode()}
     assert said(planned({ACME: tenant("acme-retail")}, held)) == [
