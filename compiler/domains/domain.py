@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from compiler.diagnostics.model import Diagnostics, Span
 from compiler.nodes import Document, Pointer
 from runtime.contract.canonical import JSON
+from runtime.contract.strict import Strict
 
 
-class Spec(BaseModel):
+class Spec(Strict):
     """Base of every kind's `spec`: frozen, strict, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 S = TypeVar("S", bound=Spec)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict
-
 from runtime.contract.canonical import encode
 from runtime.contract.instant import Instant, text
 from runtime.contract.plural import plural
+from runtime.contract.strict import Strict
 
 PROMISES = 2
 """The ledger is silent for too long after so many heartbeats, as `conductor verify` says too."""
@@ -20,11 +19,7 @@ INTENT_SECONDS = 3600
 """After how many seconds an intent without a result is a person's business: longer than any action takes."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class State(_Part):
+class State(Strict):
     """A state of the platform: a manifest, the commit that has it, and the entry that says so (0: the genesis)."""
 
     commit: str
@@ -34,7 +29,7 @@ class State(_Part):
     at: Instant
 
 
-class Lacking(_Part):
+class Lacking(Strict):
     """A rule of consent that is not met: which roles it still asks for, and who could approve."""
 
     rule: str
@@ -42,7 +37,7 @@ class Lacking(_Part):
     could: tuple[str, ...]
 
 
-class Waiting(_Part):
+class Waiting(Strict):
     """A commit on main that is not taken. `command` is what a person types to unblock it (None: nothing does),
     `take_back` what takes it back. `after` is the first one before it that a person has to see to, `mended_by` a later
     one that compiles where this one does not. One that is `approved` the agent takes by itself, and what comes `behind`
@@ -69,7 +64,7 @@ class Waiting(_Part):
         return self.reason not in {"approved", "behind", "comes-with", "taken-back"} and self.mended_by is None
 
 
-class Owed(_Part):
+class Owed(Strict):
     """The open debt of an emergency. Without a `command` it is approved, and the agent clears it next."""
 
     by: str
@@ -83,7 +78,7 @@ class Owed(_Part):
     command: str | None
 
 
-class Failure(_Part):
+class Failure(Strict):
     """An action that the last result says has failed."""
 
     entry: int
@@ -99,7 +94,7 @@ DRIFT_HELP = (
 """What a person does about drift that is only reported."""
 
 
-class Drifted(_Part):
+class Drifted(Strict):
     """Drift as it was last reported and not undone: an object a line."""
 
     entry: int
@@ -107,7 +102,7 @@ class Drifted(_Part):
     objects: tuple[str, ...]
 
 
-class Refused(_Part):
+class Refused(Strict):
     """The last refusal."""
 
     entry: int
@@ -117,14 +112,14 @@ class Refused(_Part):
     unmet: tuple[str, ...]
 
 
-class Open(_Part):
+class Open(Strict):
     """An intent that has no result yet."""
 
     entry: int
     at: Instant
 
 
-class Wrote(_Part):
+class Wrote(Strict):
     """An agent, and what it wrote last (None: nothing yet)."""
 
     name: str
@@ -134,7 +129,7 @@ class Wrote(_Part):
     at: Instant | None
 
 
-class Status(_Part):
+class Status(Strict):
     """All of it, as it stands `at` a moment, by main's head `main`."""
 
     at: Instant

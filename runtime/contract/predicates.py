@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import Instant
 from runtime.contract.objects import Action
+from runtime.contract.strict import Strict
 
 NAMESPACE = "https://conductor.intelgraph.io"
 
@@ -25,10 +26,8 @@ TurnId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 RepositoryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
-class Wire(BaseModel):
+class Wire(Strict):
     """Base of everything read from statements: strict, frozen, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class DigestSet(Wire):
@@ -189,7 +188,7 @@ class Outcome(Wire):
     index: int = Field(ge=0)
     outcome: Literal["done", "failed", "not-tried"]
     message: str | None = None
-    facts: dict[str, JSON] = {}
+    facts: dict[str, JSON] = Field(default_factory=dict)
 
 
 class Result(Wire):

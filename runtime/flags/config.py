@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
+from runtime.contract.strict import Strict
 from runtime.contract.validation import reason
 
 FOLDER = "config/flags/flag/"
@@ -35,10 +36,8 @@ def starts_later(created: date, today: date) -> bool:
     return created - today > timedelta(days=1)
 
 
-class FlagConfig(BaseModel):
+class FlagConfig(Strict):
     """One flag. `safe` is the variant to serve when the flag is stopped or cannot be evaluated."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     name: str
     type: Literal["boolean", "string", "number", "object"]

@@ -14,13 +14,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from runtime.contract.canonical import decode, encode
 from runtime.contract.envelope import Envelope, pae
 from runtime.contract.errors import FormatError
 from runtime.contract.instant import Instant
 from runtime.contract.possession import Holder, statement
+from runtime.contract.strict import Strict
 from runtime.contract.validation import reason
 from runtime.governance.globs import matches
 from runtime.signing.envelopes import verify
@@ -32,9 +33,7 @@ _DAYS = 36_500
 _SECONDS = 86_400 * _DAYS
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
+class _Config(Strict):
     def data(self) -> bytes:
         """Canonical bytes of the file."""
         return encode(self.model_dump(mode="json"))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
+from runtime.contract.strict import Strict
 from runtime.contract.validation import reason
 
 FOLDER = "config/targets/target/"
@@ -16,22 +17,18 @@ NO_SYSTEM = "0/"
 """How an identity begins that is nobody's: PostgreSQL's system identifiers are never 0."""
 
 
-class ArchiveConfig(BaseModel):
+class ArchiveConfig(Strict):
     """Where the data of deprovisioned tenants is kept: a folder on the agent's machine, and who can read it."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     folder: str = Field(pattern=r"^file:/.+$")
     recipients: tuple[str, ...] = Field(min_length=1)
 
 
-class TargetConfig(BaseModel):
+class TargetConfig(Strict):
     """A running system. `dsn` is a reference, `identity` what the system must say it is.
 
     PostgreSQL's identity is `<system identifier>/<database>`, a release folder's the id in its `.conductor-target`.
     """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     name: str
     type: Literal["postgres", "release"]

@@ -7,27 +7,24 @@ Rules kept: everything is filled in, no reader ever asks for a blueprint; money 
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import FormatError
+from runtime.contract.strict import Strict
 from runtime.contract.validation import reason
 
 FOLDER = "config/tenants/"
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class Budgets(_Config):
+class Budgets(Strict):
     """What the tenant may cost in a month: decimal text and ISO 4217 code."""
 
     monthly: str
     currency: str
 
 
-class Quotas(_Config):
+class Quotas(Strict):
     """How much of the platform the tenant may use."""
 
     graph_nodes: int
@@ -37,14 +34,14 @@ class Quotas(_Config):
     ingest_rows_per_day: int
 
 
-class Contact(_Config):
+class Contact(Strict):
     """Whom to write to, and about what: owner, technical, security or billing."""
 
     purpose: str
     email: str
 
 
-class Policies(_Config):
+class Policies(Strict):
     """What the rules read about the tenant."""
 
     data_classification: str
@@ -54,7 +51,7 @@ class Policies(_Config):
     min_retention_days: int
 
 
-class TenantConfig(_Config):
+class TenantConfig(Strict):
     """One tenant, with everything that its blueprint gives."""
 
     name: str
