@@ -64,10 +64,10 @@ class Document:
     """One file's document."""
 
     path: str
-    text: str
-    """The file's text."""
-    read: Callable[[str, str], Mapping] = field(compare=False, repr=False)
-    """Path x text -> the root, when somebody first asks where something stands."""
+    data: bytes
+    """The file's text, as UTF-8: of most files the very bytes that were read, which are there anyway."""
+    read: Callable[[Document], Mapping] = field(compare=False, repr=False)
+    """Gives the root, when somebody first asks where something stands."""
     value: MappingOf[str, JSON] | None = None
     """The whole as JSON, where it was read without nodes: there is no finding about it, and no float in it."""
     doubtful: frozenset[Span] = frozenset()
@@ -75,10 +75,15 @@ class Document:
     partial: frozenset[Span] = frozenset()
     """Mappings of which not every key is known: nothing is missing in them."""
 
+    @property
+    def text(self) -> str:
+        """The file's text."""
+        return self.data.decode()
+
     @cached_property
     def root(self) -> Mapping:
         """The nodes."""
-        return self.read(self.path, self.text)
+        return self.read(self)
 
     def node(self, pointer: Pointer) -> Node | None:
         """The node a pointer names, None if there is none."""

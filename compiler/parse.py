@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
@@ -39,7 +38,6 @@ from compiler.scalars import MAX_SHOWN, Trouble, meant, resolve_plain
 from compiler.syntax import Place, Stop, conflicts, syntax_error
 from compiler.text import read_text
 from compiler.values import NO_VALUES, Values, value_of
-from runtime.contract.canonical import JSON
 from runtime.contract.errors import ConductorError
 
 MAX_DEPTH = 32
@@ -72,7 +70,7 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics, values: Values 
     """Read one file."""
     known = values.get(data)
     if known is not None:
-        return Document(path, data.decode(), _sound_root(known), known)
+        return Document(path, data, _sound_root, known)
     found = read_text(path, data, diagnostics)
     if found is None:
         return None
@@ -81,7 +79,7 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics, values: Values 
         return None
     if clean and not _has_curly(text) and (value := value_of(text, MAX_DEPTH)) is not None:
         values.put(data, value)
-        return Document(path, text, _sound_root(value), value)
+        return Document(path, data, _sound_root, value)
     builder = _Builder(path, text, diagnostics)
     try:
         root = builder.build()
@@ -97,24 +95,18 @@ def parse_file(path: str, data: bytes, diagnostics: Diagnostics, values: Values 
         return None
     builder.odd_texts(root, odd)
     builder.curly_quotes(root)
-    return Document(
-        path, text, lambda _path, _text: root, None, frozenset(builder.doubtful), frozenset(builder.partial)
-    )
+    return Document(path, text.encode(), lambda _: root, None, frozenset(builder.doubtful), frozenset(builder.partial))
 
 
-def _sound_root(value: MappingOf[str, JSON]) -> Callable[[str, str], Mapping]:
-    """Return what reads the nodes of a text that has this value; raises WrongValueError if it has another."""
-
-    def read(path: str, text: str) -> Mapping:
-        try:
-            root = _Builder(path, text, Diagnostics()).build()
-        except YAMLError:
-            root = None
-        if not isinstance(root, Mapping) or plain(root) != value:
-            raise WrongValueError(f"{path} holds something else than what was read", help="run the command again")
-        return root
-
-    return read
+def _sound_root(document: Document) -> Mapping:
+    """Read the nodes of a text whose value is known; raises WrongValueError if it has another."""
+    try:
+        root = _Builder(document.path, document.text, Diagnostics()).build()
+    except YAMLError:
+        root = None
+    if not isinstance(root, Mapping) or plain(root) != document.value:
+        raise WrongValueError(f"{document.path} holds something else than what was read", help="run the command again")
+    return root
 
 
 def _has_curly(text: str) -> bool:

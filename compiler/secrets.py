@@ -62,9 +62,10 @@ def _beside(document: Document, spans: Sequence[Span]) -> Iterator[Span]:
     """Secrets that stand in no value: in a comment, or in a key."""
     line, begin, seen, values = 1, 0, 0, iter(sorted(spans))
     value = next(values, None)
-    for match in _VALUE.finditer(document.text):
-        line += document.text.count("\n", seen, match.start())
-        begin = max(begin, document.text.rfind("\n", seen, match.start()) + 1)
+    text = document.text
+    for match in _VALUE.finditer(text):
+        line += text.count("\n", seen, match.start())
+        begin = max(begin, text.rfind("\n", seen, match.start()) + 1)
         seen = match.start()
         column = match.start() - begin + 1
         while value is not None and value[3:5] <= (line, column):

@@ -252,9 +252,12 @@ def _read(file: Path) -> bytes | None:
             return None
         raise
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             return None
-        return stream.read(MAX_WASM_BYTES + 1)
+        # in a buffer of its own size: one as large as the limit is shrunk to a page, and 10,000 of them are 40 MB
+        data = stream.read(min(status.st_size, MAX_WASM_BYTES) + 1)
+        return data if len(data) <= status.st_size else data + stream.read(MAX_WASM_BYTES)  # it grew meanwhile
 
 
 def _walked(repo: Path) -> dict[str, bool]:

@@ -71,7 +71,7 @@ LINES = (
 
 def with_nodes(document: Document | None) -> Document | None:
     """The same document, as one of which the nodes are read."""
-    return None if document is None else replace(document, value=None)
+    return None if document is None else replace(document, value=None, read=lambda _: document.root)
 
 
 def decoded(path: str, document: Document | None) -> tuple[Resources, list[Any]]:

@@ -118,6 +118,22 @@ def test_what_takes_the_place_of_a_file_once_it_was_looked_at_is_not_read(
     assert (dict(tree.files), names(tree)) == ({}, [("foreign-file", "tenants/acme.yaml")])
 
 
+def test_a_file_that_grows_once_its_size_was_asked_is_read_to_its_end(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, asked = repo / "tenants/acme.yaml", os.fstat
+    whole, inode = file.read_bytes() + b"# more\n" * 10_000, file.stat().st_ino
+
+    def grown(descriptor: int) -> os.stat_result:
+        status = asked(descriptor)
+        if status.st_ino == inode:
+            file.write_bytes(whole)
+        return status
+
+    monkeypatch.setattr("compiler.source.os.fstat", grown)
+    assert from_worktree(repo).files["tenants/acme.yaml"] == whole
+
+
 def test_a_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     put(tmp_path, "elsewhere/acme.yaml")
     (tmp_path / "tenants").symlink_to("elsewhere")
