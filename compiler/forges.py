@@ -2,7 +2,8 @@
 
 APIs: https://docs.github.com/rest/issues/comments and https://docs.gitlab.com/api/notes. Rules kept: a comment is ours
 if its first line is the marker and its author is who we are, because anybody may write the marker; the token goes to
-the API's own host and nowhere else, never over plain HTTP but to this machine; answers are read with limits.
+the API's own host and nowhere else, never over plain HTTP but to this machine; answers are read with limits, and no
+error quotes the token, or what a library says of a request or an answer that it could not read.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.error import URLError
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from runtime.contract.errors import EnvironmentFailedError, UsageError
@@ -71,8 +73,9 @@ class GitHub:
     def mine(self) -> str | None:
         """Return the id of our comment."""
         for item in _pages(self._request, f"{self._repo}/issues/{self.number}/comments"):
-            if str(item.get("body", "")).startswith(MARKER) and (item.get("user") or {}).get("login") == self.author:
-                return str(int(item["id"]))
+            match item:
+                case {"body": str(body), "user": {"login": self.author}} if body.startswith(MARKER):
+                    return _number(item)
         return None
 
     def create(self, text: str) -> None:
@@ -104,10 +107,15 @@ class GitLab:
 
     def mine(self) -> str | None:
         """Return the id of our note."""
-        me = self._request("GET", "/user")["id"]
+        match self._request("GET", "/user"):
+            case {"id": int(me)}:
+                pass
+            case _:
+                raise EnvironmentFailedError("the forge did not say whose token it is", help=_LOOK)
         for item in _pages(self._request, self._notes):
-            if str(item.get("body", "")).startswith(MARKER) and (item.get("author") or {}).get("id") == me:
-                return str(int(item["id"]))
+            match item:
+                case {"body": str(body), "author": {"id": int(author)}} if author == me and body.startswith(MARKER):
+                    return _number(item)
         return None
 
     def create(self, text: str) -> None:
@@ -127,26 +135,36 @@ class GitLab:
 
 
 def from_environment(forge: str, number: int, environment: Mapping[str, str]) -> Forge:
-    """Return the forge that a job runs on; raises UsageError for a variable that is missing."""
+    """Return the forge that a job runs on; raises UsageError for a variable that is missing, or cannot be right."""
 
     def need(name: str, what: str) -> str:
-        value = environment.get(name, "")
+        value = environment.get(name, "").strip()
         if not value:
             raise UsageError(f"{name} is not set", help=f"{what}; see docs/forge.md")
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise UsageError(
+                f"{name} holds a character that it cannot have: a space, the end of a line, or one beyond ASCII",
+                help=f"{what}; see docs/forge.md",
+            )
         return value
 
+    def address(name: str, what: str) -> str:
+        api = need(name, what).rstrip("/")
+        _place(api, name)
+        return api
+
     if forge == "github":
-        api = need("GITHUB_API_URL", "a job of GitHub Actions has it")
+        api = address("GITHUB_API_URL", "a job of GitHub Actions has it")
         repository = need("GITHUB_REPOSITORY", "a job of GitHub Actions has it")
         token = need("GITHUB_TOKEN", "give the step `env: {GITHUB_TOKEN: ${{ github.token }}}`")
         author = environment.get("CONDUCTOR_COMMENT_AUTHOR") or GitHub.author
-        return GitHub(api.rstrip("/"), repository, number, token, author)
-    api = need("CI_API_V4_URL", "a job of GitLab has it")
+        return GitHub(api, repository, number, token, author)
+    api = address("CI_API_V4_URL", "a job of GitLab has it")
     project = need("CI_PROJECT_ID", "a job of GitLab has it")
     token = need(
         "CONDUCTOR_GITLAB_TOKEN", "make a project access token that may use the API, and a masked variable of it"
     )
-    return GitLab(api.rstrip("/"), project, number, token)
+    return GitLab(api, project, number, token)
 
 
 def _pages(request: Any, path: str) -> Iterator[dict[str, Any]]:
@@ -157,6 +175,13 @@ def _pages(request: Any, path: str) -> Iterator[dict[str, Any]]:
         yield from (item for item in found if isinstance(item, dict))
         if len(found) < _PAGE:
             return
+
+
+def _number(item: Mapping[str, Any]) -> str:
+    match item:
+        case {"id": int(number)}:
+            return str(number)
+    raise EnvironmentFailedError("the forge answered with a comment that has no number", help=_LOOK)
 
 
 class _Stay(HTTPRedirectHandler):
@@ -170,10 +195,22 @@ _OPENER = build_opener(_Stay)
 _LOOK = "see what it says to the same request, and whether the token may write comments: docs/forge.md"
 
 
+def _place(url: str, what: str) -> SplitResult:
+    """Where a URL leads; raises UsageError for one that leads nowhere, or where no token may go."""
+    try:
+        place = urlsplit(url)
+        host = place.hostname if place.port != 0 else None
+    except ValueError:
+        place, host = SplitResult("", "", "", "", ""), None
+    if not host:
+        raise UsageError(f"{what} is no address of an API", help="write it as https://forge.example/api")
+    if place.scheme != "https" and not (place.scheme == "http" and host in {"127.0.0.1", "::1", "localhost"}):
+        raise UsageError(f"{what}: {host} is not asked over {place.scheme or 'nothing'}", help="use https")
+    return place
+
+
 def _ask(method: str, url: str, headers: Mapping[str, str], body: Mapping[str, str] | None) -> Any:
-    place = urlsplit(url)
-    if place.scheme != "https" and not (place.scheme == "http" and place.hostname in {"127.0.0.1", "::1", "localhost"}):
-        raise UsageError(f"the API at {place.hostname} is not asked over {place.scheme or 'nothing'}", help="use https")
+    place = _place(url, "the forge")
     data = None if body is None else json.dumps(body).encode()
     sent = {**headers, "User-Agent": "conductor", "Content-Type": "application/json"}
     request = Request(url, data=data, headers=sent, method=method)  # noqa: S310 -- the scheme was looked at
@@ -185,9 +222,11 @@ def _ask(method: str, url: str, headers: Mapping[str, str], body: Mapping[str, s
         raise EnvironmentFailedError(f"{method} {place.hostname}{place.path} failed: {why}", help=_LOOK) from None
     except OSError as error:
         raise EnvironmentFailedError(f"{place.hostname} did not answer: {error}", help=_LOOK) from None
+    except (HTTPException, ValueError):  # both quote what they could not read or send, the token among it
+        raise EnvironmentFailedError(f"{place.hostname} answered with no HTTP that could be read", help=_LOOK) from None
     try:
         if len(text) > _MAX_BYTES:
             raise ValueError
         return json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise EnvironmentFailedError(f"{place.hostname} answered with no JSON that could be read", help=_LOOK) from None

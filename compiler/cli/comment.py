@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from compiler.forges import from_environment, put
+from runtime.contract.errors import UsageError
 
 
 class ForgeName(StrEnum):
@@ -32,5 +33,10 @@ def comment(
 
     `conductor plan --format markdown | conductor comment --on github --number 12`
     """
-    made = put(from_environment(forge.value, number, os.environ), sys.stdin.read())
+    there = from_environment(forge.value, number, os.environ)
+    try:
+        text = sys.stdin.buffer.read().decode()  # not by the machine's locale
+    except UnicodeDecodeError:
+        raise UsageError("standard input is no UTF-8 text", help="pipe `conductor plan --format markdown` in") from None
+    made = put(there, text)
     sys.stdout.write(f"comment {'made' if made else 'updated'}\n")

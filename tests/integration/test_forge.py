@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import yaml
@@ -44,7 +45,7 @@ class Forge:
     me: str = ROBOT
 
     def say(self, login: str, body: str) -> None:
-        author = {"login": login, "id": login}
+        author = {"login": login, "id": crc32(login.encode())}
         self.comments.append({"id": len(self.comments) + 1, "body": body, "user": author, "author": author})
 
 
@@ -66,7 +67,7 @@ def forge() -> Iterator[Forge]:
                 self.end_headers()
                 return
             if path == "/user":
-                found = {"id": state.me}
+                found = {"id": crc32(state.me.encode())}
             elif self.command == "GET":
                 page = int(query.rpartition("=")[2])
                 found = state.comments[(page - 1) * 100 : page * 100]
