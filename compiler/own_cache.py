@@ -14,6 +14,7 @@ import pwd
 import stat
 from pathlib import Path
 
+from compiler.checkout import top_of
 from runtime.contract.errors import EnvironmentFailedError
 
 _OWN_NAME = "conductor"
@@ -32,7 +33,7 @@ def place(*names: str) -> Path:
 
 def fit(place: Path, repo: Path) -> Path:
     """Return it, which needs not be there; raises UnfitCacheError."""
-    top = _identity(_top_of(repo))
+    top = _identity(top_of(repo) or repo.resolve())
     own = next(one for one in (place, *place.parents) if one.name == _OWN_NAME)
     for path in (*reversed(place.parents), place):
         if path.is_symlink() and (path.is_relative_to(own) or path.lstat().st_uid != _ROOT):
@@ -81,12 +82,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _top_of(repo: Path) -> Path:
-    """The top of the checkout that a folder lies in, which may be the folder itself."""
-    repo = repo.resolve()
-    return next((one for one in (repo, *repo.parents) if (one / ".git").exists()), repo)
 
 
 _ELSEWHERE = "let XDG_CACHE_HOME name a folder of your own outside of the checkout"

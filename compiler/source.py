@@ -7,8 +7,8 @@ Inputs are the `*.yaml`, `*.json`, `*.rego` and `*.wasm` files of the five folde
   is no file at all, and nobody waits for what a pipe has to say;
 - from a commit, bytes are the raw blobs; from a work tree, the bytes on disk: no attribute or filter ever applies;
 - beside the five folders nothing is an input; a resource in a folder with nearly the name of one is a warning;
-- of a work tree that is a git repository, tracked files count, and untracked ones that are not ignored, because they
-  are what `git add` would take; of any other folder, every file counts.
+- of a work tree of git, and of a folder in one, tracked files count, and untracked ones that are not ignored, because
+  they are what `git add` would take; of any other folder, and of one that is ignored itself, every file counts.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compiler.checkout import top_of
 from compiler.diagnostics import codes
 from compiler.diagnostics.model import Code, Diagnostic, Diagnostics, Label, Span
 from compiler.diagnostics.printable import shown as printable
@@ -80,15 +81,15 @@ def from_worktree(repo: Path) -> SourceTree:
             help="go to the repository, or name it with --repo DIR",
         )
     sorter = _Sorter()
-    paths = _listed(repo) if (repo / ".git").exists() else _walked(repo)
+    paths = _listed(repo) if _is_gits(repo) else _walked(repo)
     for path, is_submodule in sorted(paths.items()):
         if is_submodule:
             sorter.admit(path, _SUBMODULE)
             continue
         try:
             status = os.lstat(repo / path)
-        except FileNotFoundError:
-            continue  # tracked, and removed in the work tree
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # tracked, and removed in the work tree, or a file took its folder's place
         if stat.S_ISDIR(status.st_mode) and not (repo / path / ".git").exists():
             continue  # as well: a folder took its place, and its files are listed themselves
         if not sorter.admit(path, _mode(status), status.st_size):
@@ -273,13 +274,25 @@ def _walked(repo: Path) -> dict[str, bool]:
     return paths
 
 
+def _is_gits(repo: Path) -> bool:
+    """Whether git knows what there is of the folder: it lies in a checkout that does not ignore it."""
+    top = top_of(repo)
+    return top is not None and (top == repo.resolve() or _git(repo, "check-ignore", "-q", ".").returncode != 0)
+
+
 def _listed(repo: Path) -> dict[str, bool]:
     """Tracked files, and untracked ones that are not ignored: path -> whether it is a submodule."""
-    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=false", "ls-files", "-z", "--stage"]
-    command += ["--cached", "--others", "--exclude-standard", "--", *INPUT_FOLDERS]
+    listed = _git(repo, "ls-files", "-z", "--stage", "--cached", "--others", "--exclude-standard", "--", *INPUT_FOLDERS)
+    if listed.returncode:
+        reason = listed.stderr.decode(errors="backslashreplace").strip()
+        raise EnvironmentFailedError(f"git did not list the files: {reason}", help="run `git status` in the repository")
+    return dict(_entries(os.fsdecode(item) for item in listed.stdout.split(b"\0") if item))
+
+
+def _git(repo: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        listed = subprocess.run(  # noqa: S603 -- fixed arguments
-            command,
+        return subprocess.run(  # noqa: S603 -- fixed arguments
+            ["git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=false", *arguments],  # noqa: S607 -- its PATH
             cwd=repo,
             env=environment() | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             capture_output=True,
@@ -288,10 +301,6 @@ def _listed(repo: Path) -> dict[str, bool]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentFailedError(f"git did not list the files: {error}", help="install git, or free it") from None
-    if listed.returncode:
-        reason = listed.stderr.decode(errors="backslashreplace").strip()
-        raise EnvironmentFailedError(f"git did not list the files: {reason}", help="run `git status` in the repository")
-    return dict(_entries(os.fsdecode(item) for item in listed.stdout.split(b"\0") if item))
 
 
 def _entries(items: Iterable[str]) -> Iterable[tuple[str, bool]]:

@@ -11,6 +11,7 @@ from typing import Annotated, TextIO, TypeAlias
 
 import typer
 
+from compiler.checkout import top_of
 from compiler.cli.terminal import colourful
 from compiler.diagnostics.as_json import as_json
 from compiler.diagnostics.concise import concise
@@ -120,11 +121,8 @@ def written(
 
 def folder_in_clone(repo: Path) -> str:
     """Return the way from where the clone begins to `repo`, as "platform/"; "" where that is the same, or no clone."""
-    here = repo.resolve()
-    for folder in (here, *here.parents):
-        if (folder / ".git").exists():
-            return f"{here.relative_to(folder).as_posix()}/" if folder != here else ""
-    return ""
+    here, top = repo.resolve(), top_of(repo)
+    return "" if top is None or top == here else f"{here.relative_to(top).as_posix()}/"
 
 
 def _for_forges() -> dict[Format, Callable[[Diagnostics], str]]:

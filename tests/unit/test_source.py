@@ -85,8 +85,10 @@ def test_a_link_is_a_finding_whatever_it_points_at(repo: Path) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["tracked", "no-git"])
-def test_a_pipe_is_a_finding_and_nobody_waits_for_what_it_says(tmp_path: Path, repo: Path, *, known: bool) -> None:
-    folder = repo if known else tmp_path / "src"
+def test_a_pipe_is_a_finding_and_nobody_waits_for_what_it_says(
+    tmp_path_factory: pytest.TempPathFactory, repo: Path, *, known: bool
+) -> None:
+    folder = repo if known else tmp_path_factory.mktemp("no-git")
     put(folder, "tenants/acme.yaml").unlink()
     os.mkfifo(folder / "tenants/acme.yaml")
     tree = from_worktree(folder)
@@ -167,6 +169,17 @@ def test_a_folder_in_the_place_of_a_tracked_file_has_removed_it(repo: Path) -> N
     assert on_disk.files["tenants/acme.yaml/inner.yaml"] == b"y\n"
 
 
+def test_a_file_in_the_place_of_a_tracked_folder_has_removed_what_was_in_it(repo: Path) -> None:
+    put(repo, "tenants/blueprints/standard.yaml")
+    git(repo, "add", "-A")
+    (repo / "tenants/blueprints/standard.yaml").unlink()
+    (repo / "tenants/blueprints").rmdir()
+    put(repo, "tenants/blueprints", b"y\n")
+    assert names(from_worktree(repo)) == [("foreign-file", "tenants/blueprints")]
+    on_disk, committed = both(repo)
+    assert on_disk == committed
+
+
 def test_content_that_lies_elsewhere_or_is_too_large_is_a_finding(repo: Path) -> None:
     put(repo, "tenants/big.yaml", b"#" * (1024 * 1024 + 1))
     put(repo, "tenants/fits.yaml", b"#" * (1024 * 1024))
@@ -200,7 +213,19 @@ def test_no_setting_of_the_repository_runs_a_program(repo: Path) -> None:
     assert not (repo / "ran").exists()
 
 
-def test_a_folder_within_a_repository_and_one_in_none_are_read_whole(repo: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["tracked", "new"])
+def test_below_the_top_of_a_repository_what_it_ignores_is_no_input_either(repo: Path, *, known: bool) -> None:
+    put(repo, ".gitignore", b"*.swp\n")
+    put(repo, "platform/spec/x.yaml")
+    put(repo, "platform/tenants/acme.yaml")
+    git(repo, "add", "platform" if known else ".gitignore")
+    put(repo, "platform/spec/.x.yaml.swp")
+    put(repo, "platform/spec/new.yaml")
+    tree = from_worktree(repo / "platform")
+    assert (list(tree.files), tree.findings) == (["spec/new.yaml", "spec/x.yaml", "tenants/acme.yaml"], ())
+
+
+def test_a_folder_that_its_repository_ignores_is_read_whole(repo: Path) -> None:
     put(repo, ".gitignore", b"copy/\n")
     put(repo, "copy/tenants/acme.yaml", b"b: 1\n")
     put(repo, "copy/tenants/deep/er.yaml", b"b: 2\n")
