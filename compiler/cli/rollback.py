@@ -121,7 +121,7 @@ def _verified(git: Git, history: History, rev: str) -> str:
     if verified_snapshot(history, Known(oid, None).digests(git, oid)) is None:
         raise UsageError(
             f"no verdict has taken the inputs of {oid[:12]}, so nobody has agreed to them",
-            help="`conductor evidence list` names the commits that were taken",
+            help="`conductor evidence log` names the commits that were taken",
         )
     return oid
 

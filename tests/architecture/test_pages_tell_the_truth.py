@@ -1,4 +1,4 @@
-"""The commands, options, links and folders that README and architecture name exist."""
+"""The targets of make, the links and the folders that README, architecture and the other pages name exist."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from compiler.cli.app import COMMANDS, command
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -43,34 +40,11 @@ def lines_of(page: str, program: str) -> list[list[str]]:
     return found
 
 
-def options_of(words: list[str]) -> tuple[Any, list[str]]:
-    """The command that words name, however deep, and the words that are left."""
-    known: Any = command()
-    rest = list(words)
-    while rest and hasattr(known, "resolve_command") and not rest[0].startswith("-"):
-        context = known.make_context("conductor", [], resilient_parsing=True)
-        _, known, rest = known.resolve_command(context, rest)
-    return known, rest
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_every_make_target_that_a_page_names_exists(page: str) -> None:
     targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text()))
     for words in lines_of(page, "make"):
         assert words[0] in targets, f"{page}: make {words[0]}"
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_every_conductor_command_and_option_that_a_page_names_exists(page: str) -> None:
-    for words in lines_of(page, "conductor"):
-        if words[0].startswith("-"):
-            continue
-        assert words[0] in COMMANDS, f"{page}: conductor {words[0]}"
-        found, rest = options_of(words)
-        known = {option for parameter in found.params for option in parameter.opts} | {"--help", "-h"}
-        for word in rest:
-            if word.startswith("--"):
-                assert word.partition("=")[0] in known, f"{page}: conductor {' '.join(words)}"
 
 
 def test_the_readme_names_the_two_commands_first() -> None:
