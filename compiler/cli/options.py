@@ -67,9 +67,12 @@ Rev: TypeAlias = Annotated[
 def parse_day(text: str) -> date:
     """Read `2026-11-24`."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day, as 2026-11-24 is") from None
+        day = None
+    if day is None or day.isoformat() != text:  # 20261124 and 2026-W48-2 are days of Python's, too
+        raise typer.BadParameter(f"{text!r} is no day, as 2026-11-24 is")
+    return day
 
 
 Today: TypeAlias = Annotated[

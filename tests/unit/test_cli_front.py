@@ -98,6 +98,8 @@ def test_a_folder_without_the_five_folders_is_wrong_usage(tmp_path: Path) -> Non
     ("arguments", "said"),
     [
         (["check", "--today", "tomorrow"], "is no day"),
+        (["check", "--today", "20261124"], "is no day"),
+        (["check", "--today", "2026-W48-2"], "is no day"),
         (["check", "--rev", "no-such-revision"], "there is no revision"),
         (["check", "--format", "xml"], "Invalid value for '--format': 'xml' is not one of 'full', 'concise', 'json'"),
         (["check", "--formt", "xml"], "No such option: --formt. Did you mean --format?"),

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
+from runtime.contract import instant
 from runtime.contract.errors import FormatError
-from runtime.contract.instant import FIRST, LAST, after, parse, text
+from runtime.contract.instant import FIRST, LAST, Instant, after, parse, text
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -40,3 +42,22 @@ def test_what_is_after_a_moment_is_within_the_years_that_can_be_written(moment: 
 def test_before_and_after_all_time_there_is_nothing() -> None:
     assert (after(LAST, timedelta(seconds=1)), after(FIRST, -timedelta(seconds=1))) == (LAST, FIRST)
     assert (text(FIRST), text(LAST)) == ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
+
+
+class _Newer(datetime):
+    """As Python 3.14 reads a moment: the end of a day has a spelling of its own."""
+
+    @classmethod
+    def fromisoformat(cls, date_string: str, /) -> _Newer:
+        if "T24:00:00" in date_string:
+            return cls.fromisoformat(date_string.replace("T24", "T00")) + timedelta(days=1)
+        return super().fromisoformat(date_string)
+
+
+def test_what_is_a_moment_does_not_depend_on_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instant, "datetime", _Newer)
+    assert text(_Newer.fromisoformat("2026-11-24T24:00:00Z")) == "2026-11-25T00:00:00Z"
+    with pytest.raises(FormatError):
+        parse("2026-11-24T24:00:00Z")
+    with pytest.raises(ValidationError):
+        TypeAdapter(Instant).validate_python("2026-11-24T24:00:00Z")
