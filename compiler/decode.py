@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any
 
 from pydantic import ValidationError
@@ -267,7 +268,7 @@ class _Decoder:
                 codes.WRONG_FOLDER,
                 f"a {kind.name} does not lie in {folder}/",
                 Label(span, f"this kind lies in {kind.folder}/"),
-                help=f"mv {self.path} {wanted}",
+                help=f"mv {quote(self.path)} {wanted}",
             )
         elif kind.only is not None and file != f"{kind.only}.yaml" and name == file.removesuffix(".yaml"):
             self.diagnostics.add(

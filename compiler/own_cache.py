@@ -13,6 +13,7 @@ import os
 import pwd
 import stat
 from pathlib import Path
+from shlex import quote
 
 from compiler.checkout import top_of
 from runtime.contract.errors import EnvironmentFailedError
@@ -62,7 +63,7 @@ def _judge(path: Path, status: os.stat_result, *, sticky: bool) -> None:
         raise UnfitCacheError(f"{path} is somebody else's", help=_ELSEWHERE)
     others = stat.S_IWOTH | (0 if _alone_in(status.st_gid) else stat.S_IWGRP)
     if status.st_mode & others and not (sticky and status.st_mode & stat.S_ISVTX):
-        raise UnfitCacheError(f"{path} can be written by others", help=f"chmod go-w {path}")
+        raise UnfitCacheError(f"{path} can be written by others", help=f"chmod go-w {quote(str(path))}")
 
 
 def _alone_in(group: int) -> bool:

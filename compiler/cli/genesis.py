@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from compiler.cli.options import HERE, Repo
+from compiler.cli.options import HERE, Repo, where
 from compiler.cli.progress import progress
 from compiler.cli.signing import KeyFile, PassphraseFrom, signing_key
 from compiler.cli.trust_root import digest_of
@@ -187,7 +187,6 @@ def _unproved(pending: start.Pending) -> list[str]:
 
 def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -> str:
     genesis_ = pending.genesis
-    where = "" if repo == HERE else f" --repo {repo}"
     anew = "" if genesis_.previous is None else f" --previous sha256:{genesis_.previous}"
     lines = [f"{person} signed the genesis at commit {genesis_.commit[:12]}."]
     if genesis_.previous is not None:
@@ -202,7 +201,7 @@ def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -
             *(f"  {path}" for path in pending.files),
             "",
             "Next: another person whom policies/people/ names signs it, at the same commit. In another clone, bring",
-            f"those files along. They say:  conductor genesis{where}{anew} --person NAME --key FILE",
+            f"those files along. They say:  conductor genesis{where(repo)}{anew} --person NAME --key FILE",
         ]
         return "\n".join(lines) + "\n"
     lines += [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, TextIO, TypeAlias
 
 import typer
@@ -45,6 +46,11 @@ Repo: TypeAlias = Annotated[
     Path,
     typer.Option("--repo", metavar="DIR", callback=root_of, help=f"The repository, or any folder with {FOLDERS}."),
 ]
+
+
+def where(repo: Path, option: str = "--repo") -> str:
+    """Return what a command to type needs so that it is about this repository, as a shell reads it; " --repo DIR"."""
+    return "" if repo == HERE else f" {option} {quote(str(repo))}"
 
 
 class Format(StrEnum):
@@ -147,5 +153,6 @@ __all__ = [
     "parse_day",
     "read_tree",
     "today_or",
+    "where",
     "written",
 ]

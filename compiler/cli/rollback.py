@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
 from compiler.cli.clone import Clone, catch_up
-from compiler.cli.options import HERE, Repo, Today, today_or
+from compiler.cli.options import HERE, Repo, Today, today_or, where
 from compiler.cli.progress import progress
 from compiler.cli.signer import started
 from compiler.cli.standpoint import Known, UnsoundError, policy_aside, stand, verified_snapshot
@@ -223,7 +224,7 @@ def _as_json(way: Way, goal: str, name: str) -> str:
 
 def _told(way: Way, goal: str, name: str, repo: Path) -> str:
     """What was written, and what to type next."""
-    where, here = ("", "") if repo == HERE else (f" -C {repo}", f" --repo {repo}")
+    here, branch = where(repo), quote(name)
     paths = [path for path, _, _ in way.plan.change.inputs]
     count = f"{len(paths)} input{'' if len(paths) == 1 else 's'}"
     lines = [
@@ -232,8 +233,8 @@ def _told(way: Way, goal: str, name: str, repo: Path) -> str:
         *([f"Stays too, since its removal is refused yet: {shown(_some(way.kept))}."] if way.kept else []),
         "",
         "Read what it does, bring it to the others, and open a pull request; it is approved like any other:",
-        f"  conductor plan{here} --head {name}",
-        f"  git{where} push {REMOTE} {name}",
-        f"  conductor approve{here} --person YOU --key ~/.ssh/id_ed25519 --head {name} --push",
+        f"  conductor plan{here} --head {branch}",
+        f"  git{where(repo, '-C')} push {REMOTE} {branch}",
+        f"  conductor approve{here} --person YOU --key ~/.ssh/id_ed25519 --head {branch} --push",
     ]
     return "\n".join(lines) + "\n"

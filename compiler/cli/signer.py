@@ -16,7 +16,7 @@ import typer
 
 from compiler.cli.approvals_branch import append, push
 from compiler.cli.clone import Clone, catch_up
-from compiler.cli.options import HERE
+from compiler.cli.options import where
 from compiler.cli.progress import progress
 from compiler.cli.terminal import confirmed
 from compiler.diagnostics.suggest import did_you_mean
@@ -159,8 +159,7 @@ def file(git: Git, signer: Signer, change: Change, signed: Signed) -> None:
 
 def publish(git: Git, signer: Signer, change: str, repo: Path, *, push_it: bool) -> None:
     """Bring the branch to the remote, or say how."""
-    where = "" if repo == HERE else f" -C {repo}"
-    by_hand = f"git{where} push {REMOTE} approvals"
+    by_hand = f"git{where(repo, '-C')} push {REMOTE} approvals"
     if not push_it:
         sys.stdout.write(f"It lies on this clone's branch `approvals`. Bring it to the others:\n  {by_hand}\n")
         return
@@ -174,8 +173,8 @@ def publish(git: Git, signer: Signer, change: str, repo: Path, *, push_it: bool)
                 at=signer.at,
                 sign=sign_commit(signer.key),
             )
-    except RemoteAwayError as error:
-        raise RemoteAwayError(
-            error.message, help=f"it is signed and lies on the branch `approvals` here; later: {by_hand}"
-        ) from None
+    except ConductorError as error:  # whatever it is: the signature is there
+        before = f"{error.help}; " if error.help else ""
+        error.help = f"{before}it is signed and lies on the branch `approvals` here; later: {by_hand}"
+        raise
     sys.stdout.write(f"It lies on the branch `approvals` of `{REMOTE}`.\n")

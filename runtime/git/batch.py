@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import IO, TypeAlias, TypeVar
 
 from runtime.contract.errors import EnvironmentFailedError, FormatError
@@ -99,7 +100,7 @@ class Batch:
             raise EnvironmentFailedError(
                 f"git stopped reading the repository {self._folder}",
                 help="a partial clone has not all of it: clone again without --filter; else see what git says: "
-                f"git -C {self._folder} fsck",
+                f"git -C {quote(str(self._folder))} fsck",
             ) from None
         except BaseException:
             # between question and answer: the next answer would belong to another question

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from typing import Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -200,8 +201,12 @@ def load_private(path: Path, passphrase: Passphrase | None = None) -> PrivateKey
     except OSError as error:
         raise UsageError(f"the key file {path} cannot be read: {error.strerror}", help=_NAME_ONE) from None
     if data.startswith((b"ssh-", b"ecdsa-", b"sk-", b"-----BEGIN PUBLIC KEY", b"-----BEGIN SSH2 PUBLIC KEY")):
+        private = path.name.removesuffix(".pub")
         raise UsageError(
-            f"{path} is a public key; a private one signs", help=f"name the file without .pub: {path.with_suffix('')}"
+            f"{path} is a public key; a private one signs",
+            help=f"name the file without .pub: {path.with_name(private)}"
+            if private not in {"", path.name}
+            else "name the file of its private half; ssh-keygen writes both beside each other",
         )
     try:
         key = _opened(data, None)
@@ -212,7 +217,7 @@ def load_private(path: Path, passphrase: Passphrase | None = None) -> PrivateKey
         if _of_hardware(data):
             raise UsageError(
                 f"{path} leads to a hardware key, which signs through the ssh-agent",
-                help=f"ssh-add {path}; then name its public half: --key {path}.pub",
+                help=f"ssh-add {quote(str(path))}; then name its public half: --key {quote(f'{path}.pub')}",
             ) from None
         raise UsageError(f"{path} holds no OpenSSH or PEM private key", help=_NAME_ONE) from None
     if isinstance(key, Ed25519PrivateKey):
@@ -258,19 +263,27 @@ def write_keypair(path: Path, seed: bytes | None = None) -> PrivateKey:
     secret = Ed25519PrivateKey.generate() if seed is None else Ed25519PrivateKey.from_private_bytes(seed)
     key = PrivateKey.of(secret)
     _write_new(path, 0o600, secret.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    _write_new(path.with_name(f"{path.name}.pub"), 0o644, f"{key.public_line} {path.name}\n".encode())
+    try:
+        _write_new(path.with_name(f"{path.name}.pub"), 0o644, f"{key.public_line} {path.name}\n".encode())
+    except BaseException:
+        path.unlink()  # no half of a pair stays, and a private one least of all
+        raise
     return key
 
 
 def _write_new(path: Path, mode: int, data: bytes) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+        except BaseException:
+            path.unlink()
+            raise
     except OSError as error:
         raise EnvironmentFailedError(
             f"the key file {path} cannot be written: {error.strerror}", help="name a file that does not exist yet"
         ) from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from runtime.targets.interface import TerminalError
 
@@ -35,7 +36,7 @@ def require_folder(path: Path, *, follow: bool = False) -> None:
     if not ours(found) or not stat.S_ISDIR(found.st_mode):
         raise TerminalError(
             f"{path} is not a folder that the agent alone may write to",
-            help=f"let the agent's user own it, chmod go-w {path}, and let no link stand in its place",
+            help=f"let the agent's user own it, chmod go-w {quote(str(path))}, and let no link stand in its place",
         )
 
 

@@ -1,4 +1,5 @@
-"""Whatever says to type `conductor …` (a page, a help text, an error, a workflow) names what there is of it."""
+"""Whatever says to type `conductor …` (a page, a help text, an error, a workflow) names what there is of it, and a path
+in a command to type is one word of the shell, whatever is in it."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,10 @@ GAP = "…"
 """Stands for what an f-string fills in."""
 _CALL = re.compile(r"(?<![\w./-])conductor[ \n]+(-?[a-z][^`;|&()<>\"]*)")
 _OPTION = re.compile(r"(?<=\s)--?[a-z][a-z-]*(?![\w-]*…)")
+
+
+_BEFORE_A_PATH = re.compile(r"(?<![\w-])(?:-C|-f|--repo|--key|--dir|ssh-add|chmod \S+|rm|mv|cd|cat|\$EDITOR) $")
+_QUOTED = ("quote(", "typed(")
 
 
 def files(*endings: str) -> list[str]:
@@ -78,6 +84,21 @@ def wrong(call: str) -> str | None:
     return next((f"no option {name}" for name in _OPTION.findall(call) if name not in options), None)
 
 
+def unquoted(code: str) -> Iterator[str]:
+    """Paths in commands to type that are written down as they are."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.JoinedStr):
+            for before, value in pairwise(node.values):
+                if isinstance(before, ast.Constant) and isinstance(value, ast.FormattedValue):
+                    told = ast.unparse(value.value)
+                    if _BEFORE_A_PATH.search(str(before.value)) and not told.startswith(_QUOTED):
+                        yield f"{str(before.value)[-20:]}{{{told}}}"
+
+
+def modules() -> list[str]:
+    return [path for path in files(".py") if path.startswith(("compiler/", "runtime/"))]
+
+
 def refused(path: str, texts: Iterable[str]) -> list[str]:
     return [f"{path}: {call}: {why}" for text in texts for call in calls(text) if (why := wrong(call)) is not None]
 
@@ -87,13 +108,17 @@ def test_every_command_and_option_that_a_page_names_exists() -> None:
 
 
 def test_every_command_and_option_that_help_texts_and_errors_name_exists() -> None:
-    modules = [path for path in files(".py") if path.startswith(("compiler/", "runtime/"))]
-    assert [one for path in modules for one in refused(path, strings((ROOT / path).read_text()))] == []
+    assert [one for path in modules() for one in refused(path, strings((ROOT / path).read_text()))] == []
 
 
 def test_every_command_and_option_that_a_workflow_names_exists() -> None:
     paths = files(".yml", ".yaml", ".sh", "Makefile", ".toml")
     assert [one for path in paths for one in refused(path, (ROOT / path).read_text().splitlines())] == []
+
+
+def test_every_path_in_a_command_to_type_is_quoted() -> None:
+    assert [f"{path}: {one}" for path in modules() for one in unquoted((ROOT / path).read_text())] == []
+    assert list(unquoted('f"it is rm {path}, or git -C {quote(str(path))} fsck"')) == ["it is rm {path}"]
 
 
 def test_a_command_that_does_not_exist_would_be_found() -> None:

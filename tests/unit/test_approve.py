@@ -3,21 +3,26 @@ somebody approved before."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import pytest
 
 from compiler.cli.approvals_branch import PushRefusedError, append, push
 from compiler.cli.clone import Clone
 from compiler.cli.earlier import earlier
+from compiler.cli.signer import Signer, publish
 from compiler.cli.warned import warnings_of
 from compiler.paint import Paint
 from compiler.plan_differences import Operation
 from compiler.plan_page import Page
 from compiler.plan_previous import Previous
 from compiler.plan_text import previous_text
+from runtime.contract.errors import ConductorError
 from runtime.contract.predicates import Approval
 from runtime.git.interface import RemoteAwayError
 from runtime.testing.memory_git import SOMEBODY, MemoryGit, MemoryRemote
-from runtime.testing.small_tree import START
+from runtime.testing.small_tree import START, key_of
 from tests.cases.plan_world import ADA, BEN, PlanWorld, base_files, tenant
 
 
@@ -41,6 +46,13 @@ def clones() -> tuple[MemoryRemote, MemoryGit, MemoryGit]:
 
 def one_is_faster(one: MemoryGit) -> None:
     send(one)
+
+
+def moved(remote: MemoryRemote, by: MemoryGit) -> None:
+    """Somebody else has brought another approval there."""
+    head = add(by, str(len(by.objects)))
+    remote.objects |= by.objects
+    remote.refs["refs/heads/approvals"] = head
 
 
 def files(git: MemoryGit, commit: str) -> list[str]:
@@ -116,6 +128,24 @@ def test_a_remote_that_is_away_loses_nothing() -> None:
     with pytest.raises(RemoteAwayError):
         send(one)
     assert one.refs["refs/heads/approvals"] == head
+
+
+@pytest.mark.parametrize("trouble", ["away", "protected", "faster"])
+def test_whatever_keeps_a_push_from_arriving_it_is_said_where_the_signature_lies(trouble: str) -> None:
+    remote, one, other = clones()
+    add(one, "a")
+    match trouble:
+        case "away":
+            remote.away = True
+        case "protected":
+            remote.protected.add("approvals")
+        case _:
+            remote.before_push += [lambda: moved(remote, other)] * 8
+    with pytest.raises(ConductorError) as caught:
+        publish(one, Signer("ada", key_of(ADA), START), "c" * 64, Path("/srv/it's ours"), push_it=True)
+    said = str(caught.value.help)
+    assert "it is signed and lies on the branch `approvals` here; later: " in said
+    assert shlex.split(said.partition("later: ")[2]) == ["git", "-C", "/srv/it's ours", "push", "origin", "approvals"]
 
 
 def test_an_approval_names_the_last_verdict_and_holds_as_long_as_the_rules_say(world: PlanWorld) -> None:

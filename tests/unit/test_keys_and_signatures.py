@@ -129,6 +129,14 @@ def test_a_public_key_file_is_refused_with_the_name_of_the_private_one(tmp_path:
     assert str(caught.value.help).endswith(str(tmp_path / "mara"))
 
 
+@pytest.mark.parametrize("name", ["ey5.key", "ey5.key.v2", ".pub"])
+def test_a_public_key_file_of_another_name_is_refused_without_a_name_that_is_wrong(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(PrivateKey.from_seed(bytes(32)).public_line)
+    with pytest.raises(UsageError, match="is a public key") as caught:
+        load_private(tmp_path / name)
+    assert caught.value.help == "name the file of its private half; ssh-keygen writes both beside each other"
+
+
 def test_an_absent_key_file_is_wrong_usage_and_says_when_a_new_key_counts(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read") as caught:
         load_private(tmp_path / "absent")
@@ -144,6 +152,13 @@ def test_a_written_pair_is_private_loads_and_is_never_overwritten(tmp_path: Path
     assert fingerprint(line) == key.fingerprint
     with pytest.raises(EnvironmentFailedError, match="cannot be written"):
         write_keypair(tmp_path / "mara")
+
+
+def test_a_pair_whose_public_half_cannot_be_written_leaves_no_private_key_behind(tmp_path: Path) -> None:
+    (tmp_path / "mara.pub").write_text("another's\n")
+    with pytest.raises(EnvironmentFailedError, match=r"mara\.pub cannot be written"):
+        write_keypair(tmp_path / "mara")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("mara.pub", "another's\n")]
 
 
 def test_a_secret_is_in_no_repr() -> None:

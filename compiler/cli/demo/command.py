@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ from compiler.cli.demo.picture import draw
 from compiler.cli.demo.serving import serve as go_on
 from compiler.cli.demo.stage import Stage
 from compiler.cli.demo.world import keys, opened
-from compiler.cli.options import HERE, Repo, today_or
+from compiler.cli.options import HERE, Repo, today_or, where
 from runtime.contract.errors import EnvironmentFailedError, UsageError
 
 
@@ -88,14 +89,15 @@ def _epilogue(folder: Path, stage: Stage, seconds: float) -> None:
         "",
         "What to type next:",
     )
-    program = "conductor" if shutil.which("conductor") else sys.argv[0]
+    program = "conductor" if shutil.which("conductor") else quote(sys.argv[0])
+    repo = folder / "repo"
     for line in (
-        f"git -C {folder}/repo log --stat evidence/",
-        f"{program} verify --repo {folder}/repo --trust-root $(cat {folder}/trust-root)",
-        f"{program} evidence show 8 --repo {folder}/repo",
-        f"$EDITOR {folder}/repo/tenants/velora-retail.yaml && {program} check --repo {folder}/repo",
-        f"git -C {folder}/repo switch -qc try-it && git -C {folder}/repo commit -aqm 'Try it'",
-        f"{program} plan --repo {folder}/repo",
+        f"git{where(repo, '-C')} log --stat evidence/",
+        f'{program} verify{where(repo)} --trust-root "$(cat {quote(f"{folder}/trust-root")})"',
+        f"{program} evidence show 8{where(repo)}",
+        f"$EDITOR {quote(str(repo / 'tenants/velora-retail.yaml'))} && {program} check{where(repo)}",
+        f"git{where(repo, '-C')} switch -qc try-it && git{where(repo, '-C')} commit -aqm 'Try it'",
+        f"{program} plan{where(repo)}",
         f"{program} demo --serve",
     ):
         stage.show(line, style="bold cyan")

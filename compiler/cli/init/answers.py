@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from compiler.diagnostics.suggest import did_you_mean, one_of
 from compiler.domains.fields import REFERENCE, REGION
@@ -161,7 +162,7 @@ def public_key(file: Path) -> str:
     except OSError as error:
         raise UsageError(
             f"the public key {file} cannot be read: {error.strerror}",
-            help=f"ssh-keygen -t ed25519 -f {str(file).removesuffix('.pub')} makes one",
+            help=f"ssh-keygen -t ed25519 -f {quote(str(file).removesuffix('.pub'))} makes one",
         ) from None
     if b"PRIVATE KEY" in data:
         raise UsageError(

@@ -8,6 +8,7 @@ from shlex import quote
 from compiler.cli.init.answers import Answers
 from compiler.cli.init.fork import Fork
 from compiler.cli.init.layout import start_commands
+from compiler.cli.options import where
 from runtime.contract.plural import plural
 
 
@@ -54,8 +55,7 @@ def fork_text(fork: Fork, folder: Path) -> str:
     lines += ["", "Worth a look:", "", *(f"  {note}" for note in fork.notes), ""]
     if fork.musts:
         return "\n".join([*lines, "Commit what you change to main, and ask again. Nothing was written."]) + "\n"
-    where = "" if folder == Path() else f" --repo {quote(str(folder))}"
-    command = f"  conductor genesis{where} --previous sha256:{original.digest}"
+    command = f"  conductor genesis{where(folder)} --previous sha256:{original.digest}"
     lines += [
         "No agent of this copy can sign for the original's, or act on its systems. Next, two people of this copy:",
         "",
