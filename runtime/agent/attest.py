@@ -21,7 +21,7 @@ from runtime.contract.errors import EnvironmentFailedError
 from runtime.git.interface import Git, PushOutcome
 from runtime.ledger.append import Tip, Written, record, tip_after
 from runtime.ledger.entry import EVIDENCE, LEDGER, kind_of, read_entry
-from runtime.ledger.head import Head, HeadFile, HeadStore
+from runtime.ledger.head import TAKEN, Head, HeadFile, HeadStore
 from runtime.targets.interface import RetryableError, TerminalError
 
 ATTEMPTS = 8
@@ -108,7 +108,7 @@ class Book:
 
     def _keep_taken(self, store: HeadStore, state: State) -> None:
         """Keep which verdict was taken last; raises EnvironmentFailedError where one that was taken is void now."""
-        row, timeline = f"{self.repository}/taken", state.history.verified.timeline
+        row, timeline = self.repository + TAKEN, state.history.verified.timeline
         known = store.head(row)
         if known is not None and timeline.position(known.digest) is None:
             raise EnvironmentFailedError(

@@ -54,6 +54,8 @@ class Memory:
     """Absences that a result says were looked for and found, since a change asked for them."""
     adopting: set[ObjectId] = field(default_factory=set)
     """What a change, or the genesis, said `adopt: true` of, and nothing has come of that yet."""
+    altered: set[ObjectId] = field(default_factory=set)
+    """What an emergency has altered since: so it is to be is not how two people said that it may be adopted."""
     _objects: dict[ObjectId, str] = field(default_factory=dict)
     _releases: str | None = None
     _intents: dict[str, Intent] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Memory:
             refused=set(self.refused),
             proved=set(self.proved),
             adopting=set(self.adopting),
+            altered=set(self.altered),
             _objects=dict(self._objects),
             _intents=dict(self._intents),
         )
@@ -81,7 +84,7 @@ class Memory:
     def adopts(self, found: ObjectId) -> bool:
         """Whether what has this name without being ours is what was approved to become ours. What has it later is
         something that nobody has approved."""
-        return not self.started or found in self.adopting
+        return found not in self.altered and (not self.started or found in self.adopting)
 
     def owed(self, wanted: Iterable[ObjectId]) -> list[ObjectId]:
         """Those of the wanted objects, and of those to be deleted, that genesis or a change still asks something of."""
@@ -92,7 +95,8 @@ class Memory:
         predicate: Predicate = entry.predicate
         match predicate:
             case Verdict():
-                self.taken(change_of(predicate.conductor.change))
+                conductor = predicate.conductor
+                self.taken(change_of(conductor.change), emergency=conductor.emergency is not None)
             case Intent():
                 self.started = self.started or not predicate.rest
                 self._intents = {entry.digest: predicate}
@@ -108,7 +112,7 @@ class Memory:
             case _:
                 pass
 
-    def taken(self, change: Change) -> None:
+    def taken(self, change: Change, *, emergency: bool) -> None:
         """A verdict has taken this change."""
         self._releases = change.digest
         for path, (before, after) in change.contents.items():
@@ -119,8 +123,11 @@ class Memory:
                 for found in old.keys() | new.keys():
                     if old.get(found) != new.get(found):
                         self._objects[found] = change.digest
+                        if emergency:
+                            self.altered.add(found)
                     if _adopt(new.get(found)) and not _adopt(old.get(found)):
                         self.adopting.add(found)
+                        self.altered.discard(found)
 
     def _ended(self, intent: Intent, result: Result) -> None:
         left = [

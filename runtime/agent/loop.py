@@ -24,7 +24,7 @@ from runtime.agent.debts import clear, overdue
 from runtime.agent.decide import Decision, Nothing, Refuse, Take, for_another_release
 from runtime.agent.journal import Journal
 from runtime.agent.observe import opened
-from runtime.agent.state import State, VoidError, read
+from runtime.agent.state import Goal, State, VoidError, read
 from runtime.agent.steps import Draft, compare
 from runtime.agent.world import Control, World
 from runtime.contract.errors import EnvironmentFailedError
@@ -32,7 +32,9 @@ from runtime.contract.predicates import Intent, Result
 from runtime.governance.debts import Debt
 from runtime.ledger import append
 from runtime.ledger.append import Written
+from runtime.ledger.head import carry
 from runtime.ledger.pin import pin, settle
+from runtime.targets.config import TargetConfig
 from runtime.targets.interface import RetryableError
 
 ROUNDS = 64
@@ -160,6 +162,14 @@ def _require_control(world: World, state: State) -> None:
         raise
 
 
+def _carry_memory(world: World, control: Control, config: TargetConfig, goal: Goal) -> None:
+    """Before another database becomes the control database, let it remember where the ledger ends: an empty one would
+    believe every main. One that cannot be reached becomes none."""
+    if goal.desired.control != config:
+        with world.control(goal.desired.control) as other:
+            carry(control, other, goal.repository)
+
+
 def cycle(world: World, control: Control, state: State, *, patient: bool) -> Outcome:
     """One verdict at most, and what it takes to make it so."""
     book = Book.of(world, control, state)
@@ -186,6 +196,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     with opened(world, goal) as targets:
         todo = compare(goal, targets, at, patient=patient)
         if take is not None:
+            _carry_memory(world, control, state.desired.control, goal)
             verified = state.history.verified
             draft.verdict(take, base=verified.commit, before=verified.snapshot.manifest.digest)
         elif isinstance(decision, Refuse):

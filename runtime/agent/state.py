@@ -154,7 +154,7 @@ class State:
             verified = self.history.verified
             return Goal(self.repository, verified.commit, self.desired, self.memory, lambda: self._files(world))
         memory = self.memory.copy()
-        memory.taken(take.change)
+        memory.taken(take.change, emergency=take.judgement.emergency is not None)
         bundle = take.compiled.bundle
         return Goal(self.repository, take.commit, Desired(take.snapshot), memory, lambda: released_of(bundle))
 
@@ -165,7 +165,7 @@ class State:
             raise uncompiled(commit, compiled)
         change = between(verified.snapshot, compiled.snapshot, repository=verified.repository, branch=verified.branch)
         memory = self.memory.copy()
-        memory.taken(change)
+        memory.taken(change, emergency=False)
         bundle = compiled.bundle
         return Goal(self.repository, commit, Desired(compiled.snapshot), memory, lambda: released_of(bundle))
 

@@ -38,6 +38,8 @@ ROLES = (
 Scope: TypeAlias = Literal["admin.write", "billing.read", "graph.export", "graph.read", "tenant.read", "tenant.write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 """Everything that a grant may give."""
+ACTIONS = ("set-flag", "use-scope")
+"""Everything that somebody may be allowed to do at run time; no rule is asked about anything else."""
 
 
 class PolicyResource(TypedDict):

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from runtime.contract import instant
 from runtime.contract.canonical import JSON, decode
 from runtime.contract.errors import FormatError
-from runtime.contract.objects import ObjectId, decode_objects
+from runtime.contract.objects import Object, decode_objects
 from runtime.governance.case import Case, Problem, Reading, Signed, Verified
 from runtime.governance.debts import Debt
 from runtime.governance.people import Approver
@@ -28,6 +28,8 @@ _TENANT = "config/tenants/tenant/"
 _TARGET = "config/targets/target/"
 _ENDED = "deprovisioned"
 _EVERYTHING = 100
+_WHERE = ("archive", "dsn", "identity", "region", "type")
+"""What a target is, and where it and its archive are."""
 
 
 def incident_commander(reading: Reading, signed: Signed, _: tuple[Approver, ...]) -> str | None:
@@ -69,33 +71,54 @@ def no_deprovision(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
 
 
 def safeguards_by_two(reading: Reading, _: tuple[Approver, ...]) -> Iterable[str]:
-    """No emergency lifts a legal hold, shortens a retention, or alters where a target is, what it may lose at once and
-    where its archive goes; none adopts, either: what that takes from somebody nobody can approve afterwards. What is
-    rendered is looked at, so that a blueprint loosens nothing either."""
+    """No emergency lifts a legal hold, shortens a retention, or alters what a target is and where, which one is the
+    control database, what a target may lose at once and where its archive goes; none leads an object to another secret:
+    whoever knows the value of that one would have the object. None adopts, either: what that takes from somebody nobody
+    can approve afterwards. What is rendered is looked at, so that a blueprint loosens nothing either."""
     if not reading.emergency:
         return
     for path, (before, after) in reading.case.change.contents.items():
-        for folder, loosened in ((_TENANT, _freed), (_TARGET, _moved)):
-            if path.startswith(folder) and before is not None:
-                name = path.removeprefix(folder).removesuffix(".json")
-                words = loosened(_fields(before), _fields(after))
+        for folder, loosened in ((_TENANT, _freed), (_TARGET, _moved), (_OBJECTS, _led_elsewhere)):
+            if path.startswith(folder):
+                name = path.rsplit("/", 1)[-1].removesuffix(".json")
+                words = loosened(before, after)
                 yield from (f"no emergency {word}, and this one does it to {name}" for word in words)
-        if path.startswith(_OBJECTS) and _adopts(after) - _adopts(before):
-            name = path.rsplit("/", 1)[-1].removesuffix(".json")
-            yield f"no emergency adopts what somebody else made, and this one does it to {name}"
 
 
-def _adopts(content: str | None) -> set[ObjectId]:
-    """The objects of a file that may be adopted; of one that cannot be read, nothing is made."""
+def _led_elsewhere(before: str | None, after: str | None) -> Iterable[str]:
+    """What is there already, and its secrets, are others'."""
+    old, new = _objects(before), _objects(after)
+    if {item.id for item in new if item.adopt} - {item.id for item in old if item.adopt}:
+        yield "adopts what somebody else made"
+    kept, now = _references(old), _references(new)
+    if any(kept[one] != now[one] for one in kept.keys() & now.keys()):
+        yield "alters the reference of a secret"
+
+
+def _references(objects: Iterable[Object]) -> Mapping[tuple[str, str], Mapping[str, JSON]]:
+    """What leads to secrets, by type and name: who moves to another target takes them along."""
+    return {
+        (item.id.type, item.id.name): {
+            key: value
+            for key, value in item.attributes.items()
+            if isinstance(value, str) and value.startswith(("env:", "file:"))
+        }
+        for item in objects
+    }
+
+
+def _objects(content: str | None) -> tuple[Object, ...]:
+    """The objects of a file; of one that cannot be read, nothing is made."""
     try:
-        return set() if content is None else {item.id for item in decode_objects(content.encode()) if item.adopt}
+        return () if content is None else decode_objects(content.encode())
     except FormatError:
-        return set()
+        return ()
 
 
-def _freed(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> Iterable[str]:
+def _freed(content: str | None, later: str | None) -> Iterable[str]:
     """A tenant that is gone, or cannot be read, is ended: `no_deprovision` speaks of it."""
-    if "state" not in after:
+    before, after = _fields(content), _fields(later)
+    if content is None or "state" not in after:
         return
     if before.get("legal_hold", False) is not False and after.get("legal_hold") is not True:
         yield "lifts a legal hold"
@@ -103,11 +126,15 @@ def _freed(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> Iterable[st
         yield "shortens a retention"
 
 
-def _moved(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> Iterable[str]:
-    """A target that is gone has lost all of it."""
-    yield from (
-        f"alters `{key}` of a target" for key in ("archive", "dsn", "identity") if before.get(key) != after.get(key)
-    )
+def _moved(content: str | None, later: str | None) -> Iterable[str]:
+    """A target that is gone has lost all of it; one that is new may be anything but the control database, which holds
+    the agent's lock and what it remembers of the ledger."""
+    before, after = _fields(content), _fields(later)
+    if before.get("control", False) != after.get("control", False):
+        yield "names another control database"
+    if content is None:
+        return
+    yield from (f"alters `{key}` of a target" for key in _WHERE if before.get(key) != after.get(key))
     if _number(after, "max_delete_percent", _EVERYTHING) > _number(before, "max_delete_percent", _EVERYTHING):
         yield "raises `max_delete_percent`"
 

@@ -14,6 +14,9 @@ from typing import Protocol
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import EnvironmentFailedError, FormatError
 
+TAKEN, TRUST_ROOT = "/taken", "/trust-root"
+"""Ends of the names of the rows beside a repository's own: the verdict that was taken last, and the pinned genesis."""
+
 
 @dataclass(frozen=True)
 class Head:
@@ -34,6 +37,13 @@ class HeadStore(Protocol):
     def record(self, repository: str, head: Head) -> None:
         """Record the head."""
         ...
+
+
+def carry(known: HeadStore, to: HeadStore, repository: str) -> None:
+    """Let another place remember what this one does; raises where that one knows more."""
+    for beside in ("", TAKEN, TRUST_ROOT):
+        if (head := known.head(repository + beside)) is not None:
+            to.record(repository + beside, head)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from runtime.contract.errors import ConductorError
 from runtime.git.interface import Author, Git
-from runtime.ledger.head import Head, HeadStore
+from runtime.ledger.head import TRUST_ROOT, Head, HeadStore
 
 PIN = "refs/conductor/trust-root"
 _FILE = "trust-root"
@@ -52,7 +52,7 @@ def settle(heads: HeadStore, repository: str, digest: str, commit: str, *, told:
 
     `told`: a person named it. Every genesis has a repository id of its own, so a new one has its own row.
     """
-    row = f"{repository}/trust-root"
+    row = repository + TRUST_ROOT
     known = heads.head(row)
     if known is None:
         heads.record(row, Head(0, digest, commit))

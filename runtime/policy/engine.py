@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from runtime.contract.canonical import JSON, encode, sha256
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, FormatError
-from runtime.contract.policy_input import AllowInput, DenyInput, TransitionInput
+from runtime.contract.policy_input import ACTIONS, AllowInput, DenyInput, TransitionInput
 from runtime.policy import scopes
 from runtime.policy.data import data_text
 
@@ -138,10 +138,12 @@ class Policy:
 
     def allow(self, asked: AllowInput) -> bool:
         """Whether the requester may; anything but a plain `true` is no. About scopes, a rule is told no names,
-        and nothing is asked that a plan does not ask."""
+        and nothing is asked that a plan does not ask; about an action that is none, nothing at all."""
         question: object = asked
+        if not isinstance(question, dict) or question.get("action") not in ACTIONS:
+            return False
         try:
-            if isinstance(question, dict) and question.get("action") == scopes.ACTION:
+            if question["action"] == scopes.ACTION:
                 if (known := scopes.asked_as(self._document, self._regions, question)) is None:
                     return False
                 return self.with_data(scopes.seen(self._document, question["tenant"])).results(ALLOW, known) == _YES

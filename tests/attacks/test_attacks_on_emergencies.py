@@ -82,7 +82,13 @@ def test_tenant_is_taken_away_by_emergency(court: Court, refused_by: RefusedBy) 
         ("spec/targets/pg.yaml", {"max_delete_percent": 0}, {"max_delete_percent": 100}),
         ("spec/targets/pg.yaml", {"identity": "the real one"}, {"identity": "mine"}),
         ("spec/targets/pg.yaml", {"dsn": "file:/run/secrets/pg"}, {"dsn": "file:/home/mara/pg"}),
+        ("spec/targets/pg.yaml", {"region": "eu-central"}, {"region": "us-east"}),
+        ("spec/targets/pg.yaml", {"type": "postgres"}, {"type": "release"}),
+        ("spec/targets/pg.yaml", {"control": False}, {"control": True}),
+        ("spec/targets/pg.yaml", {"control": True}, {"control": False}),
         ("tenants/acme.yaml", {}, {"adopt": True}),
+        ("tenants/acme.yaml", {"password": "env:ACME"}, {"password": "env:WHAT_MARA_KNOWS"}),
+        ("tenants/acme.yaml", {"password": "file:/run/secrets/acme"}, {}),
     ],
 )
 def test_guards_are_sent_away_by_emergency(
@@ -99,11 +105,24 @@ def test_guards_are_sent_away_by_emergency(
     refused_by("safeguards-by-two", alone(court, {path: edit}))
 
 
+def test_the_control_database_becomes_a_new_one_of_mine(refused_by: RefusedBy) -> None:
+    """The agent would see that I rewind main: its control database remembers where the ledger ended. So I declare
+    another one, which remembers nothing.
+
+    Rule: `safeguards-by-two`.
+    """
+    rules = policy({**RULES, "targets": (("spec/targets/**",), ("platform", "pm"))}).data()
+    court = Court.open(small_tree(**{APPROVALS: rules}))
+    refused_by("safeguards-by-two", alone(court, {"spec/targets/mine.yaml": document(control=True, dsn="env:M")}))
+
+
 def test_an_emergency_may_tighten_what_guards(court: Court) -> None:
     held = {"tenants/acme.yaml": document(blueprint="basic", legal_hold=True, retention_days=1095)}
+    added = {"tenants/initech.yaml": document(blueprint="basic", password="env:INITECH")}  # noqa: S106 -- where it is, not what
     target = Court.open(small_tree(**{"spec/targets/pg.yaml": document(max_delete_percent=50, drift="heal")}))
     calmer = {"spec/targets/pg.yaml": document(max_delete_percent=0, drift="report")}
     assert judge(alone(court, held)).allowed
+    assert judge(alone(court, added)).allowed
     assert judge(alone(target, calmer)).allowed
 
 

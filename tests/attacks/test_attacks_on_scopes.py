@@ -15,10 +15,10 @@ from compiler.aside import allowed_here
 from compiler.driver import compile_commit
 from compiler.plan_flips import Side, decisions_between
 from compiler.rego import WASM, sources
-from runtime.contract.policy_input import AllowInput
+from runtime.contract.policy_input import ACTIONS, AllowInput
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
-from runtime.policy import scopes
+from runtime.policy import engine, scopes
 from runtime.policy.engine import Policy
 from runtime.testing.chronicle import Chronicle
 from runtime.testing.small_tree import key_of
@@ -234,3 +234,17 @@ def test_rego_that_opens_what_its_plan_does_not_ask_about(what: str, monkeypatch
 
     monkeypatch.setattr(scopes, "asked_as", whatever)
     assert policy.allow(BADGE)
+
+
+@pytest.mark.service  # OPA builds the Rego
+def test_rego_that_opens_an_action_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan asks about the actions that there are. Mine is spelt with a space more, and a rule about it sees all of
+    the data, with every name in it.
+    """
+    mine: Any = {**ASKED, "action": "use-scope "}
+    hidden = b'package conductor\n\nallow if {\n\tinput.action == "use-scope "\n\tdata.tenants.keeper\n}\n'
+    wasm = opa().build({**sources(own_policy()), "policies/support.rego": hidden})
+    policy = Policy.of(wasm, started().replay(policies=Policy.of).snapshot.contents)
+    assert not policy.allow(mine)
+    monkeypatch.setattr(engine, "ACTIONS", (*ACTIONS, mine["action"]))
+    assert policy.allow(mine)

@@ -11,6 +11,7 @@ from runtime.contract.canonical import JSON
 from runtime.contract.errors import UsageError
 from runtime.contract.objects import Action, ObjectId, Operation
 from runtime.testing.fleet import Fleet
+from runtime.testing.memory_git import MemoryGit
 from runtime.testing.memory_target import MemoryObject
 
 APP = ObjectId("pg-eu", "role", "initech_app")
@@ -78,6 +79,25 @@ def test_adopt_true_that_is_there_already_is_no_word_for_what_comes_later(fleet:
     fleet.approved(initech={"adopt": True, "password": "env:DSN"})
     assert once(fleet.world()).problems == ()
     assert fleet.login_of(APP) is True
+
+
+def test_how_an_emergency_would_have_it_nobody_has_said_that_it_may_be_adopted(fleet: Fleet) -> None:
+    """Two people said it of a tenant that logs in; what keeps it out is mended after one person has suspended it."""
+    fleet.systems["pg-eu"].world[SCHEMA] = MemoryObject({"admin": True}, None)
+    fleet.approved(initech={"adopt": True})
+    assert len(once(fleet.world()).problems) == 2
+    fleet.approve(fleet.edit(initech={"adopt": True, "state": "suspended"}), "mara", kind="emergency")
+    once(fleet.world())
+    fleet.systems["pg-eu"].world[SCHEMA] = MemoryObject({"owner": "initech_app"}, None)
+    fleet.systems["pg-eu"].world[APP] = MemoryObject({"login": True}, None)
+    (problem, *_) = once(fleet.world(git=MemoryGit({"origin": fleet.remote}))).problems
+    assert problem.endswith("another one: take it out and put it in again")
+    assert fleet.login_of(APP) is True
+    fleet.approved(initech={"state": "suspended"})
+    once(fleet.world())
+    fleet.approved(initech={"adopt": True, "state": "suspended"})
+    assert once(fleet.world()).problems == ()
+    assert fleet.login_of(APP) is False
 
 
 def test_taking_adopt_true_out_again_changes_nothing_of_what_is_ours(fleet: Fleet) -> None:

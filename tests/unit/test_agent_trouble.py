@@ -160,6 +160,18 @@ def test_when_the_control_database_is_another_one_the_lock_is_taken_there() -> N
     )
     fleet.approve(change, "mara", "tomas", "ines")
     fleet.steps.clear()
+    fleet.databases["pg-us"].away = True
+    before = fleet.history().tip.sequence
+    with pytest.raises(RetryableError, match="the control database is away"):
+        once(fleet.world())
+    assert fleet.history().tip.sequence == before, "one that nobody can reach does not become the control database"
+    fleet.databases["pg-us"].away = False
+    with pytest.raises(KeyboardInterrupt):
+        once(replace(fleet.world(), at=dies_at("before push verdict")))
+    assert fleet.databases["pg-us"].heads == fleet.database.heads, (
+        "what the old one remembers, it does before it is one"
+    )
+    fleet.steps.clear()
     once(fleet.world())
     assert fleet.steps.count("locked") == 2
     fleet.approved(initech={})

@@ -132,7 +132,15 @@ def test_a_role_counts_at_run_time_only_if_the_data_gives_it(policy: Policy) -> 
 
 def test_whatever_is_no_question_is_not_allowed(policy: Policy) -> None:
     real = policy.with_data(PEOPLE)
-    odd: list[Any] = [None, {}, [], "set-flag", {"action": "set-flag"}, may_set("mara", "admin") | {"flag": {}}]
+    odd: list[Any] = [
+        None,
+        {},
+        [],
+        "set-flag",
+        {"action": "set-flag"},
+        {"action": []},
+        may_set("mara", "admin") | {"flag": {}},
+    ]
     odd.append(may_set("mara", "admin") | {"flag": {"ttl_seconds": float("nan")}})
     assert not any(real.allow(one) for one in odd)
 
