@@ -246,10 +246,11 @@ class Chronicle:
         """Read the history with the real rules, or without one."""
         return replay(self.git, self.head, **{"trust_root": self.root, "policies": no_objection, **options})
 
-    def believed(self, **options: Any) -> bool:
-        """Whether an auditor would believe all of it, by the real rules or without one."""
+    def believed(self, taken: str | None = None, **options: Any) -> bool:
+        """Whether an auditor would believe all of it, by the real rules or without one; and that a commit was taken."""
         history = self.replay(**options)
-        return not history.findings and not history.foreign and history.tip.digest == self.tip.digest
+        sound = not history.findings and not history.foreign and history.tip.digest == self.tip.digest
+        return sound and taken in {None, history.commit}
 
 
 def resigned(honest: Written, predicate: Verdict | Clearing) -> Written:

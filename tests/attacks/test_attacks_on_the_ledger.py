@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from runtime.contract.predicates import Outcome, Verdict
-from runtime.governance.rules import CONSENT
-from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger import append
-from runtime.ledger.append import Tip, Written
-from runtime.ledger.rules import CHAIN, Rule
+from runtime.ledger.append import Tip
+from runtime.ledger.rules import CHAIN
 from runtime.signing.sshsig import sign_commit
 from runtime.testing.chronicle import Chronicle, resigned, writer
 from runtime.testing.memory_git import SOMEBODY
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from tests.attacks.conftest import KeptOutBy
 
 INITECH: Mapping[str, bytes] = {"tenants/initech.yaml": document(blueprint="basic")}
-Rules = tuple[Rule, ...]
 
 
 class Begun(Protocol):
@@ -47,11 +44,6 @@ def begun(request: pytest.FixtureRequest) -> Begun:
         return chronicle
 
     return start
-
-
-def taken(chronicle: Chronicle, rules: Rules, commit: str) -> bool:
-    """Whether an auditor would believe all of it, and that the commit was taken."""
-    return chronicle.believed(rules=rules) and chronicle.replay(rules=rules).commit == commit
 
 
 def test_signing_commits_is_not_signing_evidence(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -143,7 +135,7 @@ def test_a_verdict_is_not_dated_back(kept_out_by: KeptOutBy, begun: Begun) -> No
     chronicle.push(chronicle.heartbeat())
     there = Tip(chronicle.tip.sequence, chronicle.tip.digest, early)
     chronicle.push(chronicle.verdict(commit, approvals, tip=there, at=early))
-    kept_out_by("time", CHAIN, lambda rules: taken(chronicle, rules, commit))
+    kept_out_by("time", CHAIN, lambda rules: chronicle.believed(commit, rules=rules))
 
 
 def test_an_agent_signs_for_itself_only(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -155,125 +147,6 @@ def test_an_agent_signs_for_itself_only(kept_out_by: KeptOutBy, begun: Begun) ->
     chronicle = begun(small_tree(**{f"policies/agents/{other}.yaml": agent(other).data()}))
     chronicle.push(chronicle.heartbeat(by=writer(key_of(other), AGENT)))
     kept_out_by("author", CHAIN, lambda rules: chronicle.believed(rules=rules))
-
-
-def test_a_merge_that_main_took_back_is_not_taken(kept_out_by: KeptOutBy) -> None:
-    """It was merged, and main went on without it; the ledger has seen that. My verdict says that main is still there.
-
-    Rule: `main-seen`.
-    """
-    chronicle = Chronicle.start(ledger="ledger")
-    chronicle.apply()
-    merged = chronicle.edit(INITECH)
-    chronicle.edit({"tenants/initech.yaml": None})
-    chronicle.push(chronicle.heartbeat())
-    chronicle.push(chronicle.verdict(merged, tip=replace(chronicle.tip, main=merged)))
-    kept_out_by("main-seen", CHAIN, lambda rules: taken(chronicle, rules, merged))
-
-
-def aside(chronicle: Chronicle, verdict: Written, on: str) -> None:
-    """Put a verdict on top of any commit, and merge that into main, which stays as it was but for the evidence."""
-    git = chronicle.git
-    brought = append.record(git, on, (verdict,), writer(), at=git.tick())
-    parents = [chronicle.head, brought]
-    git.refs["refs/heads/main"] = git.write_merge(
-        parents, dict(verdict.files), message="Merge", author=SOMEBODY, at=git.tick()
-    )
-    chronicle.tip = verdict.tip
-
-
-@pytest.mark.parametrize("merged", [True, False], ids=["taken-back", "never-merged"])
-def test_a_verdict_does_not_choose_its_own_main(kept_out_by: KeptOutBy, *, merged: bool) -> None:
-    """Two approved it. Main took it back, or never had it, and the ledger has seen that. I put my verdict on top of the
-    branch, where all of it holds, and merge that into main as nobody looks: it changes evidence only.
-
-    Rule: `main-seen`.
-    """
-    chronicle = Chronicle.start()
-    chronicle.apply()
-    git = chronicle.git
-    if merged:
-        commit = chronicle.edit(INITECH)
-        chronicle.edit({"tenants/initech.yaml": None}, message="Take it back")
-    else:
-        commit = git.write(chronicle.head, INITECH, message="Propose it", author=SOMEBODY, at=git.tick())
-        chronicle.edit({"README.md": b"main goes on"})
-    chronicle.push(chronicle.heartbeat())
-    aside(chronicle, chronicle.verdict(commit), commit)
-    kept_out_by("main-seen", CHAIN, lambda rules: taken(chronicle, rules, commit))
-
-
-def test_entries_copied_onto_an_older_main_do_not_unsee_what_came_after(kept_out_by: KeptOutBy) -> None:
-    """Two approved it, main took it back, and the ledger has seen that. I am the agent: I bring the same entries once
-    more, on main as it was before, my verdict on top of them, and merge main into that.
-
-    Rule: `main-seen`.
-    """
-    chronicle = Chronicle.start()
-    chronicle.apply()
-    git, merged = chronicle.git, chronicle.edit(INITECH)
-    chronicle.edit({"tenants/initech.yaml": None}, message="Take it back")
-    copy = merged
-    for _ in range(2):
-        seen = chronicle.heartbeat()
-        chronicle.push(seen)
-        copy = append.record(git, copy, (seen,), writer(), at=git.tick())
-    verdict = chronicle.verdict(merged)
-    mine = append.record(git, copy, (verdict,), writer(), at=git.tick())
-    rest = {path: git.blob(file.oid) for path, file in git.files(chronicle.head).items() if path not in git.files(mine)}
-    parents = [mine, chronicle.head]
-    git.refs["refs/heads/main"] = git.write_merge(parents, rest, message="Merge", author=SOMEBODY, at=git.tick())
-    chronicle.tip = verdict.tip
-    kept_out_by("main-seen", CHAIN, lambda rules: taken(chronicle, rules, merged))
-
-
-@pytest.mark.parametrize("front", [False, True], ids=["older-main-merged", "older-main-in-front"])
-def test_a_verdict_brought_twice_is_judged_by_the_newer_main(kept_out_by: KeptOutBy, *, front: bool) -> None:
-    """Two approved it, and main took it back. I am the agent: I bring my verdict on main as it was, and on main as it
-    is, so that it comes after all that was seen, and merge the two.
-
-    Rule: `still-stands`.
-    """
-    chronicle = Chronicle.start()
-    chronicle.apply()
-    git, merged = chronicle.git, chronicle.edit(INITECH)
-    chronicle.push(chronicle.heartbeat())
-    before = chronicle.head
-    chronicle.edit({"tenants/initech.yaml": None}, message="Take it back")
-    verdict = chronicle.verdict(merged)
-    mine = append.record(git, before, (verdict,), writer(), at=git.tick())
-    after = append.record(git, chronicle.head, (verdict,), writer(), at=git.tick())
-    rest = {path: git.blob(file.oid) for path, file in git.files(after).items() if path not in git.files(mine)}
-    parents = [mine, after] if front else [after, mine]
-    git.refs["refs/heads/main"] = git.write_merge(parents, rest, message="Merge", author=SOMEBODY, at=git.tick())
-    chronicle.tip = verdict.tip
-    kept_out_by("still-stands", CONSENT, lambda rules: chronicle.believed(consent=rules))
-
-
-def test_a_merge_does_not_make_another_history_main_after_the_ledger_has_seen_it(kept_out_by: KeptOutBy) -> None:
-    """What I want was merged, taken back, and something else was made of the file; the ledger has seen all that. I
-    merge main into the old commit, keeping main's files: by first parents nothing was ever taken back.
-
-    Rule: `still-stands`.
-    """
-    chronicle = Chronicle.start()
-    chronicle.apply()
-    git = chronicle.git
-    commit = chronicle.edit(INITECH)
-    chronicle.edit({"tenants/initech.yaml": None}, message="Take it back")
-    head = chronicle.edit({"tenants/initech.yaml": document(blueprint="basic", size="other")})
-    chronicle.push(chronicle.heartbeat())
-    files = {path: git.blob(file.oid) for path, file in git.files(chronicle.head).items()}
-    assert git.is_ancestor(head, chronicle.head)
-    parents = [commit, chronicle.head]
-    git.refs["refs/heads/main"] = git.write_merge(parents, files, message="Merge", author=SOMEBODY, at=git.tick())
-    chronicle.push(chronicle.verdict(commit))
-
-    def attempt(rules: tuple[ConsentRule, ...]) -> bool:
-        history = chronicle.replay(consent=rules)
-        return not history.findings and history.commit == commit
-
-    kept_out_by("still-stands", CONSENT, attempt)
 
 
 def test_half_done_work_is_not_forgotten(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -308,7 +181,7 @@ def test_a_verdict_starts_where_the_last_one_ended(kept_out_by: KeptOutBy, begun
     first = chronicle.edit({"flags/checkout.yaml": document(tenants=["acme"], on=True)})
     commit = chronicle.edit(INITECH)
     chronicle.push(chronicle.verdict(commit, base=first))
-    kept_out_by("change", CHAIN, lambda rules: taken(chronicle, rules, commit))
+    kept_out_by("change", CHAIN, lambda rules: chronicle.believed(commit, rules=rules))
 
 
 def test_a_verdict_leads_where_its_change_leads(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -319,7 +192,7 @@ def test_a_verdict_leads_where_its_change_leads(kept_out_by: KeptOutBy, begun: B
     chronicle = begun()
     commit = chronicle.edit(INITECH)
     chronicle.push(chronicle.verdict(commit, after="ba" * 32))
-    kept_out_by("manifests", CHAIN, lambda rules: taken(chronicle, rules, commit))
+    kept_out_by("manifests", CHAIN, lambda rules: chronicle.believed(commit, rules=rules))
 
 
 def test_a_commit_holds_what_was_approved_and_no_more(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -331,7 +204,7 @@ def test_a_commit_holds_what_was_approved_and_no_more(kept_out_by: KeptOutBy, be
     approved = chronicle.edit(INITECH)
     more = chronicle.edit({"flags/checkout.yaml": document(tenants=["acme"], on=True)})
     chronicle.push(chronicle.verdict(approved, head=more))
-    kept_out_by("compiled-inputs", CHAIN, lambda rules: taken(chronicle, rules, more))
+    kept_out_by("compiled-inputs", CHAIN, lambda rules: chronicle.believed(more, rules=rules))
 
 
 def test_what_was_never_merged_is_not_taken(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -348,7 +221,7 @@ def test_what_was_never_merged_is_not_taken(kept_out_by: KeptOutBy, begun: Begun
         [theirs, mine], {}, message="Merge side, keeping ours", author=SOMEBODY, at=git.tick()
     )
     chronicle.push(chronicle.verdict(mine))
-    kept_out_by("candidate", CHAIN, lambda rules: taken(chronicle, rules, mine))
+    kept_out_by("candidate", CHAIN, lambda rules: chronicle.believed(mine, rules=rules))
 
 
 def test_an_approval_that_nobody_can_read_was_not_given(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -372,7 +245,7 @@ def test_an_approval_that_nobody_can_read_was_not_given(kept_out_by: KeptOutBy, 
         }
     )
     chronicle.push(resigned(honest, forged))
-    kept_out_by("approvals", CHAIN, lambda rules: taken(chronicle, rules, commit))
+    kept_out_by("approvals", CHAIN, lambda rules: chronicle.believed(commit, rules=rules))
 
 
 def test_nobody_is_named_as_an_approver_who_is_none(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -386,7 +259,7 @@ def test_nobody_is_named_as_an_approver_who_is_none(kept_out_by: KeptOutBy, begu
     approvals = [chronicle.approval(change, name, days=days) for name, days in (("mara", 7), ("tomas", 7), ("ines", 1))]
     chronicle.later(days=2)
     chronicle.push(chronicle.verdict(commit, approvals))
-    kept_out_by("counted", CHAIN, lambda rules: taken(chronicle, rules, commit))
+    kept_out_by("counted", CHAIN, lambda rules: chronicle.believed(commit, rules=rules))
 
 
 def test_a_verdict_says_the_same_to_every_reader(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -401,7 +274,7 @@ def test_a_verdict_says_the_same_to_every_reader(kept_out_by: KeptOutBy, begun: 
     assert isinstance(predicate, Verdict)
     other = append.resource_uri(REPOSITORY, "main", "c0" * 20)
     chronicle.push(resigned(honest, predicate.model_copy(update={"resourceUri": other})))
-    kept_out_by("summary", CHAIN, lambda rules: taken(chronicle, rules, commit))
+    kept_out_by("summary", CHAIN, lambda rules: chronicle.believed(commit, rules=rules))
 
 
 def test_what_landed_in_between_is_said(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -416,7 +289,7 @@ def test_what_landed_in_between_is_said(kept_out_by: KeptOutBy, begun: Begun) ->
     change = chronicle.change(second)
     approvals = [chronicle.approval(change, name, after=chronicle.root) for name in ("mara", "tomas")]
     chronicle.push(chronicle.verdict(second, approvals, landed=()))
-    kept_out_by("landed", CHAIN, lambda rules: taken(chronicle, rules, second))
+    kept_out_by("landed", CHAIN, lambda rules: chronicle.believed(second, rules=rules))
 
 
 def test_a_dismissed_key_does_not_take_its_own_dismissal(kept_out_by: KeptOutBy, begun: Begun) -> None:
@@ -431,4 +304,4 @@ def test_a_dismissed_key_does_not_take_its_own_dismissal(kept_out_by: KeptOutBy,
         {f"policies/agents/{AGENT}.yaml": dismissed.data(), **proof(f"agent/{AGENT}", key_of(AGENT, 2))}
     )
     chronicle.push(chronicle.verdict(commit))
-    kept_out_by("surviving-key", CHAIN, lambda rules: taken(chronicle, rules, commit))
+    kept_out_by("surviving-key", CHAIN, lambda rules: chronicle.believed(commit, rules=rules))
