@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.benchmarks import launched
 
 RUNS = 5
 
@@ -50,7 +53,7 @@ class Measured:
 
     @property
     def time(self) -> str:
-        """The seconds alone: a process that is started by a large one is said to have had its memory."""
+        """The seconds alone."""
         few = f", {len(self.seconds)} runs" if len(self.seconds) < RUNS else ""
         return f"{self.median:.2f} s ({min(self.seconds):.2f}-{max(self.seconds):.2f}{few})"
 
@@ -75,24 +78,25 @@ def interleave(contenders: Sequence[Contender], *, runs: int = RUNS, warm_up: in
 
 def _once(item: Contender, run: int) -> tuple[float, float]:
     item.prepare()
-    with tempfile.TemporaryFile() as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [part.replace("{run}", str(run)) for part in item.command],
+    command = [part.replace("{run}", str(run)) for part in item.command]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as report:
+        subprocess.run(
+            [sys.executable, "-IS", launched.__file__, str(report.fileno()), *command],
             cwd=item.cwd,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**installed(), **item.environment},
+            pass_fds=[report.fileno()],
+            check=True,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        took = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in item.expect:
+        report.seek(0)
+        took, mebibytes, code = json.load(report)
+        if code not in item.expect:
             output.seek(0)
             tail = output.read()[-2000:].decode(errors="replace")
-            raise RuntimeError(f"{item.name} ended with {process.returncode}:\n{tail}")
-    return took, usage.ru_maxrss / 1024
+            raise RuntimeError(f"{item.name} ended with {code}:\n{tail}")
+    return took, mebibytes
 
 
 @contextmanager
