@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from compiler.cli.proposed import Proposed
+from runtime.agent.status import Status
 from runtime.contract.canonical import JSON
 from runtime.contract.plural import plural
 from runtime.git.branches import REMOTE, remote_head_of
@@ -60,6 +61,13 @@ class CloneStatus:
         )
         proposed: list[JSON] = [item.to_json() for item in self.proposed]
         return {"proposed": proposed, "unopened": self.unopened, "unpushed": pushed}
+
+
+def unseen(status: Status, pushed: Unpushed | None) -> Status:
+    """The status, in which nothing is ready for an agent that it cannot see."""
+    away = () if pushed is None else pushed.commits
+    waiting = tuple(it.model_copy(update={"ready": None}) if it.commit in away else it for it in status.waiting)
+    return status.model_copy(update={"waiting": waiting})
 
 
 def unpushed(git: Git, branch: str, main: str, commits: Iterable[str]) -> Unpushed | None:

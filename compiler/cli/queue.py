@@ -17,7 +17,7 @@ from compiler.plan_queue import Before, Ground, Queue, Relation, elsewhere, queu
 from compiler.source import from_commit
 from runtime.agent.decide import Decision, Nothing, Pending, Reason, StoppedError, Take, compile_once, decide
 from runtime.contract.change import Change, Row
-from runtime.contract.compiling import Compiled
+from runtime.contract.compiling import Compile
 from runtime.git.branches import remote_head_of
 from runtime.git.inputs import rows
 from runtime.git.interface import Git
@@ -29,7 +29,17 @@ if TYPE_CHECKING:
     from compiler.cli.clone import Clone
 
 
-def decided(clone: Clone, history: History, at: datetime) -> Decision:
+def judging(git: Git) -> Compile:
+    """What commits are compiled with, each tree once."""
+    return compile_once(lambda commit: compiled(from_commit(git, commit)), git)
+
+
+def decided(
+    clone: Clone,
+    history: History,
+    at: datetime,
+    compile: Compile | None = None,  # noqa: A002 -- the plan's word for it
+) -> Decision:
     """What an agent that knew what this clone knows would take next, and what waits for what."""
     if not history.pending or history.rewound is not None:
         return Nothing()
@@ -39,17 +49,13 @@ def decided(clone: Clone, history: History, at: datetime) -> Decision:
             clone.git,
             history.head,
             approvals=clone.statements,
-            compile=compile_once(lambda commit: _compiled(clone.git, commit), clone.git),
+            compile=compile or judging(clone.git),
             transition=history.transitions(at),
             at=at,
             release=VERSION,
         )
     except StoppedError:
         return Nothing()  # it is a finding of the history, too
-
-
-def _compiled(git: Git, commit: str) -> Compiled:
-    return compiled(from_commit(git, commit))
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from compiler.cli.clone import Clone, catch_up
-from compiler.cli.clone_status import CloneStatus, unpushed
+from compiler.cli.clone_status import CloneStatus, unpushed, unseen
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.progress import progress
 from compiler.cli.proposed import proposed
-from compiler.cli.queue import decided
+from compiler.cli.queue import decided, judging
 from compiler.cli.status_text import as_text
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.diagnostics.printable import shown_json
@@ -61,13 +61,15 @@ def show(
             catch_up(git)
         clone, at = Clone.read(git, trust_root=digest_of("--trust-root", trust_root)), datetime.now(tz=UTC)
         history = _history(clone)
-        decision = decided(clone, history, at)
-        found = take_stock(history, decision, clone.git, clone.statements, at)
+        compile_ = judging(clone.git)
+        decision = decided(clone, history, at, compile_)
+        found = take_stock(history, decision, clone.git, clone.statements, compile=compile_, at=at)
         seen = {item.change for item in found.waiting if item.change is not None}
         others = CloneStatus(
             *proposed(clone, history, seen, decision, at),
             unpushed(clone.git, clone.branch, clone.main, [item.commit for item in found.waiting]),
         )
+        found = unseen(found, others.unpushed)
         looked = {clone.branch: clone.main, APPROVALS: _filed(clone)}
         attention = (*found.attention, *others.attention(clone.branch))
     match form:

@@ -14,7 +14,7 @@ from compiler.cli.proposed import Proposed
 from compiler.diagnostics.printable import shown
 from compiler.paint import Paint
 from compiler.plan_verdict import when_in
-from runtime.agent.status import DRIFT_HELP, Lacking, Owed, Status, Waiting, Wrote, ago
+from runtime.agent.status import DRIFT_HELP, Lacking, Owed, Status, Waiting, Wrote, ago, title_of
 from runtime.contract.instant import text
 from runtime.contract.plural import plural
 
@@ -70,10 +70,10 @@ class _Text:
         if runs is None:
             yield from self.row("runs", "nothing: no intent has ended well yet")
         else:
-            yield from self.row("runs", f"{runs.commit[:12]}  {shown(runs.subject)}", self.when(runs.at))
+            yield from self.row("runs", f"{runs.commit[:12]}  {shown(title_of(runs))}", self.when(runs.at))
         same = runs is not None and runs.manifest == verified.manifest
         by = f"verdict {verified.entry}" if verified.entry else "the genesis"
-        what = "the same" if same else f"{verified.commit[:12]}  {shown(verified.subject)}"
+        what = "the same" if same else f"{verified.commit[:12]}  {shown(title_of(verified))}"
         yield from self.row("verified", what, f"by {by}, {self.when(verified.at)}")
         if status.open_intent is not None:
             at = self.when(status.open_intent.at)
@@ -88,7 +88,10 @@ class _Text:
                 item.reason, "waits"
             )
             since = f"since {self.when(item.since)}"
-            yield from self.row(word, f"{item.commit[:12]}  {shown(item.subject)}", since)
+            yield from self.row(word, f"{item.commit[:12]}  {shown(title_of(item))}", since)
+            if item.brought_by:
+                brought = ", ".join(one.commit[:12] for one in item.brought_by[:_SHOWN])
+                yield from self.below(f"brought by {brought}; this is {shown(item.subject)}")
             away = unpushed is not None and item.commit in unpushed.commits
             if away and unpushed is not None:
                 yield from self.below(f"not pushed: {unpushed.command}")
@@ -105,6 +108,8 @@ class _Text:
 
     def waits(self, item: Waiting) -> Iterator[str]:
         yield from self.below(*(shown(why) for why in item.why[:_SHOWN]))
+        if len(item.why) > _SHOWN:
+            yield from self.below(f"and {len(item.why) - _SHOWN} more")
         if item.after is not None:
             yield from self.below(
                 f"comes after {item.after[:12]}: by itself once that is taken or taken back, or else together with it"

@@ -102,7 +102,7 @@ class _Showing:
         git = self.world.git
         try:
             filed = Approvals(git, known.approvals).of
-            self.health.stands(self.stock.take(known.history, decision, git, filed, at))
+            self.health.stands(self.stock.take(known.history, decision, git, filed, compile=self.world.compile, at=at))
         except Exception as error:  # noqa: BLE001 -- an agent acts on, though nobody can see it
             problem = error.message if isinstance(error, ConductorError) else unforeseen(error)
             self.log.warning("status unknown", problem=problem)

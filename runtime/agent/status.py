@@ -6,6 +6,7 @@ Typed and complete; the same value is printed as text, as JSON and as a page. Ru
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from runtime.contract.canonical import encode
@@ -15,8 +16,27 @@ from runtime.contract.strict import Strict
 
 PROMISES = 2
 """The ledger is silent for too long after so many heartbeats, as `conductor verify` says too."""
+NAMED = 2
+"""So many commits of a change are named in its title."""
+READY_SECONDS = 180
+"""After how many seconds of silence what an agent could take is a person's business: longer than a few turns."""
 INTENT_SECONDS = 3600
 """After how many seconds an intent without a result is a person's business: longer than any action takes."""
+
+
+class Maker(Strict):
+    """A commit that brought some of a change."""
+
+    commit: str
+    subject: str
+
+
+def title_of(item: State | Waiting) -> str:
+    """What a change is called: by the commits that brought it, where the one that stands for it brought none of it, as
+    a revert of what lay over it."""
+    made = [one.subject for one in item.brought_by]
+    more = (f"{len(made) - NAMED} more",) if len(made) > NAMED else ()
+    return "; ".join((*made[:NAMED], *more)) if made else item.subject
 
 
 class State(Strict):
@@ -24,6 +44,8 @@ class State(Strict):
 
     commit: str
     subject: str
+    brought_by: tuple[Maker, ...] = ()
+    """As of what waits."""
     manifest: str
     entry: int
     at: Instant
@@ -39,12 +61,15 @@ class Lacking(Strict):
 
 class Waiting(Strict):
     """A commit on main that is not taken. `command` is what a person types to unblock it (None: nothing does),
-    `take_back` what takes it back. `after` is the first one before it that a person has to see to, `mended_by` a later
-    one that compiles where this one does not. One that is `approved` the agent takes by itself, and what comes `behind`
-    that is judged once it is taken."""
+    `take_back` what takes it back (None: nothing is to be, or others come first). `after` is the first one before it
+    that a person has to see to, `mended_by` a later one that compiles where this one does not. One that is `approved`
+    the agent takes by itself, and what comes `behind` that is judged once it is taken."""
 
     commit: str
     subject: str
+    brought_by: tuple[Maker, ...] = ()
+    """The commits that brought what stands of it, where it brought none of that itself: it only took away what lay over
+    them."""
     since: Instant
     reason: str
     why: tuple[str, ...]
@@ -55,6 +80,8 @@ class Waiting(Strict):
     take_back: str | None
     after: str | None
     mended_by: str | None
+    ready: Instant | None = None
+    """Of what is approved: since when an agent could have taken it. None of the others, and of what it cannot see."""
     comes_with: str | None = None
     """The commit that is taken, or waits, with all that this one changed, where something under it was taken back."""
 
@@ -94,6 +121,10 @@ DRIFT_HELP = (
 """What a person does about drift that is only reported."""
 
 
+AGENT_HELP = "its /healthz says what is wrong, docs/runbooks/agent.md what to do"
+"""What a person does about an agent that takes nothing."""
+
+
 class Drifted(Strict):
     """Drift as it was last reported and not undone: an object a line."""
 
@@ -103,7 +134,7 @@ class Drifted(Strict):
 
 
 class Refused(Strict):
-    """The last refusal."""
+    """The last refusal, while what was refused waits for a person still."""
 
     entry: int
     at: Instant
@@ -178,9 +209,22 @@ class Status(Strict):
             found.append(f"{plural(len(self.drift.objects), 'object')} drifted, and drift is only reported there")
         if self.open_intent is not None and self.at - self.open_intent.at > timedelta(seconds=INTENT_SECONDS):
             found.append(f"intent {self.open_intent.entry} has had no result since {text(self.open_intent.at)}")
+        found.extend(self._untaken())
         if self.overdue:
             found.append(f"no agent has written anything since {text(self.ledger_at)}")
         return tuple(found)
+
+    def _untaken(self) -> Iterator[str]:
+        """What is ready, and has stayed where it is though nothing was written for longer than a few turns."""
+        ready = next((item for item in self.waiting if item.ready is not None), None)
+        if ready is None or ready.ready is None or self.open_intent is not None:
+            return
+        silent = self.at - max(ready.ready, self.ledger_at)
+        if silent > timedelta(seconds=READY_SECONDS):
+            yield (
+                f"{ready.commit[:12]} has been ready since {ago(self.at, ready.ready)}, and no agent has taken it; the "
+                f"last entry was written {ago(self.at, self.ledger_at)}: look at the agent ({AGENT_HELP})"
+            )
 
     def data(self) -> bytes:
         """Canonical JSON."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from html import escape
 
-from runtime.agent.status import DRIFT_HELP, Lacking, Owed, Status, Waiting, ago
+from runtime.agent.status import DRIFT_HELP, Lacking, Owed, Status, Waiting, ago, title_of
 from runtime.contract.instant import text
 from runtime.contract.plural import plural
 from runtime.contract.printable import shown
@@ -104,11 +104,11 @@ def _running(status: Status) -> Iterable[tuple[str, str]]:
     if runs is None:
         yield "Commit", "none: no intent has ended well yet"
     else:
-        yield "Commit", f"{_commit(runs.commit, runs.subject)} {_when(status, runs.at)}"
+        yield "Commit", f"{_commit(runs.commit, title_of(runs))} {_when(status, runs.at)}"
         yield "Manifest", f"<code>sha256:{_said(runs.manifest)}</code>"
     by = f"verdict {verified.entry}" if verified.entry else "the genesis"
     same = runs is not None and runs.manifest == verified.manifest
-    what = "the same" if same else _commit(verified.commit, verified.subject)
+    what = "the same" if same else _commit(verified.commit, title_of(verified))
     yield "Verified", f"{what}, by {by} {_when(status, verified.at)}"
     if status.open_intent is not None:
         at = _when(status, status.open_intent.at)
@@ -129,7 +129,7 @@ def _waits(status: Status, item: Waiting) -> str:
     since = _when(status, item.since)
     approved = f"<p>Approved by {_said(', '.join(item.approved_by))}.</p>" if item.approved_by else ""
     return (
-        f"<h3>{_commit(item.commit, item.subject)} {since}</h3>"
+        f"<h3>{_commit(item.commit, title_of(item))} {since}</h3>"
         f"{_list((*item.why, *_place(item)))}{approved}{_missing(item.lacking)}"
         f"{_command('To look at it' if item.reason == 'unsound' else 'To approve it', item.command)}"
         f"{_command('To take it back', item.take_back)}"
@@ -137,6 +137,8 @@ def _waits(status: Status, item: Waiting) -> str:
 
 
 def _place(item: Waiting) -> Iterable[str]:
+    if item.brought_by:
+        yield f"Brought by {', '.join(one.commit[:12] for one in item.brought_by)}; this is {item.subject}."
     if item.after is not None:
         yield f"Comes after {item.after[:12]}: by itself once that is taken or taken back, or else together with it."
     if item.comes_with is not None:

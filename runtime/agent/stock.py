@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from runtime.agent.decide import ApprovalsOf, Decision, Pending, Reason, Take
+from runtime.agent.decide import ApprovalsOf, Decision, Take
+from runtime.agent.queue import SIGN, Queue, lacking, named
 from runtime.agent.status import (
     PROMISES,
     Drifted,
     Failure,
-    Lacking,
+    Maker,
     Open,
     Owed,
     Refused,
@@ -23,19 +24,18 @@ from runtime.agent.status import (
     Waiting,
     Wrote,
 )
+from runtime.agent.taking_back import TakingBack, Tried
+from runtime.contract.compiling import Compile
 from runtime.contract.predicates import Drift, Intent, Refusal, Result, Verdict
-from runtime.git.inputs import rows
+from runtime.git.brought import titled
 from runtime.git.interface import Git
-from runtime.governance.case import Judgement, Missing
 from runtime.governance.clock import allowed
 from runtime.governance.debts import Debt
-from runtime.governance.emergency import REPLACED, debt_case
+from runtime.governance.emergency import debt_case
 from runtime.governance.judge import judge
 from runtime.ledger.entry import Entry
 from runtime.ledger.history import History, without_ledger
 from runtime.ledger.story import drifted, operations
-
-_SIGN = "--person NAME --key FILE --push"
 
 
 @dataclass
@@ -43,8 +43,8 @@ class _Told:
     """What the ledger says last of each thing."""
 
     intents: dict[str, Entry] = field(default_factory=dict)
-    manifests: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Manifest -> the commit that has it, and the entry of its verdict."""
+    manifests: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    """Manifest -> the commit that has it, the one that it was taken after, and the entry of its verdict."""
     ran: tuple[str, Entry] | None = None
     """The manifest that the last finished intent led to, and its result."""
     result: Entry | None = None
@@ -58,7 +58,7 @@ class _Told:
         self.wrote[entry.position.agent] = entry
         match entry.predicate:
             case Verdict(conductor=detail) if took:
-                self.manifests[detail.after] = (detail.head, entry.sequence)
+                self.manifests[detail.after] = (detail.head, detail.base, entry.sequence)
             case Intent():
                 self.intents = {entry.digest: entry}
             case Result(outcomes=outcomes, intent=intent):
@@ -83,10 +83,22 @@ class Stock:
 
     def __init__(self) -> None:
         self._told = _Told()
+        self._tried = Tried()
+        self._titles: dict[tuple[str, str], tuple[Maker, ...]] = {}
 
-    def take(self, history: History, decision: Decision, git: Git, filed: ApprovalsOf, at: datetime) -> Status:
-        """Put together how things stand at a time."""
+    def take(
+        self,
+        history: History,
+        decision: Decision,
+        git: Git,
+        filed: ApprovalsOf,
+        *,
+        compile: Compile,  # noqa: A002 -- the plan's word for it
+        at: datetime,
+    ) -> Status:
+        """Put together how things stand at a time; main is compiled as it would be without what waits."""
         told = self._read(history)
+        waiting = tuple(self._waiting(git, history, decision, compile, at))
         manifest, tip = history.snapshot.manifest.digest, history.tip
         last = history.entries[-1].position.time if history.entries else tip.time
         return Status(
@@ -95,14 +107,14 @@ class Stock:
             main=history.head,
             ledger=tip.sequence,
             ledger_at=last,
-            running=None if told.ran is None else _state(git, told, told.ran[0], told.ran[1].position.time),
-            verified=_state(git, told, manifest, _taken_at(history)) or _genesis(history),
-            waiting=tuple(_waiting(git, history, decision, at)),
+            running=None if told.ran is None else self._state(git, told.ran[0], told.ran[1].position.time),
+            verified=self._state(git, manifest, _taken_at(history)) or _genesis(history),
+            waiting=waiting,
             debt=None if history.debt is None else _owed(history, history.debt, filed, at),
             drift=_drift(told.drift),
             failures=tuple(_failures(told)),
             open_intent=None if history.open_intent is None else _open(history.open_intent),
-            refused=_refused(told.refused),
+            refused=_refused(told.refused, waiting),
             agents=tuple(_agents(history, told)),
             gap_allowed_seconds=int(allowed(history.governance).total_seconds()),
             overdue=bool(history.entries) and at - last > timedelta(seconds=PROMISES * _heartbeat(history)),
@@ -110,27 +122,60 @@ class Stock:
             gaps=tuple(item for item in (without_ledger(history),) if item is not None),
         )
 
+    def _waiting(
+        self,
+        git: Git,
+        history: History,
+        decision: Decision,
+        compile: Compile,  # noqa: A002 -- see above
+        at: datetime,
+    ) -> Iterator[Waiting]:
+        if not decision.pending and not isinstance(decision, Take):
+            return iter(())
+        return Queue(git, history, decision, TakingBack(git, history, compile, self._tried), at).told()
+
+    def _state(self, git: Git, manifest: str, at: datetime) -> State | None:
+        if manifest not in self._told.manifests:
+            return None
+        commit, base, entry = self._told.manifests[manifest]
+        known = git.resolve(commit) is not None
+        return State(
+            commit=commit,
+            subject=git.commit(commit).subject if known else "",
+            brought_by=self._title(git, base, commit) if known and base else (),
+            manifest=manifest,
+            entry=entry,
+            at=at,
+        )
+
+    def _title(self, git: Git, base: str, commit: str) -> tuple[Maker, ...]:
+        """Who brought what a verdict took, where it was not the commit that it took."""
+        if (base, commit) not in self._titles:
+            self._titles = {(base, commit): tuple(named(git, titled(git, base, commit)))}
+        return self._titles[base, commit]
+
     def _read(self, history: History) -> _Told:
         told, entries, timeline = self._told, history.entries, history.verified.timeline
         if not told.count or told.count > len(entries) or entries[told.count - 1] is not told.last:
             # the first, or replayed from the start: nothing of what was read is known to be there still
             told = self._told = _Told()
-            told.manifests[history.genesis.snapshot.manifest.digest] = (history.genesis.commit, 0)
+            told.manifests[history.genesis.snapshot.manifest.digest] = (history.genesis.commit, "", 0)
         for entry in entries[told.count :]:
             told.read(entry, took=timeline.position(entry.digest) is not None)
         return told
 
 
-def take_stock(history: History, decision: Decision, git: Git, filed: ApprovalsOf, at: datetime) -> Status:
+def take_stock(
+    history: History,
+    decision: Decision,
+    git: Git,
+    filed: ApprovalsOf,
+    *,
+    compile: Compile,  # noqa: A002 -- the plan's word for it
+    at: datetime,
+) -> Status:
     """Put together how things stand at a time, once."""
-    return Stock().take(history, decision, git, filed, at)
-
-
-def _state(git: Git, told: _Told, manifest: str, at: datetime) -> State | None:
-    if manifest not in told.manifests:
-        return None
-    commit, entry = told.manifests[manifest]
-    return State(commit=commit, subject=_subject(git, commit), manifest=manifest, entry=entry, at=at)
+    return Stock().take(history, decision, git, filed, compile=compile, at=at)
 
 
 def _genesis(history: History) -> State:
@@ -149,108 +194,6 @@ def _taken_at(history: History) -> datetime:
     return history.state.git.commit(history.genesis_commit).committed_at if entry is None else entry.position.time
 
 
-def _subject(git: Git, commit: str) -> str:
-    return git.commit(commit).subject if git.resolve(commit) is not None else ""
-
-
-def _waiting(git: Git, history: History, decision: Decision, at: datetime) -> Iterator[Waiting]:
-    """What is on main and not taken, oldest first: what was decided about it, and what comes behind what is next."""
-    queue = [*decision.pending]
-    first: str | None = None
-    for number, item in enumerate(queue):
-        mended = _mended(queue[number:], decision) if item.reason is Reason.UNSOUND else None
-        told = _entry(git, item, queue[:number], at).model_copy(update={"after": first, "mended_by": mended})
-        if item.reason is Reason.TAKEN_BACK and (along := _comes_with(git, history, item, queue[number:], decision)):
-            told = told.model_copy(update={"reason": "comes-with", "comes_with": along, "after": None, "why": ()})
-        yield told
-        if first is None and told.for_a_person:
-            first = item.commit
-    if not isinstance(decision, Take):
-        return
-    yield _waits(git, decision.commit, at, "approved", "the agent takes it next", first=decision.first).model_copy(
-        update={"change": decision.change.digest, "approved_by": decision.judgement.people}
-    )
-    line = history.waiting
-    for commit in line[line.index(decision.commit) + 1 :] if decision.commit in line else ():
-        yield _waits(git, commit, at, "behind", f"comes after {decision.commit[:12]}, and is judged then")
-
-
-def _mended(later: Iterable[Pending], decision: Decision) -> str | None:
-    """The first commit that compiles again."""
-    taken = decision.commit if isinstance(decision, Take) else None
-    return next((item.commit for item in later if item.change is not None), taken)
-
-
-def _comes_with(git: Git, history: History, item: Pending, later: Iterable[Pending], decision: Decision) -> str | None:
-    """The first commit after it that stands and has all that this one itself changed; None if there is none."""
-    own = {(path, after) for path, _, after in rows(git, git.commit(item.commit).parents[0], item.commit)}
-    standing = [it.commit for it in later if it.reason is not Reason.TAKEN_BACK]
-    standing += [decision.commit] if isinstance(decision, Take) else []
-    for commit in standing:
-        if own and own <= {(path, after) for path, _, after in rows(git, history.commit, commit)}:
-            return commit
-    return None
-
-
-def _entry(git: Git, item: Pending, before: Iterable[Pending], at: datetime) -> Waiting:
-    short, judged = item.commit[:12], item.judgement
-    alike = (it.commit for it in before if item.reason is it.reason is Reason.UNSOUND and it.errors == item.errors)
-    again = next(alike, None)
-    merge = " -m 1" if len(git.commit(item.commit).parents) > 1 else ""
-    goes_back = item.reason is not Reason.TAKEN_BACK and again is None
-    return _waits(git, item.commit, at, item.reason.value, first=item.first).model_copy(
-        update={
-            "why": _why(item) if again is None else (f"for the same reason as {again[:12]}",),
-            "change": None if item.change is None else item.change.digest,
-            "approved_by": () if judged is None else judged.people,
-            "lacking": () if judged is None else tuple(_lacking(judged.missing)),
-            "command": _unblocks(item.reason, short, judged) if again is None else None,
-            "take_back": f"git revert --no-edit{merge} {short}" if goes_back else None,
-        }
-    )
-
-
-def _waits(git: Git, oid: str, at: datetime, reason: str, *why: str, first: str = "") -> Waiting:
-    commit = git.commit(oid)
-    since = git.commit(first or oid).committed_at
-    return Waiting(
-        commit=oid,
-        subject=commit.subject,
-        since=min(since, commit.committed_at, at),
-        reason=reason,
-        why=why,
-        change=None,
-        approved_by=(),
-        lacking=(),
-        command=None,
-        take_back=None,
-        after=None,
-        mended_by=None,
-    )
-
-
-def _why(item: Pending) -> tuple[str, ...]:
-    if item.reason is Reason.TAKEN_BACK:
-        return (f"main has {', '.join(item.back[:3])} at its old value again, or had it since",)
-    if item.judgement is None:
-        return item.errors
-    lacking = REPLACED if item.judgement.missing else frozenset()  # who is missing is told by `lacking`
-    return tuple(dict.fromkeys(one.message for one in item.judgement.problems if one.rule not in lacking))
-
-
-def _unblocks(reason: Reason, commit: str, judgement: Judgement | None) -> str | None:
-    if reason is Reason.UNSOUND:
-        return f"conductor check --rev {commit}"
-    if judgement is None or not judgement.missing:
-        return None
-    return f"conductor approve --head {commit} {_SIGN}"
-
-
-def _lacking(missing: Iterable[Missing]) -> Iterator[Lacking]:
-    for item in missing:
-        yield Lacking(rule=item.rule, roles=item.roles, could=item.people)
-
-
 def _owed(history: History, debt: Debt, filed: ApprovalsOf, at: datetime) -> Owed:
     judgement = judge(debt_case(history.verified, debt, filed(debt.change.digest), at=at))
     entry = history.entry(debt.verdict)
@@ -262,8 +205,8 @@ def _owed(history: History, debt: Debt, filed: ApprovalsOf, at: datetime) -> Owe
         opened=debt.opened,
         deadline=debt.deadline,
         overdue=debt.overdue(at),
-        lacking=tuple(_lacking(judgement.missing)),
-        command=None if judgement.allowed else f"conductor approve --debt {_SIGN}",
+        lacking=tuple(lacking(judgement.missing)),
+        command=None if judgement.allowed else f"conductor approve --debt {SIGN}",
     )
 
 
@@ -292,10 +235,13 @@ def _open(entry: Entry) -> Open:
     return Open(entry=entry.sequence, at=entry.position.time)
 
 
-def _refused(entry: Entry | None) -> Refused | None:
+def _refused(entry: Entry | None, waiting: Iterable[Waiting]) -> Refused | None:
+    """The last refusal, as long as what it refused waits for a person."""
     if entry is None or not isinstance(entry.predicate, Refusal):
         return None
     said = entry.predicate
+    if not any(item.for_a_person and said.head == item.commit for item in waiting):
+        return None
     return Refused(
         entry=entry.sequence,
         at=entry.position.time,

@@ -204,12 +204,12 @@ class MemoryGit(ObjectGraph):
             self.commit_files(add, branch=branch, remove=remove, message=step.commit.message)
         return self._known(branch)
 
-    def revert(self, commit: str, *, branch: str = "main", message: str | None = None) -> str:
-        """Undo what a commit did against its first parent; raises ConflictError."""
+    def revert(self, commit: str, *, branch: str = "main", message: str | None = None, parent: int = 1) -> str:
+        """Undo what a commit did against a parent of it, the first unless told; raises ConflictError."""
         undone = self.commit(self._known(commit))
         if not undone.parents:
             raise ConflictError(f"{commit} is a root")
-        add, remove = self._merged(undone.oid, self._known(branch), undone.parents[0])
+        add, remove = self._merged(undone.oid, self._known(branch), undone.parents[parent - 1])
         return self.commit_files(add, branch=branch, remove=remove, message=message or f"Revert {undone.subject}")
 
     def _merged(self, base: str | None, ours: str, theirs: str) -> tuple[dict[str, bytes], list[str]]:

@@ -146,7 +146,14 @@ def test_a_change_that_is_brought_again_waits_since_it_was_first_there(
         fleet.merge({path: document(blueprint="basic", seats=number)})
     state = read(fleet.world())
     filed = Approvals(fleet.agent_git, state.approvals).of
-    status = take_stock(state.history, state.decide(fleet.world(), fleet.now), fleet.agent_git, filed, fleet.now)
+    status = take_stock(
+        state.history,
+        state.decide(fleet.world(), fleet.now),
+        fleet.agent_git,
+        filed,
+        compile=fleet.world().compile,
+        at=fleet.now,
+    )
     assert {item.since for item in status.waiting if item.for_a_person} == {begun}
 
 
@@ -191,7 +198,9 @@ def test_what_ends_the_compiler_in_a_way_that_nobody_foresaw_ends_no_turn(fleet:
     assert ObjectId("pg-eu", "role", "initech_app") in fleet.systems["pg-eu"].world, "it is healed"
     assert {(item.reason, item.held) for item in outcome.decision.pending} == {(Reason.UNSOUND, True)}
     state = read(world())
-    status = take_stock(state.history, outcome.decision, fleet.agent_git, lambda _: (), fleet.now)
+    status = take_stock(
+        state.history, outcome.decision, fleet.agent_git, lambda _: (), compile=world().compile, at=fleet.now
+    )
     (why,) = status.waiting[0].why
     assert "ZeroDivisionError in test_attacks_by_one_odd_push.py, line " in why
     assert "hunter2" not in status.data().decode(), "an error's words may be a secret"

@@ -18,7 +18,7 @@ from compiler.cli.approvals_branch import append
 from compiler.cli.clone import Clone
 from compiler.cli.clone_status import CloneStatus
 from compiler.cli.proposed import OPENED, proposed
-from compiler.cli.queue import decided
+from compiler.cli.queue import decided, judging
 from compiler.cli.remembered import Remembered, keep
 from compiler.cli.status_text import as_text
 from compiler.parse import MAX_DEPTH
@@ -196,6 +196,6 @@ def test_more_changes_than_anybody_opens_are_said_to_be_there(monkeypatch: pytes
     decision = decided(clone, history, world.now)
     of_clone = CloneStatus(*proposed(clone, history, (), decision, world.now))
     assert (len(of_clone.proposed), of_clone.unopened) == (2, 1)
-    status = take_stock(history, decision, clone.git, clone.statements, world.now)
+    status = take_stock(history, decision, clone.git, clone.statements, compile=judging(clone.git), at=world.now)
     assert "1 more folder of approvals not opened\n" in as_text(status, clone=of_clone)
     assert of_clone.to_json()["unopened"] == 1

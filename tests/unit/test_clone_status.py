@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from compiler.cli.approve import _signable
 from compiler.cli.clone import Clone
-from compiler.cli.clone_status import CloneStatus, unpushed
+from compiler.cli.clone_status import CloneStatus, unpushed, unseen
 from compiler.cli.proposed import proposed
-from compiler.cli.queue import decided
+from compiler.cli.queue import decided, judging
 from compiler.cli.signer import NotSignedError
 from compiler.cli.status_text import as_text
 from runtime.agent.status import Status
@@ -39,12 +40,13 @@ def told(world: PlanWorld) -> tuple[Status, CloneStatus, str]:
     """The status, what is said beside it, and all of it as text."""
     clone, history = Clone.read(world.git), world.history
     decision = decided(clone, history, world.now)
-    status = take_stock(history, decision, clone.git, clone.statements, world.now)
+    status = take_stock(history, decision, clone.git, clone.statements, compile=judging(clone.git), at=world.now)
     known = {item.change for item in status.waiting if item.change is not None}
     of_clone = CloneStatus(
         *proposed(clone, history, known, decision, world.now),
         unpushed(clone.git, clone.branch, clone.main, [item.commit for item in status.waiting]),
     )
+    status = unseen(status, of_clone.unpushed)
     return status, of_clone, as_text(status, clone=of_clone)
 
 
@@ -129,7 +131,9 @@ def test_a_main_that_is_not_pushed_is_not_called_next(world: PlanWorld) -> None:
     both_approve(world, merged)
     assert told(world)[2].startswith("✓ nothing waits"), "this clone never saw a remote"
     world.git.refs["refs/remotes/origin/main"] = world.history.commit
+    world.now += timedelta(hours=1)
     _, of_clone, text = told(world)
+    assert "look at the agent" not in text
     assert text.startswith("✗ main is not pushed, and an agent acts on origin/main: git push origin main\n")
     assert of_clone.unpushed is not None
     assert of_clone.unpushed.commits == (merged,)

@@ -15,7 +15,7 @@ from runtime.agent.decide import Nothing
 from runtime.agent.loop import once
 from runtime.agent.metrics import SHOWN
 from runtime.agent.state import read
-from runtime.agent.status import INTENT_SECONDS, Status
+from runtime.agent.status import INTENT_SECONDS, READY_SECONDS, Status
 from runtime.agent.status_page import page
 from runtime.agent.stock import Stock, take_stock
 from runtime.contract.objects import ObjectId
@@ -35,7 +35,9 @@ def stock(fleet: Fleet) -> Status:
     world = fleet.world()
     state = read(world)
     filed = Approvals(world.git, state.approvals).of
-    return take_stock(state.history, state.decide(world, fleet.now), world.git, filed, fleet.now)
+    return take_stock(
+        state.history, state.decide(world, fleet.now), world.git, filed, compile=world.compile, at=fleet.now
+    )
 
 
 def push(fleet: Fleet, **tenants: bytes) -> None:
@@ -76,14 +78,18 @@ def test_of_a_ledger_that_has_grown_only_what_is_new_is_read(settled: Fleet, mon
     state = read(settled.world())
 
     def stands() -> Status:
-        return running.take(state.history, Nothing(), settled.agent_git, lambda _: (), settled.now)
+        return running.take(
+            state.history, Nothing(), settled.agent_git, lambda _: (), compile=settled.world().compile, at=settled.now
+        )
 
     assert (stands().ledger, seen) == (2, [1, 2])
     assert (stands().ledger, seen) == (2, [1, 2])
     settled.approved(hooli={})
     once(settled.world())
     state = read(settled.world(), state)
-    assert stands() == take_stock(state.history, Nothing(), settled.agent_git, lambda _: (), settled.now)
+    assert stands() == take_stock(
+        state.history, Nothing(), settled.agent_git, lambda _: (), compile=settled.world().compile, at=settled.now
+    )
     assert seen == [1, 2, *range(3, state.tip.sequence + 1), *range(1, state.tip.sequence + 1)]
 
 
@@ -91,8 +97,12 @@ def test_of_a_ledger_that_was_replayed_from_its_start_nothing_is_kept(settled: F
     other, running = Fleet.started(), Stock()
     for fleet, entries in ((settled, 2), (other, 0), (settled, 2)):
         history = read(fleet.world()).history
-        stands = running.take(history, Nothing(), fleet.agent_git, lambda _: (), fleet.now)
-        assert stands == take_stock(history, Nothing(), fleet.agent_git, lambda _: (), fleet.now)
+        stands = running.take(
+            history, Nothing(), fleet.agent_git, lambda _: (), compile=fleet.world().compile, at=fleet.now
+        )
+        assert stands == take_stock(
+            history, Nothing(), fleet.agent_git, lambda _: (), compile=fleet.world().compile, at=fleet.now
+        )
         assert (stands.ledger, stands.running is None) == (entries, entries == 0)
 
 
@@ -137,6 +147,28 @@ def test_what_is_approved_waits_for_the_agent_and_for_no_person(settled: Fleet) 
     assert as_text(status).startswith("✓")
     once(settled.world())
     assert stock(settled).waiting == ()
+
+
+def test_what_is_ready_and_stays_untaken_for_longer_than_a_few_turns_sends_a_person_to_the_agent(
+    settled: Fleet,
+) -> None:
+    settled.now += timedelta(hours=1)
+    settled.approved(hooli={})
+    settled.now += timedelta(seconds=READY_SECONDS)
+    assert stock(settled).attention == ()
+    settled.now += timedelta(seconds=1)
+    (said,) = stock(settled).attention
+    assert (
+        "has been ready since 3 minutes ago, and no agent has taken it; the last entry was written 63 minutes" in said
+    )
+    assert "/healthz" in said
+    once(settled.world())
+    assert stock(settled).attention == ()
+
+
+def test_of_many_mistakes_it_says_how_many_more_there_are(settled: Fleet) -> None:
+    push(settled, **{f"t{number}": document(blueprint="bsic") for number in range(19)})
+    assert "          and 14 more\n" in as_text(stock(settled))
 
 
 def test_what_main_has_taken_back_waits_for_nobody(settled: Fleet) -> None:
@@ -194,12 +226,21 @@ def test_what_comes_behind_what_the_agent_takes_next_is_told_too(settled: Fleet)
     assert [line.split()[0] for line in as_text(status).splitlines() if behind in line] == ["then"]
 
 
-def test_a_refusal_is_told_until_another_one_comes(settled: Fleet) -> None:
+def test_a_refusal_is_told_until_what_was_refused_is_approved_or_taken_back(settled: Fleet) -> None:
     settled.edit(hooli={})
     once(settled.world())
     refused = stock(settled).refused
     assert refused is not None
     assert (refused.entry, refused.unmet[0]) == (3, "two different people approve every change, and nobody has yet")
+    settled.edit(hooli=None)
+    assert stock(settled).refused is None, "it is over"
+    change = settled.edit(hooli={"seats": 2})
+    once(settled.world())
+    assert stock(settled).refused is not None
+    settled.approve(change, "mara", "tomas")
+    assert stock(settled).refused is None
+    once(settled.world())
+    assert (stock(settled).refused, stock(settled).verified.entry) == (None, 5)
 
 
 def test_drift_that_is_only_reported_is_for_a_person_until_it_is_gone() -> None:

@@ -30,7 +30,7 @@ def stands(fleet: Fleet) -> Status:
     state = read(world)
     filed = Approvals(world.git, state.approvals).of
     decision = Nothing() if not state.memory.started else state.decide(world, fleet.now)
-    return take_stock(state.history, decision, world.git, filed, fleet.now)
+    return take_stock(state.history, decision, world.git, filed, compile=world.compile, at=fleet.now)
 
 
 @pytest.fixture(scope="module")
