@@ -75,7 +75,10 @@ def refuse_foreign(output: Path) -> None:
 
 
 def write(output: Path, bundle: Mapping[str, bytes]) -> None:
-    """Write the bundle beside its place and move it there, so that it is never seen half done."""
+    """Write the bundle beside its place and move it there: what is seen there is whole, the old one or the new one.
+
+    Two renames do it, since one cannot put a folder over a full one: for the moment between them nothing is there.
+    """
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as name:
         made = Path(name) / "new"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +18,7 @@ from compiler.opa import Opa, RegoError
 from compiler.source import SourceTree
 from runtime.contract.errors import UsageError
 from runtime.policy.engine import Policy
+from runtime.whole import replace
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +61,7 @@ def build(
     sys.stdout.write(f"{count} tests passed\n")
     if check and stale:
         raise typer.Exit(1)
-    _write(repo, stale)
+    put(repo, stale)
 
 
 def run_tests(repo: Repo = HERE) -> None:
@@ -85,10 +84,7 @@ def _sources(tree: SourceTree) -> dict[str, bytes]:
     raise UsageError("there is no Rego under policies/", help="name the repository with --repo DIR")
 
 
-def _write(repo: Path, files: Mapping[str, bytes]) -> None:
-    """Put each file in its place whole."""
+def put(repo: Path, files: Mapping[str, bytes]) -> None:
+    """Put each file in its place whole. What is half written lies beside the folders, where nothing is an input."""
     for path, data in files.items():
-        with tempfile.NamedTemporaryFile(dir=(repo / path).parent, prefix=".policy-", delete=False) as scratch:
-            scratch.write(data)
-        os.chmod(scratch.name, 0o644)  # noqa: PTH101 -- committed files are 100644, and a temporary file is 0600
-        os.replace(scratch.name, repo / path)  # noqa: PTH105 -- one line beside the other
+        replace(repo / path, data, mode=0o644, scratch=repo, prefix=".policy-")

@@ -18,7 +18,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,6 +27,7 @@ from compiler import own_cache
 from compiler.secrets import worth_a_look
 from compiler.values import reader
 from runtime.contract.canonical import JSON
+from runtime.whole import replace
 
 MOST_BYTES = 64 * 1024 * 1024
 DAYS = 30
@@ -121,14 +121,7 @@ def keep(file: Path, remembered: Remembered) -> None:
     with suppress(OSError):
         own_cache.make(file.parent)
         _forget(file.parent)
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=_UNFINISHED, delete=False) as made:  # its mode is 0600
-            try:
-                made.write(_head(body) + b"\n" + body)
-                made.flush()
-                Path(made.name).replace(file)
-            except BaseException:
-                Path(made.name).unlink()
-                raise
+        replace(file, _head(body) + b"\n" + body, prefix=_UNFINISHED)
 
 
 def _forget(folder: Path) -> None:

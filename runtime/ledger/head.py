@@ -1,18 +1,17 @@
 """The ledger's head, kept outside git: a remote that does not extend it is refused, one that is behind is caught up.
 
-Rules kept: what is recorded is what the remote has acknowledged; a file is replaced whole, never half written.
+Rules kept: what is recorded is what the remote has acknowledged; a file is replaced whole, and lasts.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from runtime.contract.canonical import decode, encode
 from runtime.contract.errors import EnvironmentFailedError, FormatError
+from runtime.whole import replace
 
 TAKEN, TRUST_ROOT = "/taken", "/trust-root"
 """Ends of the names of the rows beside a repository's own: the verdict that was taken last, and the pinned genesis."""
@@ -65,12 +64,7 @@ class HeadFile:
         value[repository] = {"sequence": head.sequence, "digest": head.digest, "commit": head.commit}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(encode(value))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
+            replace(self.path, encode(value), durable=True)
         except OSError as error:
             raise self._failed(str(error.strerror)) from None
 

@@ -1,20 +1,24 @@
 """A stream of bytes -> one file in the age format that only the declared recipients can read, and a record of it.
 
-    <folder>/<name>-<intent>.sql.age    mode 0600; the stream, encrypted (https://age-encryption.org/v1)
+    <folder>/<name>-<intent>.sql.age    mode 0600; the stream, encrypted (https://age-encryption.org/v1); where there is
+                                        one of that name, <name>-<intent>.1.sql.age, and so on
     <folder>/<name>.json                which of them is the last, its SHA-256 and size, and what it holds
 
 Rules kept: clear text never touches the disk; a file has its name only once it is complete, forced to disk, read back
-with the digest that was written, and its header has a stanza for each recipient; an earlier archive is never replaced.
+with the digest that was written, and its header has a stanza for each recipient; a file that is there is never
+replaced, whosever it is, as where two repositories share a folder. The record is: it names the last one.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 from pyrage import EncryptError, RecipientError, encrypt_io, x25519
@@ -23,10 +27,12 @@ from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import FormatError
 from runtime.targets import owned
 from runtime.targets.config import ArchiveConfig
-from runtime.targets.disk import disk, sync
+from runtime.targets.disk import disk
 from runtime.targets.interface import RetryableError, TerminalError
+from runtime.whole import replace, sync
 
 MAX_RECORD = 16 * 1024 * 1024
+MOST_OF_AN_INTENT = 100
 _VERSION = b"age-encryption.org/v1\n"
 _STANZA = b"-> X25519 "
 _MAC = b"--- "
@@ -103,20 +109,43 @@ class Archives:
 
     def write(self, name: str, intent: int, stream: Stream) -> Kept:
         """Encrypt a stream into a file of its own; raises what the stream raises, and keeps nothing then."""
-        what = f"archive {name}"
-        goal = self.folder / f"{_safe(name)}-{intent:09d}.sql.age"
-        partial = self.folder / f".{goal.name}.partial"
-        with disk(what):
+        what = f"{_safe(name)}-{intent:09d}"
+        partial = self.folder / f".{what}.{token_hex(4)}.partial"
+        with disk(f"archive {name}"):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             owned.require_folder(self.folder, follow=True)
             for left in self.folder.glob(f".{name}-*.partial"):  # of agents that were killed
-                left.unlink()
-            written = self._encrypted(partial, stream)
-            kept = Kept(goal.name, written.digest.hexdigest(), written.size)
-            self._read_back(partial, kept)
-            partial.rename(goal)
+                left.unlink(missing_ok=True)
+            try:
+                written = self._encrypted(partial, stream)
+                digest = written.digest.hexdigest()
+                self._read_back(partial, what, digest)
+                file = self._named(partial, what)
+            finally:
+                partial.unlink(missing_ok=True)
             sync(self.folder)
-        return kept
+        return Kept(file, digest, written.size)
+
+    def _named(self, partial: Path, what: str) -> str:
+        """Give a file a name that no other has: a link, unlike a rename, is never put over anything."""
+        for attempt in range(MOST_OF_AN_INTENT):
+            file = f"{what}.{attempt}.sql.age" if attempt else f"{what}.sql.age"
+            try:
+                os.link(partial, self.folder / file)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                if error.errno in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}:
+                    raise TerminalError(
+                        f"{self.folder} lies on a file system without hard links, so an archive could replace another",
+                        help="let `archive.folder` of the target name a folder on another one",
+                    ) from None
+                raise
+            return file
+        raise TerminalError(
+            f"there are {MOST_OF_AN_INTENT} archives {what} already",
+            help="let `archive.folder` of the target name a folder of its own",
+        )
 
     def intact(self, file: str, digest: str) -> bool:
         """Whether a file is there, byte for byte."""
@@ -125,15 +154,8 @@ class Archives:
 
     def remember(self, name: str, record: Mapping[str, JSON]) -> None:
         """Write down what the last archive of this name is."""
-        goal = self.folder / f"{_safe(name)}.json"
-        fresh = self.folder / f".{goal.name}.partial"
         with disk(f"archive {name}"):
-            fresh.unlink(missing_ok=True)
-            with _new(fresh) as file:
-                file.write(encode(dict(record)))
-            sync(fresh)
-            fresh.replace(goal)
-            sync(self.folder)
+            replace(self.folder / f"{_safe(name)}.json", encode(dict(record)), durable=True)
 
     def record(self, name: str) -> Mapping[str, JSON] | None:
         """What was written down; None if nothing was, or if its file is not there in its whole length."""
@@ -162,21 +184,18 @@ class Archives:
             try:
                 encrypt_io(stream, written, recipients)
             except (EncryptError, OSError) as error:
-                place.unlink()
                 stream.check()
                 raise RetryableError(f"an archive cannot be encrypted: {error}", after=60) from None
         sync(place)
         return written
 
-    def _read_back(self, place: Path, kept: Kept) -> None:
+    def _read_back(self, place: Path, what: str, digest: str) -> None:
         """Refuse what is not on the disk as it was written, or not for whom it was meant."""
-        if self._digest(place) != kept.sha256:
-            place.unlink()
-            raise RetryableError(f"archive {kept.file} reads back otherwise than it was written: is the disk broken?")
+        if self._digest(place) != digest:
+            raise RetryableError(f"archive {what} reads back otherwise than it was written: is the disk broken?")
         found, wanted = stanzas(place), len(self.config.recipients)
         if found != wanted:
-            place.unlink()
-            raise TerminalError(f"archive {kept.file} is for {found} recipients, and {wanted} are declared")
+            raise TerminalError(f"archive {what} is for {found} recipients, and {wanted} are declared")
 
     @staticmethod
     def _digest(place: Path) -> str | None:

@@ -1,22 +1,11 @@
-"""What targets need of a file system: names and bytes that are there after a power cut, and errors in our words."""
+"""What a file system refuses -> an error in our words."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from runtime.targets.interface import RetryableError
-
-
-def sync(path: Path) -> None:
-    """Force a file, or a folder's names, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -30,9 +30,10 @@ from runtime.contract.canonical import JSON, decode, encode, sha256
 from runtime.contract.errors import EnvironmentFailedError, FormatError
 from runtime.contract.objects import ABSENCE, FOREIGN, Action, ObjectId
 from runtime.targets import owned
-from runtime.targets.disk import disk, sync
+from runtime.targets.disk import disk
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.targets.secrets import Resolve
+from runtime.whole import sync
 
 IDENTITY = ".conductor-target"
 LOCK = ".lock"
