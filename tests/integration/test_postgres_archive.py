@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pyrage
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from runtime.contract.objects import Operation
 from runtime.targets.archives import stanzas
@@ -74,6 +75,22 @@ def test_an_archive_is_for_the_declared_recipients_and_for_nobody_else(place: Pl
     assert b"name 499" in pyrage.decrypt(data, [place.identity])
     with pytest.raises(pyrage.DecryptError):
         pyrage.decrypt(data, [pyrage.x25519.Identity.generate()])
+
+
+def test_pg_dump_reaches_what_the_connection_has_reached_however_that_was_told(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a service file, PGHOST, PGPORT and PGPASSWORD: libpq looks there, and the DSN says next to nothing."""
+    told = conninfo_to_dict(place.dsn)
+    (tmp_path / "services").write_text(f"[ours]\nuser={told.pop('user')}\ndbname={told.pop('dbname')}\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    for name in ("host", "port", "password"):
+        monkeypatch.setenv(f"PG{name.upper()}", str(told.pop(name)))
+    place.secret.values["env:DSN"] = make_conninfo("service=ours", **told)
+    with place.open() as running:
+        record: Any = running.perform(archive(), intent=5)["archive"]
+    assert record["dump"].startswith("pg_dump")
+    assert b"name 499" in pyrage.decrypt((place.folder / record["file"]).read_bytes(), [place.identity])
 
 
 def test_what_is_archived_is_dropped_and_proved_to_be_gone(place: Place) -> None:

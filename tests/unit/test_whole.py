@@ -23,6 +23,10 @@ from tests.services.commands import limited
 HEAD = Head(1, "a" * 64, "b" * 40)
 
 
+def archives(folder: Path) -> Archives:
+    return Archives(ArchiveConfig(folder=f"file:{folder}", recipients=("age1",)))
+
+
 def there(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
@@ -36,7 +40,7 @@ def test_a_file_is_replaced_with_the_mode_that_was_asked_for(tmp_path: Path) -> 
 
 def test_a_disk_that_is_full_keeps_the_old_file_and_no_other(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
-    code = "import sys; from pathlib import Path; from runtime.whole import replace; replace(Path(sys.argv[1]), bytes(9999))"
+    code = "import sys, pathlib, runtime.whole as whole; whole.replace(pathlib.Path(sys.argv[1]), bytes(9999))"
     ended = limited(sys.executable, "-c", code, tmp_path / "file", limit=("FSIZE", 4096))
     assert (ended.returncode, "File too large" in ended.stderr) == (1, True), ended.stderr
     assert there(tmp_path) == {"file": b"old"}
@@ -52,7 +56,7 @@ def test_what_is_durable_is_on_the_disk_before_it_has_its_name_and_so_is_the_nam
     replace(tmp_path / "file", b"one", durable=True)
     assert synced == [(False, False), (True, True)]
     HeadFile(tmp_path / "head").record("x", HEAD)
-    Archives(ArchiveConfig(folder=f"file:{tmp_path}", recipients=("age1",))).remember("acme", {"file": "x"})
+    archives(tmp_path).remember("acme", {"file": "x"})
     assert [is_folder for is_folder, _ in synced] == [False, True] * 3
 
 
@@ -71,9 +75,7 @@ def test_whoever_could_not_replace_a_file_leaves_nothing_beside_it(tmp_path: Pat
     with pytest.raises(EnvironmentFailedError, match="No space left"):
         HeadFile(tmp_path / "head" / "file").record("x", HEAD)
     with pytest.raises(RetryableError, match="No space left"):
-        Archives(ArchiveConfig(folder=f"file:{tmp_path}/archives", recipients=("age1",))).remember(
-            "acme", {"file": "x"}
-        )
+        archives(tmp_path / "archives").remember("acme", {"file": "x"})
     remembered = Remembered()
     remembered.put(b"a: 1\n", {"a": 1})
     keep(tmp_path / "values" / "x.values", remembered)

@@ -1,13 +1,13 @@
 """A schema -> SQL that makes it anew, row by row, as a stream; and how many rows each table has in it.
 
 Rules kept: what is counted and what is dumped is one snapshot; `pg_dump` does it where there is one of the server's
-major version or a newer one, else `copying`; the password goes to pg_dump in its environment, never in its arguments;
+major version or a newer one, else `copying`; pg_dump reaches the very server that the connection has reached, however
+that was told; the password goes to it in its environment, never in its arguments;
 owners and privileges are left out, so that the stream needs nothing but an empty database.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg import pq, sql
+from psycopg import sql
 
+from runtime.contract import children
 from runtime.contract.canonical import JSON, encode, sha256
 from runtime.contract.printable import line
 from runtime.targets.interface import RetryableError
@@ -28,6 +29,8 @@ PIECE = 1024 * 1024
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)(\S*)")
 _SECONDS = 30
 LONGEST = 400
+_LOOKED_UP = frozenset({b"service", b"servicefile", b"passfile"})
+"""What these files said is known by now."""
 
 _TABLES = """
 SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -98,23 +101,33 @@ def able(pg_dump: PgDump | None, connection: Connection) -> PgDump | None:
     return pg_dump if pg_dump is not None and pg_dump.major >= server else None
 
 
-def stream(connection: Connection, schema: str, pg_dump: PgDump | None, dsn: str) -> Iterator[bytes]:
+def stream(connection: Connection, schema: str, pg_dump: PgDump | None) -> Iterator[bytes]:
     """Give the SQL, of the snapshot of the connection's transaction."""
     if pg_dump is None:
         yield from copying.script(connection, schema)
         return
     (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
-    yield from _piped(_command(pg_dump, schema, snapshot), environment(dsn), schema)
+    yield from _piped(_command(pg_dump, schema, snapshot), environment(connection), schema)
 
 
-def environment(dsn: str) -> dict[str, str]:
-    """A connection string as libpq's environment variables."""
-    given = {
+def environment(connection: Connection) -> dict[str, str]:
+    """What an open connection was made by, in libpq's variables, with the one server that it has reached."""
+    made = {
         option.envvar.decode(): option.val.decode()
-        for option in pq.Conninfo.parse(dsn.encode())
-        if option.val is not None and option.envvar is not None
+        for option in connection.pgconn.info
+        if option.val is not None and option.envvar is not None and option.keyword not in _LOOKED_UP
     }
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "PGAPPNAME": "conductor archive", **given}
+    info = connection.info
+    reached = {
+        "PGHOST": info.host,
+        "PGHOSTADDR": info.hostaddr,
+        "PGPORT": str(info.port),
+        "PGUSER": info.user,
+        "PGDATABASE": info.dbname,
+        "PGPASSWORD": info.password,
+    }
+    own = {"LC_ALL": "C", "PGAPPNAME": "conductor archive"}
+    return children.environment() | made | {name: value for name, value in reached.items() if value} | own
 
 
 def _command(pg_dump: PgDump, schema: str, snapshot: str) -> list[str]:

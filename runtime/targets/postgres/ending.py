@@ -88,14 +88,13 @@ class Names(NamedTuple):
 @dataclass(frozen=True)
 class Ending:
     """Acts on one database. `archives` is None where the target declares none; `shut` lets a role do nothing any more
-    and says how many sessions that ended; `dsn` says where the database is, for `pg_dump`, which is the machine's."""
+    and says how many sessions that ended; `pg_dump` is the machine's."""
 
     target: str
     session: Session
     archives: Archives | None
     pg_dump: Callable[[], PgDump | None]
     shut: Callable[[str, int], int]
-    dsn: Callable[[], str]
 
     def observe(
         self,
@@ -128,7 +127,7 @@ class Ending:
             with _one_snapshot(connection):
                 contents = dump.contents(connection, schema)
                 tool = dump.able(self.pg_dump(), connection)
-                stream = Stream(dump.stream(connection, schema, tool, self.dsn()))
+                stream = Stream(dump.stream(connection, schema, tool))
                 kept = archives.write(self._called(schema), intent, stream)
             server = connection.info.parameter_status("server_version")
         record: dict[str, JSON] = {

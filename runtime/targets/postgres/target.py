@@ -264,7 +264,6 @@ class PostgresTarget:
             self._archives,
             self._pg_dump,
             shut=lambda role, intent: self._shut(session, role, intent),
-            dsn=lambda: self._resolve(self._dsn),
         )
 
     def _id(self, kind: str, name: str) -> ObjectId:
