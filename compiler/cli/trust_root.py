@@ -23,7 +23,7 @@ def digest_of(option: str, given: str | None) -> str | None:
     """Read a SHA-256 as people write it; raises UsageError for anything else."""
     if given is None:
         return None
-    from runtime.ledger.verify import parse_digest  # noqa: PLC0415 -- most commands are given none
+    from runtime.ledger.ending import parse_digest  # noqa: PLC0415 -- most commands are given none
 
     digest = parse_digest(given.strip())
     if digest is None:

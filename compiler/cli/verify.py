@@ -9,10 +9,11 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,11 +29,16 @@ from runtime.contract.canonical import encode
 from runtime.contract.errors import FormatError, UsageError
 from runtime.contract.instant import parse
 from runtime.git.repository import Repository
-from runtime.ledger.beside import as_of
+from runtime.ledger.beside import Heads, as_of
+from runtime.ledger.ending import parse_digest
 from runtime.ledger.entry import EVIDENCE
-from runtime.ledger.verify import Report, WorkFile, parse_digest
+from runtime.ledger.history import History
+from runtime.ledger.verify import Report, WorkFile
 from runtime.ledger.verify import verify as assess
 from runtime.release import VERSION
+
+if TYPE_CHECKING:
+    from runtime.ledger.checkpoint import Offered
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -76,8 +82,27 @@ def verify(
         str | None,
         typer.Option(
             "--since",
+            metavar="DIGEST|FILE",
+            help="An earlier head, written in the same way: what `verify` printed as `head` then; or a commit. With "
+            "--checkpoint-digest: the file of a checkpoint.",
+        ),
+    ] = None,
+    checkpoint_digest: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint-digest",
             metavar="DIGEST",
-            help="An earlier head, written in the same way: what `verify` printed as `head` then; or a commit.",
+            show_default=False,
+            help="SHA-256 of the checkpoint that --since names, as `verify` printed it: what came before is not read.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            show_default=False,
+            help="If nothing failed, write what the ledger had come to: the next audit starts there (--since FILE).",
         ),
     ] = None,
     rev: Annotated[
@@ -118,6 +143,10 @@ def verify(
 
     Exits with 0 if no answer is `failed`; with 3 if none is, but this machine could not render what --render asked for.
     In JSON every SHA-256 is 64 hex digits, without `sha256:`.
+
+    Whoever has verified it all may keep a checkpoint, and read only what came after it the next time:
+    `--checkpoint FILE` writes one, `--since FILE --checkpoint-digest sha256:…` starts there. It is worth what its
+    SHA-256 is: keep that where nobody else writes.
     """
     if vsa is None and key is not None:
         raise UsageError("--key signs a summary, and none was asked for", help="--vsa FILE writes one")
@@ -126,8 +155,19 @@ def verify(
             "a summary is a file of its own, and standard output has the report",
             help="--vsa FILE writes it",
         )
+    root, now = digest_of("--trust-root", trust_root), datetime.now(tz=UTC) if at is None else at
+    earlier = None if checkpoint_digest is None else _offered(since, checkpoint_digest, root)
+    if checkpoint is not None and root is None and earlier is None:
+        raise UsageError(
+            "a checkpoint stands on a trust root, and none was given",
+            help="--trust-root sha256:…, as you were given it by another way than this repository",
+        )
     with Repository(repo) as git, progress("verifying"), _without_collector():
         head = head_of(git, rev)
+        since = since if earlier is None else earlier.kept.end.digest
+        heads = None if rev is None else as_of(git, head)
+        history = None if earlier is None else _going_on(git, head, earlier, now, heads)
+        whole = history is None and not git.bare and head == git.resolve("HEAD")
         compile_ = None
         if render:
             from compiler.driver import compile_commit  # noqa: PLC0415 -- an auditor needs no compiler otherwise
@@ -136,20 +176,44 @@ def verify(
         report = assess(
             git,
             head,
-            now=datetime.now(tz=UTC) if at is None else at,
-            trust_root=digest_of("--trust-root", trust_root),
+            now=now,
+            trust_root=root if earlier is None else earlier.kept.genesis,
             require_proven=require_proven,
             since=_since(git, since),
-            heads=None if rev is None else as_of(git, head),
-            worktree=None if git.bare or head != git.resolve("HEAD") else read_evidence(git.path, modes=git.has_modes),
+            heads=heads,
+            worktree=read_evidence(git.path, modes=git.has_modes) if whole else None,
             compile=compile_,
             release=VERSION if render else None,
+            history=history,
+            checkpoint=None if earlier is None else earlier.sha256,
         )
+        if checkpoint is not None and report.ok:
+            report = replace(report, made=_keep(report, checkpoint))
+    if checkpoint is not None and report.made is None:
+        sys.stderr.write(f"no checkpoint was written to {checkpoint}: it would be of what failed\n")
     sys.stdout.write(written(report, form, typed(context)))
     if vsa is not None:
         sys.stderr.write(f"summary: {export(report, since, vsa, key, passphrase)}\n")
     unanswered = report.rendered is not None and report.rendered.unanswered
     raise typer.Exit(1 if not report.ok else 3 if unanswered else 0)
+
+
+def _offered(since: str | None, digest: str, root: str | None) -> Offered:
+    from compiler.cli.kept import offered  # noqa: PLC0415 -- most audits have no checkpoint
+
+    return offered(since, digest, root)
+
+
+def _going_on(git: Repository, head: str, earlier: Offered, now: datetime, heads: Heads | None) -> History | None:
+    from compiler.cli.kept import start  # noqa: PLC0415 -- as above
+
+    return start(git, head, earlier, now, heads)
+
+
+def _keep(report: Report, file: Path) -> str:
+    from compiler.cli.kept import keep  # noqa: PLC0415 -- as above
+
+    return keep(report, file)
 
 
 def head_of(git: Repository, rev: str | None) -> str:
@@ -220,6 +284,11 @@ def _since(git: Repository, given: str | None) -> str | None:
     found = parse_digest(given.strip()) or git.resolve(given)
     if found is None and _COMMIT.fullmatch(given):
         return given  # a commit that is gone is what the option is there to find
+    if found is None and Path(given).is_file():
+        raise UsageError(
+            f"--since names the file {given}, and a checkpoint counts only with the SHA-256 that you noted",
+            help="--checkpoint-digest sha256:…, as the `verify` that wrote it printed it",
+        )
     if found is None:
         raise UsageError(
             f"--since takes sha256: and 64 hex digits in lower case, or a commit of this clone, not {given!r}",

@@ -50,7 +50,7 @@ def _title(report: Report, command: str) -> list[str]:
             ("from", f"genesis `sha256:{genesis.digest}`, brought by commit `{history.genesis_commit}`"),
             ("to", f"commit `{report.commit}`"),
             ("last verified", f"commit `{history.commit}`"),
-            ("ledger", f"{plural(len(entries), 'entry', 'entries')}{span}"),
+            ("ledger", f"{plural(len(entries), 'entry', 'entries')}{span}{_earlier(report)}"),
         ]
         if genesis.ledger is not None:
             rows.append(("ledger's branch", f"`{code(genesis.ledger)}` at commit `{history.ledger or 'not here'}`"))
@@ -58,6 +58,8 @@ def _title(report: Report, command: str) -> list[str]:
         rows.append(("to", f"commit `{report.commit}`"))
     if history is not None and report.ok:
         rows.append(("head", f"`sha256:{report.head}`: the next audit gives it as `--since`"))
+    if report.made is not None:
+        rows.append(("checkpoint", f"`sha256:{report.made}`: the next audit gives it as `--checkpoint-digest`"))
     rows += [("assessed by", f"Conductor {VERSION}, code `sha256:{code_sha256()}`"), ("command", f"`{code(command)}`")]
     verdict = "**OK**" if report.ok else f"**FAILED**: {plural(len(report.problems), 'finding')}"
     if report.ok and (report.trust_root is None or not report.trust_root.proven):
@@ -65,6 +67,11 @@ def _title(report: Report, command: str) -> list[str]:
     if report.ok and history is not None and report.at is not None:
         verdict += cell(owing(history, report.at))
     return ["# Verification of a Conductor ledger", "", verdict, "", *_table(("scope", ""), rows)]
+
+
+def _earlier(report: Report) -> str:
+    earlier = report.earlier
+    return "" if earlier is None else f"; {plural(earlier.counts.entries, 'entry', 'entries')} before, not read again"
 
 
 def _limits(report: Report) -> list[str]:

@@ -13,6 +13,7 @@ import typer
 from compiler.cli.emergencies import emergency_lines, owing, withdrawal_line
 from compiler.diagnostics.ledger import code_of
 from compiler.diagnostics.printable import shown
+from runtime.contract.instant import text
 from runtime.contract.plural import plural
 from runtime.ledger.entry import GENESIS
 from runtime.ledger.findings import Answer, Finding
@@ -88,6 +89,7 @@ def limits(report: Report) -> Iterator[str]:
             yield f"not assessed: {answer.value}: {assessed.why}"
     if report.history is None:
         return
+    yield from _unread(report)
     if report.rendered is None:
         yield "not re-rendered: the manifests are those of the ledger (--render renders commits of this release again)"
         return
@@ -96,6 +98,23 @@ def limits(report: Report) -> Iterator[str]:
     rest = report.rendered.of - report.rendered.again - len(report.rendered.unanswered)
     if rest:
         yield f"not re-rendered: {rest} of {report.rendered.of} verified commits, which other releases rendered"
+
+
+def _unread(report: Report) -> Iterator[str]:
+    """Say what was left to a checkpoint, or why nothing was."""
+    earlier = report.earlier
+    if earlier is None and report.checkpoint is not None:
+        yield f"checkpoint sha256:{report.checkpoint[:12]}… was not used: what was asked for does not come after it,"
+        yield "            so all of this history was read, from its genesis"
+    if earlier is None:
+        return
+    whole, upto = earlier.whole
+    yield (
+        f"not read again: entries 1 to {earlier.counts.entries:,}, verified as of {text(earlier.at)} by whoever keeps "
+        f"checkpoint sha256:{earlier.sha256[:12]}…"
+    )
+    yield f"            (last read from the genesis as of {text(whole)}, up to entry {upto:,})"
+    yield "not compared: the files of the work tree with the commit"
 
 
 def _problems(problems: tuple[Finding, ...]) -> Iterator[str]:
@@ -141,10 +160,11 @@ def _exceptions(report: Report, history: History) -> Iterator[str]:
 
 
 def _summary(report: Report, history: History) -> Iterator[str]:
-    kinds = [entry.kind for entry in history.entries]
-    taken, entries = plural(len(history.verified.timeline) - 1, "change"), plural(len(kinds), "entry", "entries")
+    kinds = report.kinds
+    taken, entries = plural(len(history.verified.timeline) - 1, "change"), plural(kinds.total(), "entry", "entries")
     reached = "verified up to" if report.ok else "what counts leads to"
-    yield f"{reached} commit {history.commit[:12]}: {taken} taken, {entries} in the ledger"
+    since = "" if report.earlier is None else f", {len(history.entries)} of them read now"
+    yield f"{reached} commit {history.commit[:12]}: {taken} taken, {entries} in the ledger{since}"
     if history.apart and history.ledger is not None:
         yield f"the ledger is on the branch {history.genesis.ledger}, at {history.ledger[:12]}"
     if report.rendered is not None and report.rendered.again:
@@ -164,6 +184,8 @@ def _summary(report: Report, history: History) -> Iterator[str]:
         yield shown(f"open debt: {history.debt.sentence(report.at)} (conductor evidence debts says who is missing)")
     if report.ok:
         yield f"head: sha256:{report.head} (keep it: the next audit gives it as --since)"
+    if report.made is not None:
+        yield f"checkpoint: sha256:{report.made} (keep it as well: the next audit gives it as --checkpoint-digest)"
 
 
 def gaps(report: Report) -> str:

@@ -116,6 +116,15 @@ class ObjectGraph(ABC):
             level = [parent for commit in commits for parent in commit.parents]
         return self._steps(found, folders, beyond=beyond)
 
+    def beyond(self, head: str, old: str, *folders: str) -> list[Step]:
+        """The commits that `head` reaches and `old` does not, with each one's changes below the folders against its
+        first parent."""
+        return self._steps(self._read_commits(self._reaches(head, old)), folders)
+
+    def _reaches(self, head: str, old: str) -> list[str]:
+        before = set(self._reachable([old]))
+        return [oid for oid in self._reachable([head]) if oid not in before]
+
     def _steps(self, line: Sequence[Commit], folders: Sequence[str], *, beyond: bool = False) -> list[Step]:
         steps: list[Step] = []
         for start in range(0, len(line), _CHUNK):

@@ -148,6 +148,11 @@ class Git(Protocol):
         changes below the folders against its first parent, as `first_parents` gives them."""
         ...
 
+    def beyond(self, head: str, old: str, *folders: str) -> list[Step]:
+        """The commits that `head` reaches and `old` does not, with each one's changes below the folders against its
+        first parent."""
+        ...
+
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether `ancestor` is reachable from `commit` (a commit is its own ancestor)."""
         ...

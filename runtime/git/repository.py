@@ -225,6 +225,12 @@ class Repository(ObjectGraph):
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
         return run(self.path, "fetch", *options, "--end-of-options", remote, *specs, seconds=self._remote_seconds)
 
+    def _reaches(self, head: str, old: str) -> list[str]:
+        output = run(self.path, "rev-list", head, f"^{old}", "--")
+        if output.code:
+            raise failed(f"git cannot tell what {head} reaches and {old} does not", output)
+        return output.out.decode().split()
+
     def _first_parent_ids(self, head: str) -> Iterator[str]:
         """Walk by reading at first; a long line is listed by git in one go and its commits are read in bulk."""
         last = None

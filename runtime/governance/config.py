@@ -163,17 +163,15 @@ class Governance:
 
     @classmethod
     def of(cls, contents: Mapping[str, str]) -> Governance:
-        """Read a snapshot's contents; raises FormatError."""
+        """Read a snapshot's contents; raises FormatError. The order in which they came says nothing."""
         people: dict[str, Person] = {}
         agents: dict[str, Agent] = {}
         policies: list[ApprovalPolicy] = []
         pins: list[CompilerPin] = []
         proofs: list[KeyProof] = []
-        for path, text in contents.items():
-            if not path.startswith(FOLDER):
-                continue
+        for path in sorted(path for path in contents if path.startswith(FOLDER)):
             kind = path.removeprefix(FOLDER).split("/", 1)[0]
-            data = text.encode()
+            data = contents[path].encode()
             decode(data)
             try:
                 match kind:
@@ -198,6 +196,21 @@ class Governance:
         if len(policies) != 1 or len(pins) != 1:
             raise FormatError("governance has exactly one approval policy and one compiler pin")
         return cls(people, agents, policies[0], pins[0], tuple(proofs))
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Contents that `of` reads as these: path -> text."""
+        kinds: tuple[tuple[str, Iterable[Person | Agent | KeyProof]], ...] = (
+            ("person", self.people.values()),
+            ("agent", self.agents.values()),
+            ("key-proof", self.proofs),
+        )
+        named = {f"{FOLDER}{kind}/{item.name}.json": item.data().decode() for kind, items in kinds for item in items}
+        return {
+            **named,
+            f"{FOLDER}approval-policy/one.json": self.policy.data().decode(),
+            f"{FOLDER}compiler/one.json": self.compiler.data().decode(),
+        }
 
     @cached_property
     def owner_of_key(self) -> Mapping[str, str]:

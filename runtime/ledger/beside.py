@@ -12,10 +12,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from runtime.contract.errors import ConductorError
 from runtime.contract.genesis import Genesis
 from runtime.git.branches import head_of
 from runtime.git.interface import Git
-from runtime.ledger.entry import GENESIS
+from runtime.ledger.entry import EVIDENCE, GENESIS
 from runtime.ledger.findings import Finding, finding
 from runtime.ledger.line import Place, walk
 
@@ -27,12 +28,19 @@ _PUT_IN_PLACE = (
 )
 
 
+class TangledError(ConductorError):
+    """A merge has brought evidence, or put another history in front of main's: all of it has to be read to tell what
+    that means."""
+
+
 class Beside:
     """Main's line as a clone has it, to be gone along as entries name its commits. `known` is what comes on it after
-    the trunk, the commit that the ledger's branch leads on from."""
+    the trunk, the commit that the ledger's branch leads on from. Where it is `plain`, TangledError is raised
+    unless it leads on by first parents, without a merge that brings evidence."""
 
-    def __init__(self, git: Git, trunk: str, known: Sequence[Place]) -> None:
+    def __init__(self, git: Git, trunk: str, known: Sequence[Place], *, plain: bool = False) -> None:
         self._git = git
+        self._plain = plain
         self._known = known
         self._at = {trunk: 0} | {place.commit.oid: number for number, place in enumerate(known, start=1) if place.main}
 
@@ -43,6 +51,8 @@ class Beside:
             places = following(self._git, start, to)
         else:
             places = None if there < here else list(self._known[here:there])
+        if self._plain and (places is None or not plain(places)):
+            raise TangledError(f"main does not lead on plainly from {start[:12]} to {to[:12]}")
         return None if places is None else [replace(place, counts=False) for place in places]
 
 
@@ -117,6 +127,15 @@ def following(git: Git, old: str, new: str) -> list[Place] | None:
         return None
     places = walk(git, new, since=old)
     return places if next((place.parent for place in places if place.main), None) == old else None
+
+
+def plain(places: Sequence[Place]) -> bool:
+    """Whether no merge among commits that follow an earlier one brings evidence: what such a merge hides is told in one
+    way or another, as what came before has told of it already."""
+    oids = [place.commit.oid for place in places]
+    straight = all(place.parent == oid for place, oid in zip(places[1:], oids, strict=False))
+    merges = (place for place in places if len(place.commit.parents) > 1)
+    return straight and not any(change.path.startswith(EVIDENCE) for place in merges for change in place.changes)
 
 
 def of_the_ledger(places: Sequence[Place]) -> list[Place]:

@@ -32,6 +32,11 @@ class Blobs:
             self._data.update(found)
             self._no.update(wanted - found.keys())
 
+    def lying(self, commit: str, path: str) -> TreeFile | None:
+        """What lies at one path of a commit."""
+        folder, _, name = path.rpartition("/")
+        return self._git.folder(commit, folder).get(name)
+
     def evidence(self, file: TreeFile) -> bytes | None:
         """Return a file's content; None for a link, a submodule, a folder that cannot be read, what is no blob or is
         too large: whoever may push can bring them."""

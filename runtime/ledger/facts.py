@@ -8,7 +8,8 @@ Stages, in the order in which they are asked:
 - link: whether an entry is the next of the chain; one that is not waits for the one before it;
 - entry: what an entry says, in its place;
 - verdict: whether what a verdict names exists and is what it says;
-- clearing: whether what a clearing names is the open debt, and approvals of it.
+- clearing: whether what a clearing names is the open debt, and approvals of it;
+- end: whether what has been read leads on from what somebody has seen of it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Stage(StrEnum):
     ENTRY = "entry"
     VERDICT = "verdict"
     CLEARING = "clearing"
+    END = "end"
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,15 @@ class ClearingFacts:
     debt: Debt | None
     approvals: frozenset[str]
     idle: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EndFacts:
+    """An earlier head that somebody kept (SHA-256 of an entry or of the genesis, or a commit), and whether the history
+    holds it."""
+
+    since: str
+    held: bool
 
 
 Facts: TypeAlias = Any

@@ -32,8 +32,9 @@ from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger import leading
 from runtime.ledger.ahead import ENOUGH, Ahead, keys_in
 from runtime.ledger.append import Tip
-from runtime.ledger.beside import Ends, Heads, apart, as_known, following, of_the_ledger
+from runtime.ledger.beside import Ends, Heads, apart, as_known, following, of_the_ledger, plain
 from runtime.ledger.blobs import Blobs
+from runtime.ledger.earlier import Earlier
 from runtime.ledger.early import loading
 from runtime.ledger.entry import EVIDENCE, Entry
 from runtime.ledger.findings import Answer, Finding, finding
@@ -163,7 +164,20 @@ class History:
 
     def entry(self, digest: str) -> Entry | None:
         """Return an entry by its file's SHA-256."""
-        return next((entry for entry in self.entries if entry.digest == digest), None)
+        before = () if self.earlier is None else self.earlier.entries
+        return next((entry for entry in (*self.entries, *before) if entry.digest == digest), None)
+
+    @property
+    def earlier(self) -> Earlier | None:
+        """What came before `entries`, where that was not read again but stands in a checkpoint."""
+        return self.state.earlier
+
+    @property
+    def last(self) -> Entry | None:
+        """The last entry of the ledger."""
+        if self.entries or self.earlier is None:
+            return self.entries[-1] if self.entries else None
+        return self.entry(self.tip.digest)
 
 
 def replay(
@@ -190,7 +204,7 @@ def replay(
     `after` is the history of an earlier head, read with the same rules: only what is new is read then.
     """
     chosen, heads = Rules(rules, consent, policies), heads or as_known(git)
-    if after is not None and (going_on := _continued(git, head, after, heads)) is not None:
+    if after is not None and (going_on := continued(git, head, after, heads)) is not None:
         return going_on
     if after is not None:
         trust_root, through = trust_root or after.genesis.digest, (*through, after.ledger or after.head)
@@ -219,38 +233,38 @@ def replay(
         later = places[start.number :]
         state.bringers.note([*later, *leading.hidden(git, later, {place.commit.oid for place in places})])
     _read(state, [*places[start.number : trunk + 1], *line])
-    return _history(git, state, ends, TrustRoot(start.genesis.digest, trust_root is not None))
+    return standing(git, state, ends, TrustRoot(start.genesis.digest, trust_root is not None))
 
 
-def _continued(git: Git, head: str, after: History, heads: Heads) -> History | None:
+def continued(git: Git, head: str, after: History, heads: Heads) -> History | None:
     """Go on from an earlier head; None if `head` does not continue its first-parent line."""
     if after.apart:
         return _continued_apart(git, after, *heads(after.genesis))
     if head == after.head:
         return after
     places = following(git, after.head, head)
-    if places is None:
+    if places is None or not (after.earlier is None or plain(places)):
         return None
-    beside = leading.hidden(git, places, after.state.index.keys())
-    if after.state.bringers.known([*places, *beside]):
+    beside = leading.hidden(git, places, after.state.index.keys()) if after.earlier is None else []
+    if after.state.bringers.known([*places, *beside]) or leading.told_before(after.state, places, after.head):
         return None  # what was read of the ledger may have seen another main
     state = after.state.copy()
     state.bringers.note([*places, *beside])
     _read(state, places)
-    return _history(git, state, Ends(head, None, after.genesis_commit, after.trunk), after.trust_root)
+    return standing(git, state, Ends(head, None, after.genesis_commit, after.trunk), after.trust_root)
 
 
 def _continued_apart(git: Git, after: History, main: str | None, ledger: str | None) -> History | None:
     if main is None or ledger is None or after.ledger is None:
         return None
     places = following(git, after.evidence, ledger)
-    if places is None:
+    if places is None or not (after.earlier is None or plain(places)):
         return None
     if (main, ledger) == (after.head, after.ledger):
         return after
     state = after.state.copy()
     _read(state, of_the_ledger(places))
-    return _history(git, state, Ends(main, ledger, after.genesis_commit, after.trunk, ledger), after.trust_root)
+    return standing(git, state, Ends(main, ledger, after.genesis_commit, after.trunk, ledger), after.trust_root)
 
 
 def _read(state: Replaying, places: list[Place]) -> None:
@@ -275,7 +289,8 @@ def _read(state: Replaying, places: list[Place]) -> None:
             state.place(place)
 
 
-def _history(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History:
+def standing(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History:
+    """Return what has been read so far, as it stands with these ends."""
     head = ends.head or state.line[-1][0]
     findings = [*([] if ends.problem is None else [ends.problem]), *state.findings]
     for entry, *_ in sorted(state.waiting, key=lambda item: item[0].sequence)[:1]:

@@ -10,11 +10,13 @@ stand on the newest main, whichever is read, or read first (ADR 0123).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from runtime.contract.errors import FormatError
 from runtime.git.interface import Commit, FileChange, Git, Step
 from runtime.git.onward import onward
-from runtime.ledger.entry import EVIDENCE, LEDGER, Entry
+from runtime.ledger.entry import EVIDENCE, LEDGER, Entry, read_entry
 from runtime.ledger.line import Place, inputs_of
 
 if TYPE_CHECKING:
@@ -55,6 +57,16 @@ class Bringers:
         others = [commit for oid in files for commit in self._of.get(oid, ())]
         return tuple({commit.oid: commit for commit in (place.commit, *others)}.values())
 
+    @property
+    def files(self) -> Collection[str]:
+        """Every file of the ledger that they bring, by its blob."""
+        return self._of.keys()
+
+    def stand(self, commit: str, main: str) -> None:
+        """Take it that a commit stands on this main, which may be itself."""
+        if commit != main:
+            self._below[commit] = main
+
     def main_of(self, commit: str) -> str:
         """The commit of main on which one stands, and others like it below."""
         above: list[str] = []
@@ -70,6 +82,27 @@ def hidden(git: Git, places: Sequence[Place], known: Collection[str]) -> list[St
     merges = [place.commit.oid for place in places if len(place.commit.parents) > 1]
     line = {*known, *(place.commit.oid for place in places)}
     return git.beside(merges, LEDGER.rstrip("/"), known=line, beyond=True) if merges else []
+
+
+def told_before(state: Replaying, places: Sequence[Place], old: str) -> bool:
+    """Whether commits that follow a checkpoint bring to the ledger what came before it, or hide what they bring: what
+    was read of the ledger may have seen another main then."""
+    earlier, blobs = state.earlier, state.blobs
+    if earlier is None:
+        return False
+    merged = any(len(place.commit.parents) > 1 for place in places)
+    line = {place.commit.oid for place in places}
+    beside = state.git.beyond(places[-1].commit.oid, old, LEDGER.rstrip("/")) if merged else []
+    if any(oid for step in beside if step.commit.oid not in line for oid in _ledger_files(step)):
+        return True
+    for change in (change for place in places for change in place.changes if change.path.startswith(LEDGER)):
+        data = None if change.after is None else blobs.evidence(change.after)
+        with suppress(FormatError):
+            if change.after is not None and change.after.oid in earlier.strays:
+                return True
+            if data is not None and earlier.has(read_entry(change.path, "", data)):
+                return True
+    return False
 
 
 class Seat(NamedTuple):

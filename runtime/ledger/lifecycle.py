@@ -16,6 +16,7 @@ from datetime import datetime
 from runtime.contract.canonical import JSON, decode
 from runtime.contract.change import Change, Snapshot
 from runtime.contract.errors import FormatError
+from runtime.contract.instant import parse, text
 from runtime.contract.objects import ABSENCE, Object, ObjectId, decode_objects
 from runtime.contract.predicates import ActionRecord, Intent, Result
 
@@ -37,6 +38,24 @@ class Lifecycle:
     def copy(self) -> Lifecycle:
         """Return one that goes on by itself."""
         return Lifecycle(dict(self.suspended), dict(self.deprovisioned), dict(self._absent), set(self._ahead))
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return it as JSON."""
+        return {
+            "suspended": {name: text(at) for name, at in self.suspended.items()},
+            "deprovisioned": {name: text(at) for name, at in self.deprovisioned.items()},
+            "absent": {name: sorted(map(list, found)) for name, found in self._absent.items()},
+            "ahead": sorted(self._ahead),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, JSON]) -> Lifecycle:
+        """Read what `to_json` gave."""
+        suspended, deprovisioned = (
+            {name: parse(at) for name, at in value[word].items()} for word in ("suspended", "deprovisioned")
+        )
+        absent = {name: frozenset(ObjectId(*item) for item in found) for name, found in value["absent"].items()}
+        return cls(suspended, deprovisioned, absent, set(value["ahead"]))
 
     def taken(self, change: Change) -> None:
         """A verdict has taken this change."""

@@ -31,6 +31,7 @@ from runtime.ledger.ahead import Ahead
 from runtime.ledger.append import Tip, tip_after
 from runtime.ledger.beside import Beside
 from runtime.ledger.blobs import Blobs
+from runtime.ledger.earlier import Earlier
 from runtime.ledger.entry import (
     ARTIFACTS,
     BY_PEOPLE,
@@ -116,6 +117,9 @@ class Replaying:
         """Path -> SHA-256 of what the ledger says lies there (None: as found)."""
         self.brought: dict[str, list[str]] = {}
         """Path -> blobs that main has had there, entries left out."""
+        self.earlier: Earlier | None = None
+        """What came before, of which only a checkpoint is here."""
+        self.recalled: dict[str, None] = {}
         # P
         self.commit = genesis.commit
         self.snapshot = genesis.snapshot
@@ -170,6 +174,7 @@ class Replaying:
             path = change.path
             if not path.startswith(EVIDENCE) or path in BY_PEOPLE:
                 continue
+            self.recall(path)
             if change.before is not None and path in self.named and self._meant(path, place):
                 self._ask(Stage.TOUCHED, TouchedFacts(change), path=path, commit=place.commit.oid)
             elif change.before is not None:
@@ -223,8 +228,20 @@ class Replaying:
         files = self.git.files(commit, *INPUT_FOLDERS)
         return {path: file for path, file in files.items() if is_input(path)}
 
+    def recall(self, path: str) -> None:
+        """Know of a path what the entries before a checkpoint have said of it, and what main has had there."""
+        if self.earlier is None or path in self.recalled:
+            return
+        self.recalled[path] = None
+        lies = self.earlier.at_path(path)
+        if lies.named:
+            self.named.setdefault(path, lies.digest)
+        if lies.blobs:
+            self.brought[path] = [*lies.blobs, *self.brought.get(path, ())]
+
     def found(self, path: str, digest: str) -> bytes | None:
         """Return the content with this SHA-256 that main has, or had, at a path."""
+        self.recall(path)
         for oid in self.brought.get(path, ()):
             data = self.blobs.data(oid)
             if sha256(data) == digest:
@@ -326,7 +343,7 @@ class Replaying:
             self.name(entry.path, entry.digest)
             self._accept(entry, seat, by)
             self._accept_late()
-        elif any(known.digest == entry.digest for known in self.entries):
+        elif any(known.digest == entry.digest for known in self.entries) or (self.earlier and self.earlier.has(entry)):
             self._list(entry.path, place, f"it is a copy of entry {entry.sequence}")
             return False
         else:

@@ -21,6 +21,7 @@ from runtime.ledger.facts import (
     AuthenticFacts,
     ClearingFacts,
     CommitFacts,
+    EndFacts,
     EntryFacts,
     Facts,
     GenesisFacts,
@@ -281,6 +282,13 @@ def clearing(facts: ClearingFacts) -> tuple[str, ...]:
     return (*(f"the approval sha256:{digest[:12]}… that it names is not with it" for digest in gone), *facts.idle)
 
 
+def extends(facts: EndFacts) -> tuple[str, ...]:
+    """The history holds the earlier head that somebody kept."""
+    if facts.held:
+        return ()
+    return (f"the earlier head {facts.since[:12]}… is not in this history: its end was cut off, or it was rewritten",)
+
+
 AHEAD = "ahead"
 CHAIN: tuple[Rule, ...] = (
     Rule("genesis-signed", Stage.GENESIS, genesis_signed),
@@ -308,5 +316,6 @@ CHAIN: tuple[Rule, ...] = (
     Rule("landed", Stage.VERDICT, landed, voids=True),
     Rule("surviving-key", Stage.VERDICT, surviving_key, voids=True),
     Rule("clearing", Stage.CLEARING, clearing, voids=True),
+    Rule("extends", Stage.END, extends, answer=Answer.FRESHNESS),
 )
 """Every rule of the ledger."""

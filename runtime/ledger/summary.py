@@ -16,6 +16,7 @@ from runtime.contract.instant import text
 from runtime.contract.predicates import NAMESPACE, DigestSet, ResourceDescriptor, Verdict, Verifier
 from runtime.contract.statement import STATEMENT_TYPE, subject
 from runtime.ledger.append import level, resource_uri
+from runtime.ledger.earlier import Earlier
 from runtime.ledger.entry import Entry
 from runtime.ledger.findings import Answer
 from runtime.ledger.history import History
@@ -28,6 +29,8 @@ from runtime.release import VERSION, code_sha256
 def summary(report: Report, since: str | None = None) -> bytes:
     """Return the statement's bytes. `since` is an earlier head (SHA-256); raises NoGenesisError, UsageError."""
     history, root = report.history, report.trust_root
+    if report.earlier is not None:
+        since = report.earlier.head
     if history is None or root is None or report.at is None:
         raise NoGenesisError("there is no history here that a summary could speak of", help="`conductor verify`")
     entries = _range(history, since)
@@ -54,6 +57,7 @@ def summary(report: Report, since: str | None = None) -> bytes:
             "answers": {answer.value: report.answers[answer].status.value for answer in Answer},
             "not_assessed": {answer.value: item.why for answer, item in report.answers.items() if item.why is not None},
             "rendered": None if report.rendered is None else report.rendered.again,
+            **({} if report.earlier is None else {"checkpoint": _told(report.earlier)}),
             "problems": sorted({item.code for item in report.problems}),
         },
     }
@@ -69,6 +73,8 @@ def summary(report: Report, since: str | None = None) -> bytes:
 
 
 def _range(history: History, since: str | None) -> tuple[Entry, ...]:
+    if history.earlier is not None and since == history.earlier.head:
+        return history.entries
     if since is None or since == history.genesis.digest:
         return history.entries
     place = next((n for n, entry in enumerate(history.entries) if entry.digest == since), None)
@@ -78,6 +84,13 @@ def _range(history: History, since: str | None) -> tuple[Entry, ...]:
             help="a summary's --since is a head: what an earlier `conductor verify` printed",
         )
     return history.entries[place + 1 :]
+
+
+def _told(earlier: Earlier) -> JSON:
+    """What was not read again, and when it was verified."""
+    at, upto = earlier.whole
+    told = {"sha256": earlier.sha256, "entries": earlier.counts.entries, "timeVerified": text(earlier.at)}
+    return {**told, "whole": {"entries": upto, "timeVerified": text(at)}}
 
 
 def _named(uri: str, digest: str) -> JSON:

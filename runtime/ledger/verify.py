@@ -7,25 +7,26 @@ pending, and no failure.
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from runtime.contract.canonical import JSON
 from runtime.contract.compiling import Compile
 from runtime.contract.errors import ConductorError
-from runtime.contract.instant import after, text
-from runtime.contract.plural import plural
-from runtime.contract.predicates import Intent, Verdict
+from runtime.contract.instant import text
+from runtime.contract.predicates import Verdict
 from runtime.git.interface import Git
 from runtime.governance.config import Governance
 from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger.beside import Heads
 from runtime.ledger.blobs import Blobs
+from runtime.ledger.earlier import Earlier
+from runtime.ledger.ending import complete, fresh, owed
 from runtime.ledger.entry import BY_PEOPLE, EVIDENCE, Entry
 from runtime.ledger.findings import Answer, Finding, by_gravity, finding
 from runtime.ledger.history import History, TrustRoot, replay, without_ledger
@@ -36,12 +37,8 @@ from runtime.ledger.start import genesis_path
 from runtime.ledger.starting import NoGenesisError, SeveralGenesesError
 from runtime.policy.engine import Policy
 
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _HARMLESS = frozenset({"unproven", "foreign", "unchanged", "work-tree", "rendered"})
 """Rules of integrity that leave chain and verdicts what they are: what is complete can be told all the same."""
-
-AHEAD = timedelta(minutes=1)
-"""By how much two clocks may differ: an entry of a later time is no sign of life."""
 
 
 class Status(StrEnum):
@@ -93,6 +90,21 @@ class Report:
     history: History | None = None
     rendered: Rendered | None = None
     at: datetime | None = None
+    checkpoint: str | None = None
+    """SHA-256 of the checkpoint that was given; `earlier` is None where this history could not go on from it."""
+    made: str | None = None
+    """SHA-256 of the checkpoint that was made of this report."""
+
+    @property
+    def earlier(self) -> Earlier | None:
+        """What was not read again."""
+        return None if self.history is None else self.history.earlier
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """How many entries of each kind the ledger has, read again or not."""
+        read = Counter(entry.kind for entry in self.history.entries) if self.history else Counter[str]()
+        return read + Counter(self.earlier.counts.kinds if self.earlier else {})
 
     @property
     def ok(self) -> bool:
@@ -117,19 +129,15 @@ class Report:
             "ledger": {"branch": history.genesis.ledger, "commit": history.ledger} if history else None,
             "verified": history.commit if history else None,
             "pending": list(history.pending) if history else [],
-            "entries": len(history.entries) if history else 0,
+            "entries": self.kinds.total(),
+            **({} if self.checkpoint is None else {"checkpoint": _checkpoint(self.checkpoint, self.earlier)}),
+            **({} if self.made is None else {"checkpoint_made": self.made}),
             "rendered": self.rendered.to_json() if self.rendered else None,
             "debts": [debt.to_json(self.at) for debt in history.debts] if history and self.at else [],
             "withdrawals": [one.to_json() for one in withdrawals(history)] if history else [],
             "after_gap": [entry.sequence for entry in self.after_gap],
             "problems": [_problem(item) for item in self.problems],
         }
-
-
-def parse_digest(given: str) -> str | None:
-    """Read `sha256:…` or 64 hex digits; None for anything else."""
-    match = _DIGEST.fullmatch(given)
-    return None if match is None else match[1]
 
 
 def verify(
@@ -147,16 +155,22 @@ def verify(
     consent: tuple[ConsentRule, ...] = CONSENT,
     policies: Policies = Policy.of,
     heads: Heads | None = None,
+    history: History | None = None,
+    checkpoint: str | None = None,
 ) -> Report:
     """Verify all of main's history up to `head`; where the ledger is on a branch of its own, up to `heads`.
 
+    `history` is what has been read already, from the checkpoint with the SHA-256 `checkpoint`
+    (`runtime.ledger.checkpoint`); None, and all of it is read.
     `trust_root` and `since` are SHA-256 as 64 hex digits; `since` may be a commit's id too. With `require_proven` a
     trust root that had to be assumed is a finding. `worktree` are the files under evidence/ of a work tree that has
     `head` checked out. With `compile` (of `release`), commits of that release
     are rendered again.
     """
     try:
-        history = replay(git, head, trust_root=trust_root, rules=rules, consent=consent, policies=policies, heads=heads)
+        history = history or replay(
+            git, head, trust_root=trust_root, rules=rules, consent=consent, policies=policies, heads=heads
+        )
     except SeveralGenesesError as error:
         return _nothing(error, head, "trust-root")
     except NoGenesisError as error:
@@ -170,9 +184,9 @@ def verify(
     if compile is not None and release is not None:
         rendered, differing = _rendered(history, compile, release)
         problems.extend(differing)
-    problems.extend(_complete(history))
-    problems.extend(_owed(history, now))
-    problems.extend(_fresh(git, history, since, now))
+    problems.extend(complete(history))
+    problems.extend(owed(history, now))
+    problems.extend(fresh(git, history, since, now))
     return Report(
         answers=_answers(problems, since, without_ledger(history)),
         problems=by_gravity(problems),
@@ -182,6 +196,7 @@ def verify(
         history=history,
         rendered=rendered,
         at=now,
+        checkpoint=checkpoint,
     )
 
 
@@ -274,7 +289,8 @@ def _rendered(history: History, compile: Compile, release: str) -> tuple[Rendere
         for entry in history.entries
         if isinstance(entry.predicate, Verdict) and entry.digest in taken and entry.position.release.version == release
     ]
-    if Governance.of(start.snapshot.contents).compiler.release == release:
+    before = 0 if history.earlier is None else history.earlier.taken + 1
+    if not before and Governance.of(start.snapshot.contents).compiler.release == release:
         commits.insert(0, (start.commit, start.snapshot.manifest.digest, None))
     found: list[Finding] = []
     unanswered: list[str] = []
@@ -289,114 +305,15 @@ def _rendered(history: History, compile: Compile, release: str) -> tuple[Rendere
             message = f"commit {commit[:12]} renders {rendered}, and the ledger says manifest {digest[:12]}"
             found.append(finding("rendered", message, path=path, commit=commit))
     again = len(commits) - len(unanswered)
-    return Rendered(again, len(history.verified.timeline), tuple(unanswered)), found
+    return Rendered(again, len(history.verified.timeline) - before, tuple(unanswered)), found
 
 
-def _complete(history: History) -> list[Finding]:
-    """Every intent has its result, and what was taken last has been acted on."""
-    found: list[Finding] = []
-    opened = history.open_intent
-    if opened is not None:
-        count = len(opened.predicate.actions) if isinstance(opened.predicate, Intent) else 0
-        found.append(
-            finding(
-                "closed",
-                f"intent {opened.sequence} has no result: nobody has said what became of its {plural(count, 'action')}",
-                path=opened.path,
-                commit=opened.commit,
-                answer=Answer.COMPLETENESS,
-                help="the next agent that runs closes it",
-            )
-        )
-    taken = {item.sha256 for item in history.verified.timeline.later(0)}
-    verdicts = [number for number, entry in enumerate(history.entries) if entry.digest in taken]
-    if verdicts and not any(isinstance(entry.predicate, Intent) for entry in history.entries[verdicts[-1] :]):
-        entry = history.entries[verdicts[-1]]
-        found.append(
-            finding(
-                "acted",
-                f"verdict {entry.sequence} was followed by no intent: it is taken, and nothing says that it was done",
-                path=entry.path,
-                commit=entry.commit,
-                answer=Answer.COMPLETENESS,
-                help="the next agent that runs does it",
-            )
-        )
-    return found
-
-
-def _owed(history: History, now: datetime) -> list[Finding]:
-    """A debt of an emergency is cleared, or taken back, by its deadline."""
-    debt = history.debt
-    if debt is None or not debt.overdue(now):
-        return []
-    entry = history.entry(debt.verdict)
-    return [
-        finding(
-            "overdue",
-            debt.sentence(now),
-            path=None if entry is None else entry.path,
-            commit=None if entry is None else entry.commit,
-            answer=Answer.COMPLETENESS,
-            help="who is missing says `conductor approve --debt`, or two people approve its revert",
-        )
-    ]
-
-
-def _fresh(git: Git, history: History, since: str | None, now: datetime) -> list[Finding]:
-    found: list[Finding] = []
-    if since is not None and not _extends(git, history, since):
-        found.append(
-            finding(
-                "extends",
-                f"the earlier head {since[:12]}… is not in this history: its end was cut off, or it was rewritten",
-                commit=history.head,
-                answer=Answer.FRESHNESS,
-            )
-        )
-    if not history.entries:
-        return found
-    last = history.entries[-1]
-    agent = history.governance.agents.get(last.position.agent)
-    longest = max((item.heartbeat_seconds for item in history.governance.agents.values()), default=0)
-    allowed = timedelta(seconds=2 * (agent.heartbeat_seconds if agent else longest))
-    latest = after(now, AHEAD)
-    ahead = next((entry for entry in history.entries if entry.position.time > latest), None)
-    if ahead is not None:
-        found.append(
-            finding(
-                "heartbeat",
-                f"entry {ahead.sequence} is of {text(ahead.position.time)}, which is still to come: it says nothing of "
-                "whether the agent lives",
-                path=ahead.path,
-                commit=ahead.commit,
-                answer=Answer.FRESHNESS,
-                help="if this machine's clock is right, the agent's is wrong, or its key is in other hands: stop it, "
-                "and give it another key, as docs/runbooks/keys.md says",
-            )
-        )
-    elif now - last.position.time > allowed:
-        found.append(
-            finding(
-                "heartbeat",
-                f"the last entry is of {text(last.position.time)}, and the agent has promised one every "
-                f"{int(allowed.total_seconds()) // 2} seconds",
-                path=last.path,
-                commit=last.commit,
-                answer=Answer.FRESHNESS,
-                help="is the agent down, or is this clone old? `git pull` and look again",
-            )
-        )
-    return found
-
-
-def _extends(git: Git, history: History, since: str) -> bool:
-    if parse_digest(since) is not None and (
-        since == history.genesis.digest or any(entry.digest == since for entry in history.entries)
-    ):
-        return True
-    ends = [history.head] if history.ledger is None else [history.head, history.ledger]
-    return git.resolve(since) == since and any(git.is_ancestor(since, end) for end in ends)
+def _checkpoint(given: str, earlier: Earlier | None) -> JSON:
+    if earlier is None:
+        return {"sha256": given, "used": False}
+    at, upto = earlier.whole
+    told = {"head": earlier.head, "entries": earlier.counts.entries, "verified_at": text(earlier.at)}
+    return {"sha256": given, "used": True, **told, "whole": {"verified_at": text(at), "entries": upto}}
 
 
 def _problem(item: Finding) -> JSON:

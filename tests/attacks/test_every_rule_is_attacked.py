@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from runtime.governance.rules import CONSENT
+from runtime.ledger.checkpoint import ADMISSION
 from runtime.ledger.rules import CHAIN
 from tests.attacks import listing
 
-RULES = {rule.name for rule in (*CONSENT, *CHAIN)}
+RULES = {rule.name for rule in (*CONSENT, *CHAIN, *ADMISSION)}
 ATTACKS = [attack for chapter in listing.chapters() for attack in chapter.attacks]
 AT_LEAST = 40
 """What was promised."""
@@ -20,7 +21,7 @@ def test_every_rule_has_its_attack_and_every_attack_its_rule() -> None:
 
 
 def test_the_names_of_rules_are_theirs_alone() -> None:
-    assert len(RULES) == len(CONSENT) + len(CHAIN)
+    assert len(RULES) == len(CONSENT) + len(CHAIN) + len(ADMISSION)
     assert len({rule.check for rule in CHAIN}) == len(CHAIN)
 
 

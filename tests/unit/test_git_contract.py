@@ -177,6 +177,18 @@ def test_what_lies_beside_a_line_is_found_behind_its_merges_and_gone_through_onc
     assert [item.path for item in changes[second]] == ["flags/side"]
 
 
+def test_what_came_beyond_a_commit_is_all_that_it_does_not_reach(world: World) -> None:
+    root = world.commit(None, {"flags/a": "1"})
+    side = world.commit(root, {"flags/side": "1"}, minute=1)
+    main = world.commit(root, {"other": "y"}, minute=2)
+    merge = _merge(world.git, main, side)
+    found = {step.commit.oid: step.changes for step in world.git.beyond(merge, main, "flags")}
+    assert found.keys() == {side, merge}
+    assert [item.path for item in found[side]] == ["flags/side"]
+    assert {step.commit.oid for step in world.git.beyond(merge, side)} == {main, merge}
+    assert world.git.beyond(main, merge) == []
+
+
 def test_ancestry_follows_every_parent(world: World) -> None:
     root = world.commit(None, {"a": "1"})
     side = world.commit(root, {"b": "1"}, minute=1)

@@ -165,3 +165,14 @@ def test_only_tenants_of_the_change_are_told() -> None:
     story = Story().go("suspended").done()
     nothing = between(Snapshot.of({}, {}), Snapshot.of({}, {"spec/x.json": b"{}"}), repository="0" * 32, branch="main")
     assert story.lifecycle.facts(nothing, START) == {"now": day(0), "tenants": {}}
+
+
+def test_what_is_known_is_read_as_it_was_written() -> None:
+    known = Lifecycle(
+        {"acme": START},
+        {"globex": START + timedelta(days=1)},
+        {"acme": frozenset({ObjectId("pg", "absence", "t_acme"), ObjectId("release", "absence", "acme")})},
+        {"acme"},
+    )
+    assert Lifecycle.from_json(known.to_json()) == known
+    assert encode(known.to_json())

@@ -10,9 +10,10 @@ from compiler.cli.verify_text import as_text
 from compiler.diagnostics.ledger import OF_RULE
 from runtime.contract.compiling import Compiled
 from runtime.governance.rules import CONSENT
+from runtime.ledger.ending import parse_digest
 from runtime.ledger.findings import CODES, Answer
 from runtime.ledger.rules import CHAIN
-from runtime.ledger.verify import Report, Status, WorkFile, parse_digest, verify
+from runtime.ledger.verify import Report, Status, WorkFile, verify
 from runtime.release import VERSION
 from runtime.testing.chronicle import Chronicle
 from runtime.testing.memory_git import MemoryGit
