@@ -6,6 +6,7 @@ Each runs on the real thing: a repository with a genesis, PostgreSQL from the wh
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -166,15 +167,25 @@ def _decision(batch: int) -> float:
 
 
 def _verify(entries: int) -> tuple[Measured, Measured]:
-    """A whole `verify` over a ledger of this many entries, every commit signed; and one from an earlier head."""
+    """A whole `verify` over a ledger of this many entries, every commit signed; and one of the last ten, from the
+    checkpoint of whoever verified those before."""
     folder = Path(tempfile.mkdtemp(prefix="conductor-bench-"))
     try:
         root = ledgers.build(folder / "repo", entries)
-        command = [CONDUCTOR, "verify", "--repo", str(folder / "repo"), "--trust-root", f"sha256:{root}"]
+        command = [CONDUCTOR, "verify", "--repo", str(folder / "repo")]
+        known = [*command, "--trust-root", f"sha256:{root}"]
+        file, (earlier, at) = folder / "checkpoint", ledgers.before(folder / "repo", 10)
+        subprocess.run(
+            [*known, "--rev", earlier, "--at", at, "--checkpoint", str(file)],
+            check=True,
+            capture_output=True,
+            timeout=600,
+        )
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
         whole, since = interleave(
             [
-                Contender("verify", command, folder),
-                Contender("verify since", [*command, "--since", "HEAD~6"], folder),
+                Contender("verify", known, folder),
+                Contender("verify since", [*command, "--since", str(file), "--checkpoint-digest", digest], folder),
             ],
             runs=3 if entries > 1000 else RUNS,
         )

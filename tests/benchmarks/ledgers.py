@@ -9,6 +9,7 @@ is written in memory and unpacked: few different trees are compiled, and the cha
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -67,6 +68,22 @@ def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
         push(chronicle.result(intent))
     _unpack(chronicle, folder)
     return chronicle.root
+
+
+def before(folder: Path, entries: int) -> tuple[str, str]:
+    """The commit with which the ledger had so many entries less, and the time of its last one."""
+    log = ("git", "log", "--format=%H %cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", f"--skip={entries}", "-1")
+    done = subprocess.run(
+        (*log, "--", "evidence/ledger"),
+        cwd=folder,
+        env={**os.environ, "TZ": "UTC"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    commit, at = done.stdout.split()
+    return commit, at
 
 
 def _walk(values: int) -> Iterator[int]:
