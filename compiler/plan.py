@@ -62,12 +62,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Landed:
-    """A commit of main that came after the base and changes inputs. `meets` are paths that this change has too."""
+    """A commit of main that came after the base and changes inputs. `meets` are paths that this change has too; `same`
+    says that it brought this very change, and waits."""
 
     commit: str
     subject: str
     taken: bool
     meets: tuple[str, ...]
+    same: bool = False
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,13 @@ def value_of(plan: Plan) -> JSON:
         "approvals": None if consent is None else consent.to_json(),
         "queue": None if plan.queue is None else plan.queue.to_json(),
         "landed": [
-            {"commit": item.commit, "subject": item.subject, "taken": item.taken, "meets": list(item.meets)}
+            {
+                "commit": item.commit,
+                "subject": item.subject,
+                "taken": item.taken,
+                "meets": list(item.meets),
+                "same": item.same,
+            }
             for item in plan.landed
         ],
         "forecast": None

@@ -69,4 +69,5 @@ def landed(plan: Plan, page: Page) -> Iterator[str]:
 def _commit(item: Landed, page: Page) -> str:
     state = page.paint("taken  ", GREEN) if item.taken else page.paint("pending", YELLOW)
     meets = page.paint(f"  meets this change at {page.few(item.meets)}", RED) if item.meets else ""
-    return f"  {item.commit[:12]}  {state}  {shown(item.subject)}{meets}"
+    same = f"  this change is on main already, as {item.commit[:12]}" if item.same else ""
+    return f"  {item.commit[:12]}  {state}  {shown(item.subject)}{same}{meets}"

@@ -45,7 +45,7 @@ def verdict(plan: Plan) -> tuple[Verdict, str]:
 
 def when(plan: Plan) -> str:
     """Say when an agent takes what is approved."""
-    return when_in(plan.queue, merged=plan.merged)
+    return when_in(plan.queue, merged=plan.merged or any(item.same for item in plan.landed))
 
 
 def when_in(queue: Queue | None, *, merged: bool) -> str:

@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     # command: (module, what it does)
     "init": ("compiler.cli.init", "Lay out a new repository, ready for two people to start."),
     "check": ("compiler.cli.check", "Find every mistake of the tree."),
-    "explain": ("compiler.cli.explain", "Show the page of a code, such as MC0012."),
+    "explain": ("compiler.cli.explain", "Show the page of a code, such as MC0012, or a runbook."),
     "build": ("compiler.cli.build", "Write the bundle and print the manifest's digest."),
     "plan": ("compiler.cli.plan", "Say what a change would do, and whose approval it needs."),
     "comment": ("compiler.cli.comment", "Keep one comment of a pull request up to date."),

@@ -11,23 +11,28 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from compiler.cli.clone import MAIN
 from compiler.cli.debts_text import debts_json, debts_text, open_of
 from compiler.cli.options import HERE, Repo, colourful
 from compiler.cli.trust_root import TrustRoot, digest_of
 from compiler.cli.verify import ReportFormat, head_of
 from compiler.diagnostics.printable import shown, shown_json
 from runtime.contract.canonical import JSON, decode, encode
+from runtime.contract.envelope import SUFFIX
 from runtime.contract.errors import UsageError
 from runtime.contract.plural import plural
-from runtime.git.branches import heads_of
+from runtime.git.branches import REMOTE, heads_of
+from runtime.git.branches import head_of as main_of
 from runtime.git.repository import Repository
 from runtime.governance.approvals import BRANCH, Approvals
 from runtime.ledger.beside import as_of
+from runtime.ledger.entry import LEDGER
 from runtime.ledger.history import History, replay
 from runtime.ledger.reading import Line, lines
 
 Form = Annotated[ReportFormat, typer.Option("--format", help="How it is written.")]
 Rev = Annotated[str | None, typer.Option("--rev", metavar="REV", help="The head to read; HEAD if left out.")]
+RevOrMain = Annotated[str | None, typer.Option("--rev", metavar="REV", help="The head to read; main's if left out.")]
 
 Full: TypeAlias = Annotated[bool, typer.Option("--full", help="Name every object and file of each entry.")]
 
@@ -104,13 +109,16 @@ def show(
     _warn(history)
 
 
-def debts(repo: Repo = HERE, rev: Rev = None, trust_root: TrustRoot = None, form: Form = ReportFormat.TEXT) -> None:
+def debts(
+    repo: Repo = HERE, rev: RevOrMain = None, trust_root: TrustRoot = None, form: Form = ReportFormat.TEXT
+) -> None:
     """Tell every emergency: who let what through and why, by when it was to be approved, by whom and when it was.
 
-    Of an open debt it says who is missing, by the branch `approvals` as this clone knows it.
+    Of an open debt it says who is missing, by the branch `approvals` as this clone knows it. Main is read as `status`
+    reads it, whatever branch is checked out, unless --rev names another head.
     """
     with Repository(repo) as git:
-        history = _replayed(git, rev, trust_root)
+        history = _of_main(git, trust_root) if rev is None else _replayed(git, rev, trust_root)
         filed = [one for oid in heads_of(git, BRANCH) for one in open_of(Approvals(git, oid), history)]
     at = datetime.now(tz=UTC)
     if form is ReportFormat.JSON:
@@ -122,7 +130,38 @@ def debts(repo: Repo = HERE, rev: Rev = None, trust_root: TrustRoot = None, form
 
 def _history(repo: Path, rev: str | None, trust_root: str | None) -> History:
     with Repository(repo) as git:
-        return _replayed(git, rev, trust_root)
+        history = _replayed(git, rev, trust_root)
+        if rev is None and not history.apart:
+            _warn_behind(git, history)
+        return history
+
+
+def _warn_behind(git: Repository, history: History) -> None:
+    """Say that main has more than the branch that is checked out."""
+    main = main_of(git, history.genesis.branch)
+    if main is None or git.folder(main, LEDGER.rstrip("/")) == git.folder(history.head, LEDGER.rstrip("/")):
+        return
+    there = plural(sum(path.endswith(SUFFIX) for path in git.files(main, LEDGER)), "entry", "entries")
+    here = plural(history.tip.sequence, "entry", "entries")
+    branch = history.genesis.branch
+    typer.echo(f"note: as of {here} at HEAD; {branch} has {there}: --rev {_name_of(git, branch, main)}", err=True)
+
+
+def _name_of(git: Repository, branch: str, commit: str) -> str:
+    """What the furthest head of a branch is called in this clone."""
+    names = (branch, f"{REMOTE}/{branch}")
+    return next((name for name in names if git.resolve(name) == commit), commit[:12])
+
+
+def _of_main(git: Repository, trust_root: str | None) -> History:
+    """What main says, as far as this clone knows it; where it has no main, what HEAD says."""
+    main = main_of(git, MAIN)
+    if main is None:
+        return _replayed(git, None, trust_root)
+    root = digest_of("--trust-root", trust_root)
+    history = replay(git, main, trust_root=root)
+    other = None if history.genesis.branch == MAIN else main_of(git, history.genesis.branch)
+    return history if other is None else replay(git, other, trust_root=root)
 
 
 def _replayed(git: Repository, rev: str | None, trust_root: str | None) -> History:

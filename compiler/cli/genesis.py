@@ -69,9 +69,9 @@ def genesis(  # noqa: PLR0917 -- options
 
     The first person's call writes the genesis and signs it, the second's signs it too and commits it. Who signs shows
     that they have their key; with --more, others sign before it is committed. Whose key has not signed proves it later,
-    with `conductor key prove`, and counts from then on. With --previous
-    they start anew where a history is lost: docs/runbooks/new-genesis.md says when, and what comes then. With --ledger
-    the agent pushes to a branch of its own, and never to main: both say so.
+    with `conductor key prove`, and counts from then on. With --previous they start anew where a history is lost:
+    `conductor explain runbooks/new-genesis` says when, and what comes then. With --ledger the agent pushes to a branch
+    of its own, and never to main: both say so.
     """
     ledger = None if ledger == BRANCH else ledger
     replaced = digest_of("--previous", previous)
@@ -217,6 +217,6 @@ def _told(pending: start.Pending, person: str, commit: str | None, repo: Path) -
     else:
         lines += [
             "Tell everybody who approves or runs an agent too: without it they follow the genesis that it replaces.",
-            f"Next: git push origin {BRANCH}; then go on in docs/runbooks/new-genesis.md.",
+            f"Next: git push origin {BRANCH}; then go on as `conductor explain runbooks/new-genesis` says.",
         ]
     return "\n".join(lines) + "\n"

@@ -112,7 +112,7 @@ def _before(clone: Clone, history: History, way: Way, earlier: list[str], decisi
     last, held = history.commit, dict[str, str | None]()
     for oid in earlier:
         inputs, last = rows(git, last, oid), oid
-        if not inputs or not rows(git, oid, way.head):
+        if not inputs or inputs == way.change.inputs or not rows(git, oid, way.head):
             continue  # it is this very change
         known = decision.change if isinstance(decision, Take) and decision.commit == oid else None
         known = judged[oid].change if oid in judged else known

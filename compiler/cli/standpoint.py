@@ -225,20 +225,24 @@ def landed_since(
 ) -> tuple[tuple[Landed, ...], Forecast | None]:
     """What has come to main since a commit; where none of it meets the change, what the change is, merged now."""
     landed = tuple(_landed(clone, since, change))
-    if not landed or merged or any(item.meets for item in landed):
+    if not landed or merged or any(item.meets or item.same for item in landed):
         return landed, None
     return landed, _forecast(clone, clone.main, change, tree or from_commit(clone.git, near.commit), near)
 
 
 def _landed(clone: Clone, since: str | None, change: Change) -> Iterator[Landed]:
     pending = set(clone.history.pending) if clone.history is not None else set()
+    waiting = set(clone.history.waiting) if clone.history is not None else set()
     mine = {path for path, _, _ in change.inputs}
     for step in clone.git.first_parents(clone.main, *INPUT_FOLDERS, since=since):
         paths = [item.path for item in step.changes if is_input(item.path)]
         if paths:
-            meets = tuple(path for path in paths if path in mine)
-            taken_ = clone.history is not None and step.commit.oid not in pending
-            yield Landed(step.commit.oid, step.commit.subject, taken_, meets)
+            oid, meets = step.commit.oid, tuple(path for path in paths if path in mine)
+            taken_ = clone.history is not None and oid not in pending
+            same = (
+                oid in waiting and mine == set(paths) and rows(clone.git, step.commit.parents[0], oid) == change.inputs
+            )
+            yield Landed(oid, step.commit.subject, taken_, () if same else meets, same)
 
 
 def _forecast(clone: Clone, main: str, change: Change, head: SourceTree, near: Known) -> Forecast:

@@ -132,7 +132,7 @@ def decide(
         raise StoppedError(
             f"the last verified commit {verified.commit[:12]} is no ancestor of {verified.branch}'s head {head[:12]}",
             help="nothing is taken until main leads on from it again; the way back is a new genesis that names the old "
-            "one: docs/runbooks/new-genesis.md",
+            "one: conductor explain runbooks/new-genesis",
         )
     main = digests(git, head)
     base = cache(lambda: git.files(verified.commit, *INPUT_FOLDERS))  # most turns have no candidate

@@ -116,12 +116,12 @@ class Failure(Strict):
 
 DRIFT_HELP = (
     "right: declare it, and have that approved; wrong: undo it by hand, or have the agent undo it by `drift: heal` of "
-    "its target (docs/runbooks/alert-drift.md)"
+    "its target (conductor explain runbooks/alert-drift)"
 )
 """What a person does about drift that is only reported."""
 
 
-AGENT_HELP = "its /healthz says what is wrong, docs/runbooks/agent.md what to do"
+AGENT_HELP = "its /healthz says what is wrong, `conductor explain runbooks/agent` what to do"
 """What a person does about an agent that takes nothing."""
 
 

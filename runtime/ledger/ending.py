@@ -100,7 +100,7 @@ def fresh(git: Git, history: History, since: str | None, now: datetime) -> list[
                 commit=ahead.commit,
                 answer=Answer.FRESHNESS,
                 help="if this machine's clock is right, the agent's is wrong, or its key is in other hands: stop it, "
-                "and give it another key, as docs/runbooks/keys.md says",
+                "and give it another key, as `conductor explain runbooks/keys` says",
             )
         )
     elif now - last.position.time > allowed:

@@ -313,7 +313,7 @@ def standing(git: Git, state: Replaying, ends: Ends, root: TrustRoot) -> History
             commit=entry.commit,
             answer=Answer.FRESHNESS,
             help="was no agent at work for so long? the next change that two people approve vouches for it. If not, "
-            "that agent's clock was wrong, or its key is in other hands: docs/runbooks/keys.md",
+            "that agent's clock was wrong, or its key is in other hands: conductor explain runbooks/keys",
         )
         for entry, until in state.jumps
     )
@@ -380,6 +380,6 @@ def _rewound(state: Replaying, head: str) -> Finding:
         "rewound",
         f"{branch} stands at {head[:12]}, which does not lead on from {seen[:12]}, where the ledger has seen it",
         commit=head,
-        help=f"git fetch, if this clone is old; else somebody has moved {branch}: docs/runbooks/agent.md says how it "
-        f"comes to lead on from {seen[:12]} again, which the branch {state.genesis.ledger} still holds",
+        help=f"git fetch, if this clone is old; else somebody has moved {branch}: `conductor explain runbooks/agent` "
+        f"says how it comes to lead on from {seen[:12]} again, which the branch {state.genesis.ledger} still holds",
     )

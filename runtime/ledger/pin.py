@@ -28,7 +28,7 @@ class OtherGenesisError(ConductorError):
         super().__init__(
             f"main starts from genesis sha256:{found}, and {where} is pinned to sha256:{pinned}",
             help="somebody has rewritten main, or started it anew: ask, by another way than this repository, which one "
-            "holds; --trust-root sha256:… says it, and pins it (docs/runbooks/new-genesis.md)",
+            "holds; --trust-root sha256:… says it, and pins it (conductor explain runbooks/new-genesis)",
         )
 
 

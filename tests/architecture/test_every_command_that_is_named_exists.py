@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from compiler.cli.app import command
+from compiler.cli.explain import page
 
 ROOT = Path(__file__).resolve().parents[2]
+EXPLAIN = "compiler/cli/explain.py"
 SESSIONS = {"conductor archive", "conductor control", "conductor login proof"}
 """What a PostgreSQL server calls sessions of ours: names, and nothing to type."""
 GAP = "…"
@@ -114,6 +116,14 @@ def test_every_command_and_option_that_help_texts_and_errors_name_exists() -> No
 def test_every_command_and_option_that_a_workflow_names_exists() -> None:
     paths = files(".yml", ".yaml", ".sh", "Makefile", ".toml")
     assert [one for path in paths for one in refused(path, (ROOT / path).read_text().splitlines())] == []
+
+
+def test_every_runbook_that_a_message_names_can_be_explained_where_there_is_no_checkout() -> None:
+    said = {text for path in modules() if path != EXPLAIN for text in strings((ROOT / path).read_text())}
+    named = {name for text in said for name in re.findall(r"conductor explain (runbooks/[\w-]+)", text)}
+    assert len(named) > 3
+    assert [name for name in named if not page(name).startswith("# ")] == []
+    assert [text for text in said if re.search(r"docs/runbooks/[\w-]+\.md", text)] == []
 
 
 def test_every_path_in_a_command_to_type_is_quoted() -> None:

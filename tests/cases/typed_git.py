@@ -1,10 +1,23 @@
-"""A command that takes something back, typed on main of a repository in memory: `git revert`, `git restore`."""
+"""A command that takes something back, typed on main of a repository in memory: `git revert`, `git restore`.
+
+And the way to real git: what is in memory, laid out as a repository on disk.
+"""
 
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
+from runtime.git.repository import Repository
 from runtime.testing.memory_git import MemoryGit
+
+
+def laid_out(git: MemoryGit, folder: Path, **branches: str) -> None:
+    """A repository that has what is in memory, with these branches."""
+    with Repository.init(folder) as known:
+        known._store(list(git.objects.values()))  # noqa: SLF001 -- a clone of what is in memory
+        for name, commit in branches.items():
+            assert known.set_ref(f"refs/heads/{name}", commit, old=None)
 
 
 def typed(git: MemoryGit, command: str) -> None:

@@ -313,7 +313,7 @@ def test_what_a_forge_reads_keeps_the_schema_that_is_published_for_it(
 
 def test_an_installed_wheel_carries_all_that_init_and_explain_need(tmp_path: Path, people: tuple[str, ...]) -> None:
     source = tmp_path / "source"
-    for folder in ("compiler", "runtime", "policies", "evidence", "docs/diagnostics"):
+    for folder in ("compiler", "runtime", "policies", "evidence", "docs/diagnostics", "docs/runbooks"):
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "README.md"):
         shutil.copyfile(ROOT / file, source / file)
@@ -339,7 +339,12 @@ def test_an_installed_wheel_carries_all_that_init_and_explain_need(tmp_path: Pat
     assert Path(where).is_relative_to(installed)
     program = installed / "bin" / "conductor"
     clean = {**os.environ, "PYTHONPATH": ""}
-    for arguments in (("init", "acme", "--yes", *people), ("check", "--repo", "acme"), ("explain", "MC0012")):
+    for arguments in (
+        ("init", "acme", "--yes", *people),
+        ("check", "--repo", "acme"),
+        ("explain", "MC0012"),
+        ("explain", "runbooks/alert-drift"),
+    ):
         ran = subprocess.run(
             [program, *arguments], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120, check=False
         )

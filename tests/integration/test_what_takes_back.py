@@ -19,6 +19,7 @@ from runtime.agent.stock import take_stock
 from runtime.git.inputs import rows
 from runtime.git.repository import Repository
 from tests.cases.plan_world import ADA, BEN, PlanWorld, base_files, tenant
+from tests.cases.typed_git import laid_out
 
 ACME, BLUEPRINT = "tenants/acme-retail.yaml", "tenants/blueprints/standard.yaml"
 BROKEN = {"tenants/zz.yaml": tenant("zz").replace("standard", "nowhere")}
@@ -46,10 +47,7 @@ def merged(world: PlanWorld, name: str, files: dict[str, str]) -> str:
 
 def typed(world: PlanWorld, folder: Path, command: str | None) -> None:
     """Type a command in a checkout of main, and bring main here as it is then."""
-    known = Repository.init(folder)
-    known._store(list(world.git.objects.values()))  # noqa: SLF001 -- a clone of what is in memory
-    assert known.set_ref("refs/heads/main", world.main, old=None)
-    known.close()
+    laid_out(world.git, folder, main=world.main)
     for words in ("git reset --quiet --hard main", *(command or "").split(" && ")):
         told = subprocess.run(
             shlex.split(words), cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **SOMEBODY}

@@ -117,6 +117,9 @@ def test_a_folder_without_the_five_folders_is_wrong_usage(tmp_path: Path) -> Non
         (["check", "--repo", "/dev/null"], "/dev/null is no folder"),
         (["explain", "nonsense"], "codes look like MC0012"),
         (["explain", "mc12"], "did you mean `MC0012`?"),
+        (["explain", "12"], "there is no code `12`\n  = help: did you mean `MC0012`?"),
+        (["explain", "runbooks/alert-drft"], "did you mean `runbooks/alert-drift`?"),
+        (["explain", "../runbooks/agent"], "there is no code, runbook or rule"),
         (["explain", "mc03"], "those of MC03xx are `MC0301`, "),
         (["explain", "unknown-referense"], "did you mean `unknown-reference`?"),
     ],
@@ -133,6 +136,18 @@ def test_explain_prints_the_page_by_code_or_name() -> None:
     assert ran.out.startswith("# MC0012: unknown-reference\n")
     assert "<!--" not in ran.out
     assert conductor("explain", "unknown-reference") == ran
+
+
+@pytest.mark.parametrize("name", ["runbooks/alert-drift", "alert-drift", "docs/runbooks/alert-drift.md"])
+def test_explain_prints_a_runbook_by_its_path_or_its_name(name: str) -> None:
+    ran = conductor("explain", name)
+    assert (ran.code, ran.out) == (0, (ROOT / "docs/runbooks/alert-drift.md").read_text().rstrip() + "\n")
+
+
+def test_explain_says_what_a_rule_of_consent_asks_and_where_to_go_on() -> None:
+    ran = conductor("explain", "two-people")
+    assert (ran.code, ran.out.splitlines()[2]) == (0, "At least two different people approve every change.")
+    assert "conductor explain runbooks/approvals" in ran.out
 
 
 CHECK_NEEDS = {"cryptography", "email", "pydantic", "pyrage", "yaml"}

@@ -96,7 +96,7 @@ def test_entry_of_a_time_still_to_come_is_no_sign_of_life(chronicle: Chronicle) 
     assert rules(report) == ["ahead", "heartbeat"]
     assert report.answers[Answer.FRESHNESS].status is Status.FAILED
     assert "still to come" in report.problems[1].message
-    assert "runbooks/keys.md" in (report.problems[1].help or "")
+    assert "explain runbooks/keys" in (report.problems[1].help or "")
 
 
 def test_an_open_intent_and_an_idle_verdict_are_incomplete(chronicle: Chronicle) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from compiler.plan_markdown import as_markdown
 from compiler.plan_text import as_text
 from runtime.ledger.verify import verify
 from tests.cases.plan_world import ADA, BEN, PlanWorld, base_files, tenant
+from tests.cases.typed_git import laid_out
+from tests.services.commands import conductor, git
 
 WHY = "Sign-in | fails"
 RULES, PERSON = "policies/approvals.yaml", f"policies/people/{ADA}.yaml"
@@ -118,6 +121,24 @@ def test_the_page_of_debts_tells_every_state(world: PlanWorld) -> None:
     assert debts_text(world.history, [], debt.deadline).startswith("overdue: ")
     (value,) = debts_json(world.history, [], world.now)
     assert (value["state"], value["sequence"], value["missing"][-1]["roles"]) == ("open", 1, ["pm"])
+
+
+def test_a_branch_older_than_the_emergency_hides_no_debt_and_its_log_says_that_main_has_more(
+    world: PlanWorld, tmp_path: Path
+) -> None:
+    old = world.main
+    broken(world)
+    laid_out(world.git, tmp_path, main=world.main, old=old)
+    git(tmp_path, "symbolic-ref", "HEAD", "refs/heads/old")
+    told = conductor("evidence", "debts", "--repo", tmp_path)
+    assert (told.code, f"{ADA} let through: add tenants/fjord.yaml" in told.out) == (0, True)
+    assert conductor("evidence", "debts", "--repo", tmp_path, "--rev", "HEAD").out.startswith("no debts")
+    for command in (("log",), ("log", "--format", "json")):
+        log = conductor("evidence", *command, "--repo", tmp_path)
+        assert log.err == "note: as of 0 entries at HEAD; main has 1 entry: --rev main\n"
+    assert conductor("evidence", "log", "--repo", tmp_path, "--rev", "main").err == ""
+    git(tmp_path, "symbolic-ref", "HEAD", "refs/heads/main")
+    assert conductor("evidence", "log", "--repo", tmp_path).err == ""
 
 
 def test_verify_fails_completeness_from_the_deadline_on(world: PlanWorld) -> None:

@@ -87,6 +87,21 @@ def test_what_is_on_main_and_not_in_the_branch_and_alters_the_same_makes_it_anot
     world.take(world.git.merge("topic"))
 
 
+@pytest.mark.parametrize("how", ["merge", "squash"])
+def test_what_is_approved_after_its_merge_is_on_main_already_and_meets_nothing(world: PlanWorld, how: str) -> None:
+    world.commit(SUSPEND, message="Suspend it")
+    world.commit(FJORD, branch="main", message="Add fjord, unapproved")
+    merged = getattr(world.git, how)("topic", message="Suspend it, merged")
+    text = as_text(world.plan())
+    assert f"{merged[:12]}  pending  Suspend it, merged  this change is on main already, as {merged[:12]}" in text
+    assert "meets this change" not in text
+    both_approve(world, "topic")
+    assert "once it is merged" not in as_text(world.plan())
+    back = world.git.revert(merged)
+    assert "already" not in as_text(world.plan())
+    assert back[:12] in as_text(world.plan())
+
+
 def test_a_blueprint_that_waits_meets_the_tenants_it_renders(world: PlanWorld) -> None:
     world.commit(SUSPEND)
     world.commit({BLUEPRINT: base_files()[BLUEPRINT].replace(b"30s", b"20s")}, branch="main")

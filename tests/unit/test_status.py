@@ -258,7 +258,7 @@ def test_drift_that_is_only_reported_is_for_a_person_until_it_is_gone() -> None:
     assert status.drift.objects == ("role acme_app has login false, declared true",)
     assert f"conductor evidence show {status.drift.entry}\n" in as_text(status)
     for text in (as_text(status), page(status, None).decode()):
-        assert "docs/runbooks/alert-drift.md" in text
+        assert "conductor explain runbooks/alert-drift" in text
     assert status.attention == ("1 object drifted, and drift is only reported there",)
     fleet.systems["pg-eu"].world[ACME] = MemoryObject({"login": True}, 1)
     once(fleet.world())

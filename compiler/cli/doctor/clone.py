@@ -34,7 +34,7 @@ def history_of(git: Repository) -> tuple[History | None, list[Line]]:
         history = replay(git, head, trust_root=pin)
     except NoGenesisError as error:
         if pin is not None:
-            return None, [fail("genesis", error.message, error.help or "docs/runbooks/new-genesis.md")]
+            return None, [fail("genesis", error.message, error.help or "conductor explain runbooks/new-genesis")]
         return None, [
             warn(
                 "genesis",

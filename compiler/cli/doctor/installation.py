@@ -94,7 +94,9 @@ def _reached(name: str, config: TargetConfig) -> Line:
         with open_target(config, repository="0" * 32, anyone=True) as target:
             found = target.identity()
     except ConductorError as error:
-        return fail("target", error.message, error.help or "docs/runbooks/postgresql-target.md says what it needs")
+        return fail(
+            "target", error.message, error.help or "what it needs: conductor explain runbooks/postgresql-target"
+        )
     if config.identity.startswith(NO_SYSTEM):
         mend = f"put `identity: {found}` into spec/targets/{name}.yaml, and commit it"
         return fail("target", f"{name} is {found}, and no system is declared yet", mend)

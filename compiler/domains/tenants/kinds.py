@@ -235,7 +235,8 @@ class TenantSpec(Spec):
     state: State = Field(
         "active",
         description="`suspended` takes the login away and keeps the data; `deprovisioned`, which follows it after "
-        "`retention_days`, archives the data, deletes everything and is final (docs/runbooks/ending-a-tenant.md).",
+        "`retention_days`, archives the data, deletes everything and is final "
+        "(`conductor explain runbooks/ending-a-tenant`).",
     )
     budgets: Budgets | None = Field(None, json_schema_extra=OF_BLUEPRINT, description="What the tenant may cost.")
     quotas: QuotasOfTenant | None = Field(
