@@ -19,7 +19,6 @@ from compiler.checkout import top_of
 from runtime.contract.errors import EnvironmentFailedError
 
 _OWN_NAME = "conductor"
-_ROOT = 0
 
 
 class UnfitCacheError(EnvironmentFailedError):
@@ -32,12 +31,12 @@ def place(*names: str) -> Path:
     return Path(os.path.abspath(cache), _OWN_NAME, *names)  # noqa: PTH100 -- `..` goes, and no link is followed
 
 
-def fit(place: Path, repo: Path) -> Path:
-    """Return it, which needs not be there; raises UnfitCacheError."""
+def fit(place: Path, repo: Path, *, root: int = 0) -> Path:
+    """Return it, which needs not be there; raises UnfitCacheError. `root` is whose links are the system's."""
     top = _identity(top_of(repo) or repo.resolve())
     own = next(one for one in (place, *place.parents) if one.name == _OWN_NAME)
     for path in (*reversed(place.parents), place):
-        if path.is_symlink() and (path.is_relative_to(own) or path.lstat().st_uid != _ROOT):
+        if path.is_symlink() and (path.is_relative_to(own) or path.lstat().st_uid != root):
             raise UnfitCacheError(f"{path} is a link, and may lead anywhere", help=_ELSEWHERE)
     real = Path(os.path.realpath(place))
     if top in map(_identity, (*place.parents, *real.parents)):
@@ -47,7 +46,7 @@ def fit(place: Path, repo: Path) -> Path:
             status = path.lstat()
         except FileNotFoundError:
             break  # it is made by us
-        _judge(path, status, sticky=not path.is_relative_to(os.path.realpath(own)))
+        _judge(path, status, sticky=not path.is_relative_to(os.path.realpath(own)), root=root)
     return place
 
 
@@ -58,8 +57,8 @@ def make(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def _judge(path: Path, status: os.stat_result, *, sticky: bool) -> None:
-    if status.st_uid not in {_ROOT, os.geteuid()}:
+def _judge(path: Path, status: os.stat_result, *, sticky: bool, root: int) -> None:
+    if status.st_uid not in {root, os.geteuid()}:
         raise UnfitCacheError(f"{path} is somebody else's", help=_ELSEWHERE)
     others = stat.S_IWOTH | (0 if _alone_in(status.st_gid) else stat.S_IWGRP)
     if status.st_mode & others and not (sticky and status.st_mode & stat.S_ISVTX):

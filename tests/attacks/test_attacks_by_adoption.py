@@ -14,11 +14,11 @@ import pytest
 from runtime.targets.interface import TerminalError
 from runtime.targets.postgres import adopting, proofs
 from runtime.targets.postgres.target import PostgresTarget
+from tests.services.adopted import ACME, NORD, admin_of, made_by_hand
 from tests.services.tenant import Secrets, Tenant, apply, compared, target
 
 pytestmark = pytest.mark.service
 
-ACME, NORD = Tenant("acme-retail", adopt=True), Tenant("nordwind")
 MADE = (
     "CREATE ROLE {0.owner} NOLOGIN",
     "CREATE ROLE {0.app} LOGIN PASSWORD 'an admin has it'",
@@ -96,17 +96,13 @@ def secret(dsn18: str) -> Secrets:
 
 @pytest.fixture
 def admin(dsn18: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(dsn18, autocommit=True) as connection:
+    with admin_of(dsn18, "between") as connection:
         yield connection
-        connection.execute("DROP ROLE IF EXISTS between")
 
 
 @pytest.fixture
 def running(secret: Secrets, admin: psycopg.Connection) -> Iterator[PostgresTarget]:
-    with target(secret) as opened:
-        apply(opened, (NORD,), intent=1)
-        for statement in MADE:
-            admin.execute(statement.format(ACME))
+    with made_by_hand(secret, admin, MADE) as opened:
         yield opened
 
 

@@ -12,7 +12,7 @@ import pytest
 from runtime.contract.predicates import Result
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.services.agents import Agents, Run
-from tests.services.assertions import assert_done_once, assert_sound, done_in_log
+from tests.services.assertions import assert_done_once, assert_sound, assert_taken_back_is_not_taken, done_in_log
 from tests.services.real_installation import RealInstallation
 
 pytest_plugins = ("tests.services.fixtures_agents",)
@@ -169,17 +169,7 @@ def test_a_branch_that_others_move_at_any_step_stops_nothing(
 def test_a_change_that_is_taken_back_before_its_verdict_is_pushed_is_not_taken(
     where18: RealInstallation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
-    where18.tenant("acme-retail")
-    logged = done_in_log(postgres18)
-    paused = agents.once(where18, stop_at=2)
-    assert paused.steps[-1].startswith("before push verdict")
-    where18.merge({}, remove=("tenants/acme-retail.yaml",), message="Take it back")
-    agents.resume(paused)
-    assert paused.answer["error"] is None
-    assert "beaten" in paused.steps
-    assert where18.entries("verdict") == []
-    assert done_in_log(postgres18) == logged
-    assert_sound(where18, agents)
+    assert_taken_back_is_not_taken(where18, agents, postgres18)
 
 
 def replace(place: Path, by: Path) -> None:

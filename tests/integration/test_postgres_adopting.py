@@ -13,11 +13,11 @@ from runtime.contract.objects import Action, Operation
 from runtime.targets.interface import TerminalError
 from runtime.targets.postgres.target import PostgresTarget
 from runtime.testing.embedded_postgres import EmbeddedPostgres
-from tests.services.tenant import Secrets, Tenant, apply, compared, create, lines, target
+from tests.services.adopted import ACME, NORD, admin_of, made_by_hand
+from tests.services.tenant import Secrets, apply, compared, create, lines, target
 
 pytestmark = pytest.mark.service
 
-ACME, NORD = Tenant("acme-retail", adopt=True), Tenant("nordwind")
 BY_HAND = (
     "CREATE ROLE {0.owner} LOGIN PASSWORD 'of the migrations' CONNECTION LIMIT 20",
     "CREATE ROLE {0.app} LOGIN PASSWORD '{1}' CONNECTION LIMIT 20",
@@ -48,17 +48,13 @@ def secret(dsn: str) -> Secrets:
 
 @pytest.fixture
 def admin(dsn: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with admin_of(dsn, "billing") as connection:
         yield connection
-        connection.execute("DROP ROLE IF EXISTS billing")
 
 
 @pytest.fixture
 def running(secret: Secrets, admin: psycopg.Connection) -> Iterator[PostgresTarget]:
-    for statement in BY_HAND:
-        admin.execute(statement.format(ACME, secret(ACME.reference)))
-    with target(secret) as opened:
-        apply(opened, (NORD,), intent=1)
+    with made_by_hand(secret, admin, BY_HAND) as opened:
         yield opened
 
 

@@ -19,7 +19,7 @@ from runtime.testing.embedded_postgres import EmbeddedPostgres
 from runtime.testing.memory_git import SOMEBODY
 from tests.integration.test_agent_racing import end_control_session
 from tests.services.agents import Agents
-from tests.services.assertions import assert_done_once, assert_sound, done_in_log
+from tests.services.assertions import assert_done_once, assert_sound, assert_taken_back_is_not_taken, done_in_log
 from tests.services.commands import Ran, conductor, git
 from tests.services.real_installation import RealInstallation
 
@@ -167,17 +167,7 @@ def test_a_change_that_is_taken_back_before_its_verdict_is_pushed_is_not_taken(
     apart: RealInstallation, agents: Agents, postgres18: EmbeddedPostgres
 ) -> None:
     """Main's merge beats no push to another branch: the agent looks at it once more."""
-    apart.tenant("acme-retail")
-    logged = done_in_log(postgres18)
-    paused = agents.once(apart, stop_at=2)
-    assert paused.steps[-1].startswith("before push verdict")
-    apart.merge({}, remove=("tenants/acme-retail.yaml",), message="Take it back")
-    agents.resume(paused)
-    assert paused.answer["error"] is None
-    assert "beaten" in paused.steps
-    assert apart.entries("verdict") == []
-    assert done_in_log(postgres18) == logged
-    assert_sound(apart, agents)
+    assert_taken_back_is_not_taken(apart, agents, postgres18)
 
 
 def test_the_ledgers_branch_that_is_behind_or_gone_gets_its_commits_again(

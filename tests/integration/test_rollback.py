@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from runtime.contract.instant import text
 from runtime.git.repository import Repository
 from runtime.ledger.history import replay
 from runtime.signing.keys import write_keypair
@@ -115,11 +116,10 @@ def test_what_was_applied_is_rolled_back_approved_applied_and_verified(clone: Cl
     clone.applied()
 
     assert clone.limit() == 40
-    at = datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    done = conductor("verify", "--repo", clone.repo, "--at", at, "--render")
-    assert done.code == 0, done.out + done.err
     with Repository(clone.repo) as repository:
         history = replay(repository, git(clone.repo, "rev-parse", "HEAD"))
+    done = conductor("verify", "--repo", clone.repo, "--at", text(history.tip.time), "--render")
+    assert done.code == 0, done.out + done.err
     assert history.commit == git(clone.repo, "rev-parse", "back")
 
 
@@ -176,7 +176,7 @@ def test_what_is_refused_today_is_named_and_leaves_no_branch(clone: Clone) -> No
     assert "are refused now, so no branch was written" in refused.err
     assert "flag `short-lived` has expired" in refused.err
     assert clone.branches() == there
-    assert clone.rollback(with_flag).code == 0
+    assert clone.rollback(with_flag, "--today", str(today)).code == 0
 
 
 def test_going_back_to_where_main_is_or_keeping_what_is_not_there_is_a_mistake(clone: Clone) -> None:

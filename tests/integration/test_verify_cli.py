@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from runtime.contract.instant import text
+from runtime.git.repository import Repository
+from runtime.ledger.history import replay
 from tests.services.commands import conductor, git
 from tests.services.own_history import TENANT, trust_root
 
@@ -127,8 +130,10 @@ def test_without_a_commit_there_is_nothing_to_verify_or_read(tmp_path: Path) -> 
 
 
 def test_a_silent_agent_is_found(own_copy: Path) -> None:
-    later = (datetime.now(tz=UTC) + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    said = conductor("verify", "--repo", str(own_copy), "--at", later)
+    with Repository(own_copy) as repository:
+        last = replay(repository, git(own_copy, "rev-parse", "HEAD")).tip.time
+    assert conductor("verify", "--repo", str(own_copy), "--at", text(last)).code == 0
+    said = conductor("verify", "--repo", str(own_copy), "--at", text(last + timedelta(days=3)))
     assert said.code == 1
     assert "MC0761 heartbeat" in said.out
     for nonsense in ("yesterday", "2026-11-24", "2026-13-24T08:00:00Z"):

@@ -74,3 +74,18 @@ def assert_sound(where: RealInstallation, agents: Agents) -> None:
     assert intents == results
     assert history.open_intent is None
     assert history.findings == ()
+
+
+def assert_taken_back_is_not_taken(where: RealInstallation, agents: Agents, postgres: EmbeddedPostgres) -> None:
+    """A change that main loses before its verdict is pushed is not taken, and nothing of it is done."""
+    where.tenant("acme-retail")
+    logged = done_in_log(postgres)
+    paused = agents.once(where, stop_at=2)
+    assert paused.steps[-1].startswith("before push verdict")
+    where.merge({}, remove=("tenants/acme-retail.yaml",), message="Take it back")
+    agents.resume(paused)
+    assert paused.answer["error"] is None
+    assert "beaten" in paused.steps
+    assert where.entries("verdict") == []
+    assert done_in_log(postgres) == logged
+    assert_sound(where, agents)

@@ -135,7 +135,7 @@ class RealInstallation:
                 "",
             )
             files = tree(f"{system}/{connection.info.dbname}", "f" * 32, drift, archive)
-        made._commit(files)
+        made.merge(files)
         made._begin()
         return made
 
@@ -196,7 +196,10 @@ class RealInstallation:
         branch: str = BRANCH,
     ) -> str:
         """Commit to main (or another branch) and push; returns the commit."""
-        return self._commit(files, remove=remove, message=message, branch=branch)
+        known = self.people.fetch("origin", branch)[branch]
+        commit = self.people.write(known, files, message=message, author=SOMEBODY, at=_now(), remove=remove)
+        assert self.people.push("origin", branch, commit, old=known) is PushOutcome.DONE
+        return commit
 
     def tenant(self, *names: str, state: str = "active", connection_limit: int = 40, adopt: bool = False) -> Change:
         """Merge tenants as they are to be, approved by both people; returns the change."""
@@ -245,19 +248,6 @@ class RealInstallation:
         """End git's process."""
         self.people.close()
 
-    def _commit(
-        self,
-        files: Mapping[str, bytes],
-        *,
-        remove: tuple[str, ...] = (),
-        message: str = "Change",
-        branch: str = BRANCH,
-    ) -> str:
-        known = self.people.fetch("origin", branch)[branch]
-        commit = self.people.write(known, files, message=message, author=SOMEBODY, at=_now(), remove=remove)
-        assert self.people.push("origin", branch, commit, old=known) is PushOutcome.DONE
-        return commit
-
     def _protect_main(self) -> None:
         """Let main take the pushes of the forge's user only: that is the one who says so to the remote."""
         hook = self.remote / "hooks" / "pre-receive"
@@ -276,7 +266,7 @@ class RealInstallation:
             release=VERSION,
             ledger=self.ledger,
         )
-        self._commit(signed_genesis(made, map(key_of, ROLES), _now()).files, message="Start the history")
+        self.merge(signed_genesis(made, map(key_of, ROLES), _now()).files, message="Start the history")
 
 
 def _now() -> datetime:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from compiler import own_cache
 from compiler.own_cache import UnfitCacheError, fit, make, place
 
 
@@ -23,9 +22,9 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "checkout" / "platform"
 
 
-def refusal(path: Path, repo: Path) -> str:
+def refusal(path: Path, repo: Path, *, root: int = 0) -> str:
     with pytest.raises(UnfitCacheError) as caught:
-        fit(path, repo)
+        fit(path, repo, root=root)
     assert caught.value.help
     return caught.value.message
 
@@ -65,20 +64,18 @@ def test_a_cache_that_a_link_leads_to_from_the_checkout_is_left_alone(
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     (repo / ".cache").symlink_to(tmp_path / "elsewhere")
     monkeypatch.setenv("XDG_CACHE_HOME", str(repo / ".cache"))
-    refusal(place("values"), repo)
+    assert "lies in the checkout" in refusal(place("values"), repo)
     (tmp_path / "away").symlink_to(repo)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "away"))
-    refusal(place("values"), repo)
+    assert "lies in the checkout" in refusal(place("values"), repo)
 
 
 def test_a_link_of_the_systems_own_is_followed(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "home").symlink_to("real")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home/.cache"))
-    monkeypatch.setattr(own_cache, "_ROOT", os.geteuid())
-    assert fit(place("values"), repo) == place("values")
-    monkeypatch.setattr(own_cache, "_ROOT", -1)
-    assert "is a link" in refusal(place("values"), repo)
+    assert fit(place("values"), repo, root=os.geteuid()) == place("values")
+    assert "is a link" in refusal(place("values"), repo, root=-1)
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
@@ -129,5 +126,4 @@ def test_what_is_somebody_elses_is_left_alone(repo: Path, monkeypatch: pytest.Mo
     mine: Callable[[], int] = os.geteuid
     other = mine() + 1
     monkeypatch.setattr("compiler.own_cache.os.geteuid", lambda: other)
-    monkeypatch.setattr(own_cache, "_ROOT", other)
-    assert "is somebody else's" in refusal(place("values"), repo)
+    assert "is somebody else's" in refusal(place("values"), repo, root=other)

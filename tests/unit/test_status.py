@@ -270,7 +270,7 @@ def test_an_action_that_failed_is_told_in_the_targets_words_until_it_is_done(set
     settled.approved(hooli={})
     once(settled.world())
     status = stock(settled)
-    assert status.attention
+    assert status.attention == ("1 action failed",)
     assert status.failures[0].message == "the disk is full"
     assert status.running is not None
     assert status.running.manifest != status.verified.manifest
