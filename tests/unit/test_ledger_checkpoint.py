@@ -18,7 +18,7 @@ from runtime.ledger.rules import CHAIN
 from runtime.ledger.summary import summary
 from runtime.ledger.verify import Report, verify
 from runtime.testing.chronicle import Chronicle
-from runtime.testing.memory_git import MemoryGit
+from runtime.testing.memory_git import SOMEBODY, MemoryGit
 from runtime.testing.memory_policy import no_objection
 
 RULES = Rules(CHAIN, CONSENT, no_objection)
@@ -136,6 +136,38 @@ def test_main_that_was_moved_back_is_read_as_a_whole_and_fails(taken: Chronicle)
     report = audit(taken, offered)
     assert report.earlier is None
     assert [item.code for item in report.problems] == ["MC0760"]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_all_is_read_where_a_file_of_the_ledger_comes_again_in_the_open_or_behind_a_merge(
+    taken: Chronicle, *, hidden: bool
+) -> None:
+    git, base = taken.git, taken.head
+    taken.push(taken.heartbeat())
+    offered = kept(taken)
+    path = max(git.files(taken.head, "evidence/ledger"))
+    copy = {path if hidden else f"{path}.copy": git.blob(git.files(taken.head, path)[path].oid)}
+    if hidden:
+        side = git.write(base, copy, message="Keep what was beaten", author=SOMEBODY, at=git.tick())
+        parents = [taken.head, side]
+        git.refs["refs/heads/main"] = git.write_merge(parents, {}, message="Merge", author=SOMEBODY, at=git.tick())
+    else:
+        git.commit_files(copy)
+    report = audit(taken, offered)
+    assert report.earlier is None
+    assert report.problems == audit(taken, since=offered.kept.end.digest).problems
+    assert report.ok == hidden
+
+
+def test_an_ordinary_merge_has_nothing_read_again(taken: Chronicle) -> None:
+    git = taken.git
+    git.branch("mine", f"{taken.head}~3")
+    offered = kept(taken)
+    git.commit_files({"README.md": b"mine"}, branch="mine")
+    git.merge("mine")
+    report = audit(taken, offered)
+    assert report.ok
+    assert report.earlier is not None
 
 
 @pytest.mark.parametrize("what", ["genesis/", "ledger/"])
