@@ -25,7 +25,7 @@ from runtime.release import VERSION, code_sha256
 _MARKS = {Status.OK: "✅ ok", Status.FAILED: "❌ failed", Status.NOT_ASSESSED: "❔ not assessed"}
 _MEANS = {
     Answer.INTEGRITY: "every signature, every link of the chain, every verdict by the rules of its time",
-    Answer.COMPLETENESS: "every commit and every action accounted for",
+    Answer.COMPLETENESS: "every object that a taken change alters: done, failed, held back, or said to need nothing",
     Answer.FRESHNESS: "nothing was cut off since the earlier head, and the agent lives",
 }
 

@@ -147,12 +147,15 @@ LEDGER_INTENT = Code("MC0715", "intent", "an agent set out to do something while
 LEDGER_RESULT = Code("MC0716", "result", "a result does not answer for the open intent, action by action")
 LEDGER_FOREIGN = Code("MC0717", "foreign", "a file of nobody's lies among the evidence")
 LEDGER_MAIN_SEEN = Code("MC0718", "main-seen", "an entry does not say where main was, or says what cannot be")
+LEDGER_CURRENT = Code("MC0719", "current", "an entry speaks of another manifest than the one that is verified")
 LEDGER_COMMIT_SIGNED = Code("MC0720", "commit-signed", "a commit that brings evidence is not signed by an agent's key")
 LEDGER_COMMIT_EVIDENCE_ONLY = Code(
     "MC0721", "commit-evidence-only", "a commit that brings evidence changes something else as well"
 )
 LEDGER_UNCHANGED = Code("MC0722", "unchanged", "a commit changes or removes evidence")
 LEDGER_WORK_TREE = Code("MC0723", "work-tree", "evidence in the work tree differs from what is committed")
+LEDGER_CAUSE = Code("MC0724", "cause", "an agent says that it acts because of something that did not ask for it")
+LEDGER_DECLARED = Code("MC0725", "declared", "an agent sets out to do what is not declared")
 LEDGER_CHANGE = Code(
     "MC0730", "change", "a verdict does not start from where the last one ended, with a change that is there"
 )
@@ -174,6 +177,7 @@ LEDGER_CLEARING = Code("MC0742", "clearing", "a debt is cleared that is not open
 LEDGER_RENDERED = Code("MC0745", "rendered", "a verified commit renders to another manifest than the ledger says")
 LEDGER_CLOSED = Code("MC0750", "closed", "an intent has no result")
 LEDGER_ACTED = Code("MC0751", "acted", "a change was taken, and nothing says that it was done")
+LEDGER_ACCOUNTED = Code("MC0755", "accounted", "an object that was asked for is passed over in silence")
 LEDGER_ANCESTOR = Code("MC0752", "ancestor", "the last verified commit is not on main any more")
 LEDGER_OVERDUE = Code("MC0753", "overdue", "the debt of an emergency is open past its deadline")
 LEDGER_REWOUND = Code("MC0754", "rewound", "main does not lead on from where the ledger has seen it")

@@ -1,28 +1,25 @@
-"""The ledger so far -> because of what an object differs now: genesis, the change that asked for it, or drift.
+"""The ledger so far -> what the agent knows: because of what an object differs now, what failed, what was refused.
 
-Rules kept: a difference has the cause of the last verdict that altered the object (of the genesis, before any intent),
-until a result says that it was done; what was held back keeps its cause for as long as the ledger's last report names
-it; every other difference is drift. So an action that failed is tried again because of its change, not as drift.
+Rule kept: the cause of a difference is the one that whoever verifies expects (`runtime.ledger.owed`). So an action that
+failed is tried again because of its change, not as drift.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from runtime.agent.apply import retry_after
-from runtime.agent.desired import OBJECTS
 from runtime.contract import instant
 from runtime.contract.canonical import encode
 from runtime.contract.change import Change
-from runtime.contract.objects import ABSENCE, Action, Object, ObjectId, Operation, decode_objects
+from runtime.contract.objects import ABSENCE, Action, Object, ObjectId, Operation
 from runtime.contract.predicates import Drift, Intent, Refusal, Result, Unmet, Verdict
 from runtime.contract.predicates import Entry as Predicate
 from runtime.ledger.entry import Entry
+from runtime.ledger.owed import GENESIS, Owed, altered
 
-GENESIS = "genesis"
-DRIFT = "drift"
 LONGEST_WAIT = 3600
 """Seconds between two attempts at what keeps failing."""
 
@@ -45,8 +42,8 @@ class Failing:
 class Memory:
     """What the agent knows from the ledger. Grows entry by entry; `former` are objects wanted once."""
 
+    owed: Owed = field(default_factory=Owed)
     former: dict[ObjectId, Object] = field(default_factory=dict)
-    started: bool = False
     reported: tuple[Action, ...] = ()
     refused: set[tuple[str, tuple[Unmet, ...]]] = field(default_factory=set)
     failing: Failing | None = None
@@ -56,39 +53,30 @@ class Memory:
     """What a change, or the genesis, said `adopt: true` of, and nothing has come of that yet."""
     altered: set[ObjectId] = field(default_factory=set)
     """What an emergency has altered since: so it is to be is not how two people said that it may be adopted."""
-    _objects: dict[ObjectId, str] = field(default_factory=dict)
-    _releases: str | None = None
     _intents: dict[str, Intent] = field(default_factory=dict)
 
     def copy(self) -> Memory:
         """Return one that goes on by itself."""
         return replace(
             self,
+            owed=self.owed.copy(),
             former=dict(self.former),
             refused=set(self.refused),
             proved=set(self.proved),
             adopting=set(self.adopting),
             altered=set(self.altered),
-            _objects=dict(self._objects),
             _intents=dict(self._intents),
         )
 
-    def because(self, found: ObjectId) -> str:
-        """The cause of a difference in one object."""
-        if not self.started:
-            return GENESIS
-        if found.type == "release" and self._releases is not None:
-            return self._releases
-        return self._objects.get(found, DRIFT)
+    @property
+    def started(self) -> bool:
+        """Whether an intent has made the genesis, or the last of it."""
+        return self.owed.started
 
     def adopts(self, found: ObjectId) -> bool:
         """Whether what has this name without being ours is what was approved to become ours. What has it later is
         something that nobody has approved."""
         return found not in self.altered and (not self.started or found in self.adopting)
-
-    def owed(self, wanted: Iterable[ObjectId]) -> list[ObjectId]:
-        """Those of the wanted objects, and of those to be deleted, that genesis or a change still asks something of."""
-        return [found for found in {*wanted, *self._objects} if self.because(found) != DRIFT]
 
     def read(self, entry: Entry, change_of: Callable[[str], Change]) -> None:
         """Take the next entry in."""
@@ -98,7 +86,7 @@ class Memory:
                 conductor = predicate.conductor
                 self.taken(change_of(conductor.change), emergency=conductor.emergency is not None)
             case Intent():
-                self.started = self.started or not predicate.rest
+                self.owed.said(predicate)
                 self._intents = {entry.digest: predicate}
             case Result():
                 intent = self._intents.get(predicate.intent)
@@ -106,7 +94,7 @@ class Memory:
                     self._ended(intent, predicate)
             case Drift() if predicate.response == "report":
                 self.reported = tuple(record.action() for record in predicate.actions)
-                self._objects.update(held(self.reported))
+                self.owed.said(predicate)
             case Refusal():
                 self.refused.add((predicate.change, predicate.unmet))
             case _:
@@ -114,20 +102,18 @@ class Memory:
 
     def taken(self, change: Change, *, emergency: bool) -> None:
         """A verdict has taken this change."""
-        self._releases = change.digest
-        for path, (before, after) in change.contents.items():
-            if path.startswith(OBJECTS):
-                old, new = _objects(before), _objects(after)
-                self.former.update(old)
-                self.proved -= new.keys() - old.keys()
-                for found in old.keys() | new.keys():
-                    if old.get(found) != new.get(found):
-                        self._objects[found] = change.digest
-                        if emergency:
-                            self.altered.add(found)
-                    if _adopt(new.get(found)) and not _adopt(old.get(found)):
-                        self.adopting.add(found)
-                        self.altered.discard(found)
+        rows = list(altered(change))
+        self.owed.taken(change.digest, rows)
+        for found, old, new in rows:
+            if old is not None:
+                self.former[found] = old
+            elif new is not None:
+                self.proved.discard(found)
+            if emergency and old != new:
+                self.altered.add(found)
+            if new is not None and new.adopt and not (old is not None and old.adopt):
+                self.adopting.add(found)
+                self.altered.discard(found)
 
     def _ended(self, intent: Intent, result: Result) -> None:
         left = [
@@ -140,16 +126,11 @@ class Memory:
             for record, outcome in zip(intent.actions, result.outcomes, strict=False)
             if outcome.outcome == "done" and record.type == ABSENCE and (action := record.action()).after is not None
         )
-        if intent.rest:  # what is not in it is still owed because of what it was owed for
-            done = {record.action().id for record in intent.actions}
-            self._objects = {found: why for found, why in self._objects.items() if found not in done} | held(left)
-        else:
-            self._objects = held([*self.reported, *left])
-            self._releases = None
+        self.owed.ended(intent, result)
         if intent.because == GENESIS:
             held_back = (*self.reported, *left)
             self.adopting.update(action.id for action in held_back if action.operation is Operation.ADOPT)
-        self.adopting.intersection_update(self._objects)
+        self.adopting.intersection_update(self.owed.objects)
         self.failing = self._failed(aims(left), result)
 
     def _failed(self, left: frozenset[bytes], result: Result) -> Failing | None:
@@ -177,16 +158,3 @@ def differences(actions: Iterable[Action]) -> frozenset[bytes]:
         encode([action.operation.value, str(action.id), None if action.after is None else dict(action.after)])
         for action in actions
     )
-
-
-def held(actions: Iterable[Action]) -> dict[ObjectId, str]:
-    """The causes of actions that are still to be done, drift left out."""
-    return {action.id: action.because for action in actions if action.because != DRIFT}
-
-
-def _adopt(item: Object | None) -> bool:
-    return item is not None and item.adopt
-
-
-def _objects(text: str | None) -> Mapping[ObjectId, Object]:
-    return {} if text is None else {item.id: item for item in decode_objects(text.encode())}

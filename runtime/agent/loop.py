@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from runtime.agent.apply import LockLostError, perform
 from runtime.agent.attest import BeatenError, Book
-from runtime.agent.causes import DRIFT, aims
+from runtime.agent.causes import aims
 from runtime.agent.clock import in_time, marking, require_step, unvouched
 from runtime.agent.closing import close
 from runtime.agent.debts import clear, overdue
@@ -33,6 +33,7 @@ from runtime.governance.debts import Debt
 from runtime.ledger import append
 from runtime.ledger.append import Written
 from runtime.ledger.head import carry
+from runtime.ledger.owed import DRIFT
 from runtime.ledger.pin import pin, settle
 from runtime.targets.config import TargetConfig
 from runtime.targets.interface import RetryableError
@@ -194,7 +195,8 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
     goal.require_secrets(world)
     draft = Draft(tip, world.writer, at)
     with opened(world, goal) as targets:
-        todo = compare(goal, targets, at, patient=patient)
+        # an intent settles what it does not name: none is written while what failed must wait
+        todo = compare(goal, targets, at, patient=patient and take is None)
         if take is not None:
             _carry_memory(world, control, state.desired.control, goal)
             verified = state.history.verified
@@ -202,7 +204,7 @@ def cycle(world: World, control: Control, state: State, *, patient: bool) -> Out
         elif isinstance(decision, Refuse):
             draft.refusal(decision, goal)
         draft.drift(todo, goal)
-        intent = draft.intent(todo, goal, take) if todo.actions or take is not None or not started else None
+        intent = draft.intent(todo, goal) if todo.actions or take is not None or not started else None
         agent = state.agent(world)
         if (
             not draft.entries

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from runtime.agent.causes import DRIFT, GENESIS, aims, differences
+from runtime.agent.causes import aims, differences
 from runtime.agent.decide import Refuse, Take
 from runtime.agent.diff import Attributes, Blocked, diff
 from runtime.agent.observe import Opened
@@ -23,6 +23,7 @@ from runtime.contract.objects import ABSENCE, Action, ObjectId, is_foreign
 from runtime.contract.predicates import Unmet
 from runtime.ledger import append
 from runtime.ledger.append import Grounds, Tip, Writer, Written
+from runtime.ledger.owed import DRIFT
 
 SAID = MAX_PAYLOAD - 64 * 1024
 """Bytes of actions in one statement."""
@@ -43,6 +44,8 @@ class Todo:
     waiting: bool = False
     differing: frozenset[ObjectId] = frozenset()
     """All that is not as it should be, whatever becomes of it now."""
+    as_declared: int = 0
+    """How many objects that genesis or a change still asks for are as they should be."""
 
     @property
     def healed(self) -> tuple[Action, ...]:
@@ -54,12 +57,13 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
     """Look at what is there; raises RetryableError where a target is away that something is still owed to, unless this
     is only a look (`owing` is False)."""
     desired, memory = goal.desired, goal.memory
+    owed = memory.owed.of(desired.objects)
     if owing:
-        targets.needs(memory.owed(desired.objects))
+        targets.needs(owed)
     found = diff(
         targets.within(desired.objects),
         unproved(targets.observe(desired.objects, adoptable(goal)), memory.proved),
-        because=memory.because,
+        because=memory.owed.because,
         former=memory.former,
         limits=desired.limits,
     )
@@ -78,6 +82,7 @@ def compare(goal: Goal, targets: Opened, at: datetime, *, patient: bool, owing: 
         blocked=found.blocked,
         waiting=waiting,
         differing=frozenset(action.id for action in found.actions),
+        as_declared=len(owed.difference(item.id for item in (*found.actions, *(one.action for one in found.blocked)))),
     )
 
 
@@ -157,22 +162,19 @@ class Draft:
         manifest = goal.desired.snapshot.manifest.digest
         self._add(append.drift(self._tip, self._writer, self._at, manifest=manifest, heal=heal, actions=actions))
 
-    def intent(self, todo: Todo, goal: Goal, take: Take | None) -> Written:
+    def intent(self, todo: Todo, goal: Goal) -> Written:
         """What is about to be done, and because of what."""
-        causes = [action.because for action in todo.actions if action.because != DRIFT]
-        because = take.change.digest if take is not None else causes[0] if causes else DRIFT
-        if not goal.memory.started:
-            because = GENESIS
         manifest = goal.desired.snapshot.manifest.digest
         return self._add(
             append.intent(
                 self._tip,
                 self._writer,
                 self._at,
-                because=because,
+                because=goal.memory.owed.cause(todo.actions),
                 manifest=manifest,
                 actions=todo.actions,
                 rest=todo.rest,
+                as_declared=0 if todo.rest else todo.as_declared,
             )
         )
 

@@ -171,7 +171,8 @@ class ActionRecord(Wire):
 
 class Intent(Wire):
     """What an agent is about to do, pushed before the first action. Subject: `manifest`, the one it goes to. `rest`:
-    how many more actions are to follow in intents of their own, because no statement is larger than what is read."""
+    how many more actions are to follow in intents of their own, because no statement is larger than what is read.
+    `as_declared`: how many objects that the genesis or a change still asks for need none: they were found so."""
 
     TYPE: ClassVar[str] = f"{NAMESPACE}/intent/v1"
 
@@ -180,6 +181,7 @@ class Intent(Wire):
     manifest: Sha256
     actions: tuple[ActionRecord, ...]
     rest: int = Field(ge=0)
+    as_declared: int = Field(ge=0)
 
 
 class Outcome(Wire):

@@ -178,13 +178,26 @@ def verdict(tip: Tip, writer: Writer, at: datetime, grounds: Grounds) -> Written
 
 
 def intent(
-    tip: Tip, writer: Writer, at: datetime, *, because: str, manifest: str, actions: Sequence[Action], rest: int = 0
+    tip: Tip,
+    writer: Writer,
+    at: datetime,
+    *,
+    because: str,
+    manifest: str,
+    actions: Sequence[Action],
+    rest: int = 0,
+    as_declared: int = 0,
 ) -> Written:
     """Write what is about to be done. `because` is `genesis`, `drift` or the SHA-256 of a change; `rest`, how many
-    actions follow later."""
+    actions follow later; `as_declared`, how many objects that are owed were found as they should be."""
     records = tuple(ActionRecord.of(action) for action in actions)
     predicate = Intent(
-        ledger=_position(tip, writer, at), because=because, manifest=manifest, actions=records, rest=rest
+        ledger=_position(tip, writer, at),
+        because=because,
+        manifest=manifest,
+        actions=records,
+        rest=rest,
+        as_declared=as_declared,
     )
     return _written(subject(manifest=manifest), predicate, writer)
 

@@ -28,6 +28,7 @@ from runtime.contract.validation import reason
 from runtime.git.interface import FileChange, Git, TreeFile
 from runtime.governance.config import Governance
 from runtime.governance.debts import Debt
+from runtime.ledger import owed as asked
 from runtime.ledger.append import Tip
 from runtime.ledger.beside import Beside, Ends, Heads, TangledError, as_known
 from runtime.ledger.blobs import Blobs
@@ -58,6 +59,7 @@ from runtime.ledger.reading import withdrawals
 from runtime.ledger.replaying import Replaying, Rules
 from runtime.ledger.start import genesis_path
 from runtime.ledger.verify import Report
+from runtime.ledger.wanted import Wanted
 from runtime.release import VERSION, code_sha256
 
 LARGEST = MAX_SNAPSHOT
@@ -222,7 +224,8 @@ def resume(git: Git, offered: Offered, rules: Rules) -> History | None:
     state.timeline = timeline_of(kept.timeline, state.timeline.last)
     state.owners = {key: name for rights in state.timeline.governances(0) for key, name in rights.owner_of_key.items()}
     state.unproved = frozenset(kept.unproved)
-    state.lifecycle = Lifecycle.from_json(kept.lifecycle)
+    state.lifecycle, state.owed = Lifecycle.from_json(kept.lifecycle), asked.Owed.from_json(kept.asked)
+    state.wanted = Wanted(state.snapshot)
     state.debts = () if kept.debt is None else (_debt(state, kept.debt),)
     changes = {
         number: tuple(FileChange(path, _read(before), _read(after)) for path, before, after in found)
@@ -269,6 +272,7 @@ def _kept(history: History, last: Entry, seen: Seen) -> Kept:
         timeline=columns(state.timeline),
         unproved=tuple(sorted(state.unproved)),
         lifecycle=state.lifecycle.to_json(),
+        asked=state.owed.to_json(),
         debt=None if history.debt is None else owed(history.debt),
         line=Line(
             commits=tuple(oid for oid, _ in line),

@@ -1,4 +1,4 @@
-"""History x time -> whether all has been done, what is owed, whether its end is there and its agent lives."""
+"""History x time -> whether its end is there, and its agent lives."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 from datetime import datetime, timedelta
 
 from runtime.contract.instant import after, text
-from runtime.contract.plural import plural
-from runtime.contract.predicates import Intent
 from runtime.git.interface import Git
 from runtime.ledger.facts import EndFacts, Stage
 from runtime.ledger.findings import Answer, Finding, finding
@@ -22,57 +20,6 @@ def parse_digest(given: str) -> str | None:
     """Read `sha256:…` or 64 hex digits; None for anything else."""
     match = _DIGEST.fullmatch(given)
     return None if match is None else match[1]
-
-
-def complete(history: History) -> list[Finding]:
-    """Every intent has its result, and what was taken last has been acted on."""
-    found: list[Finding] = []
-    opened = history.open_intent
-    if opened is not None:
-        count = len(opened.predicate.actions) if isinstance(opened.predicate, Intent) else 0
-        found.append(
-            finding(
-                "closed",
-                f"intent {opened.sequence} has no result: nobody has said what became of its {plural(count, 'action')}",
-                path=opened.path,
-                commit=opened.commit,
-                answer=Answer.COMPLETENESS,
-                help="the next agent that runs closes it",
-            )
-        )
-    taken = {item.sha256 for item in history.verified.timeline.later(0)}
-    verdicts = [number for number, entry in enumerate(history.entries) if entry.digest in taken]
-    if verdicts and not any(isinstance(entry.predicate, Intent) for entry in history.entries[verdicts[-1] :]):
-        entry = history.entries[verdicts[-1]]
-        found.append(
-            finding(
-                "acted",
-                f"verdict {entry.sequence} was followed by no intent: it is taken, and nothing says that it was done",
-                path=entry.path,
-                commit=entry.commit,
-                answer=Answer.COMPLETENESS,
-                help="the next agent that runs does it",
-            )
-        )
-    return found
-
-
-def owed(history: History, now: datetime) -> list[Finding]:
-    """A debt of an emergency is cleared, or taken back, by its deadline."""
-    debt = history.debt
-    if debt is None or not debt.overdue(now):
-        return []
-    entry = history.entry(debt.verdict)
-    return [
-        finding(
-            "overdue",
-            debt.sentence(now),
-            path=None if entry is None else entry.path,
-            commit=None if entry is None else entry.commit,
-            answer=Answer.COMPLETENESS,
-            help="who is missing says `conductor approve --debt`, or two people approve its revert",
-        )
-    ]
 
 
 def fresh(git: Git, history: History, since: str | None, now: datetime) -> list[Finding]:

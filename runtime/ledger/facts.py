@@ -27,6 +27,8 @@ from runtime.git.interface import FileChange
 from runtime.governance.config import Governance
 from runtime.governance.debts import Debt
 from runtime.ledger.entry import Entry
+from runtime.ledger.owed import Owed
+from runtime.ledger.wanted import Wanted
 
 
 class Stage(StrEnum):
@@ -95,6 +97,7 @@ class EntryFacts:
     `apart` is whether the ledger is on a branch of its own; then `carried` is whether that branch holds the commit that
     the entry names as main's head, and `leads` whether that leads on from the one that the entry before it names.
     On main `leads` is whether the commit that brings the entry comes after those that brought the entries before it.
+    `commit` is P, `wanted` what it declares, and `owed` what genesis and changes still ask for.
     """
 
     entry: Entry
@@ -105,6 +108,9 @@ class EntryFacts:
     apart: bool
     carried: bool
     leads: bool
+    commit: str
+    wanted: Wanted
+    owed: Owed
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,9 @@ CODES: dict[str, str] = {
     "intent": "MC0715",
     "result": "MC0716",
     "main-seen": "MC0718",
+    "current": "MC0719",
+    "cause": "MC0724",
+    "declared": "MC0725",
     # the commit that brings entries
     "commit-signed": "MC0720",
     "commit-evidence-only": "MC0721",
@@ -72,6 +75,7 @@ CODES: dict[str, str] = {
     "closed": "MC0750",
     "acted": "MC0751",
     "overdue": "MC0753",
+    "accounted": "MC0755",
     "ancestor": "MC0752",
     "rewound": "MC0754",
     # freshness

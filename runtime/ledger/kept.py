@@ -115,7 +115,8 @@ class Line(Wire):
 class Kept(Wire):
     """See the module. `odd` is what the tree of the evidence does not say of a path, `strays` are blobs of the ledger
     that are no entries,
-    `entries` are path and commit of those that later ones are told beside."""
+    `entries` are path and commit of those that later ones are told beside. `asked` is what genesis and changes still
+    ask for (`runtime.ledger.owed`)."""
 
     format: Literal[1]
     release: Release
@@ -127,6 +128,7 @@ class Kept(Wire):
     timeline: Columns
     unproved: tuple[str, ...]
     lifecycle: dict[str, JSON]
+    asked: dict[str, JSON]
     debt: Owed | None
     line: Line
     odd: Odd

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from runtime.contract.canonical import JSON
 from runtime.contract.instant import text
+from runtime.contract.plural import plural
 from runtime.contract.predicates import Clearing, Drift, Heartbeat, Intent, Refusal, Result, Verdict
 from runtime.governance.case import Signed
 from runtime.governance.rules import WITHDREW
@@ -140,7 +141,8 @@ def _told(entry: Entry, history: History, by_digest: dict[str, Entry], *, full: 
             return what, f"approved by {names or 'nobody'}"
         case Intent():
             objects = few(operations(predicate.actions), shown)
-            return f"sets out to {objects or 'do nothing'}", because(predicate.because)
+            others = f"; as declared by its word: {plural(count, 'object')}" if (count := predicate.as_declared) else ""
+            return f"sets out to {objects or 'do nothing'}{others}", because(predicate.because)
         case Result():
             opened = by_digest.get(predicate.intent)
             failed = [item.message for item in predicate.outcomes if item.outcome == "failed" and item.message]

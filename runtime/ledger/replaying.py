@@ -18,7 +18,7 @@ from runtime.contract.change import Change, Snapshot
 from runtime.contract.errors import ConductorError, EnvironmentFailedError, FormatError
 from runtime.contract.genesis import Genesis
 from runtime.contract.manifest import INPUT_FOLDERS
-from runtime.contract.predicates import Clearing, Intent, Refusal, Result, Verdict
+from runtime.contract.predicates import Clearing, Drift, Intent, Refusal, Result, Verdict
 from runtime.git.inputs import is_input
 from runtime.git.interface import FileChange, Git, TreeFile
 from runtime.governance.case import Signed, Taken, Timeline, Verified
@@ -49,7 +49,9 @@ from runtime.ledger.findings import Finding, finding
 from runtime.ledger.leading import Seat
 from runtime.ledger.lifecycle import Lifecycle
 from runtime.ledger.line import Place, put
+from runtime.ledger.owed import Owed, altered
 from runtime.ledger.rules import AHEAD, Rule
+from runtime.ledger.wanted import Wanted
 from runtime.policy.engine import Policy
 from runtime.signing.envelopes import verified_by
 
@@ -130,6 +132,9 @@ class Replaying:
         """Fingerprint -> the person whose key it is or was: for readers, never for a judge."""
         self.timeline = Timeline([Taken(genesis.digest, frozenset(), None, self.governance)])
         self.tree: dict[str, TreeFile] = self.inputs_at(genesis.commit)
+        self.wanted = Wanted(genesis.snapshot)
+        self.owed = Owed()
+        """What genesis and changes still ask for; with `wanted`, what each intent is held against."""
         self.lifecycle = Lifecycle()
         """What results have said of tenants, as far as policy asks for it."""
         self.debts: tuple[Debt, ...] = ()
@@ -157,6 +162,7 @@ class Replaying:
         twin.bringers = self.bringers.copy()
         twin.timeline = self.timeline.copy()
         twin.lifecycle = self.lifecycle.copy()
+        twin.wanted, twin.owed = self.wanted.copy(), self.owed.copy()
         return twin
 
     @property
@@ -216,6 +222,8 @@ class Replaying:
         self.lifecycle.taken(change)
         here = self.index.get(commit, -1)
         self.seen = [oid for oid in self.seen if self.index.get(oid, here + 1) > here]
+        self.wanted.taken(change, snapshot)
+        self.owed.taken(change.digest, altered(change))
         if any(path.startswith(FOLDER) for path in change.contents):
             self.governance = Governance.of(snapshot.contents)
             self.owners.update(self.governance.owner_of_key)
@@ -366,7 +374,19 @@ class Replaying:
     def _accept(self, entry: Entry, seat: Seat, by: str | None) -> None:
         carried, leads = self._see(entry, seat)
         apart, until = self.beside is not None, times.limit_of(self, entry)
-        facts = EntryFacts(entry, self.tip.time, until, by, self.open_intent, apart=apart, carried=carried, leads=leads)
+        facts = EntryFacts(
+            entry,
+            self.tip.time,
+            until,
+            by,
+            self.open_intent,
+            apart=apart,
+            carried=carried,
+            leads=leads,
+            commit=self.commit,
+            wanted=self.wanted,
+            owed=self.owed,
+        )
         problems = self._problems(Stage.ENTRY, facts)
         broken = [rule for rule, _ in problems]
         runs_ahead = any(rule.name == AHEAD for rule in broken)
@@ -382,13 +402,18 @@ class Replaying:
             case Clearing() as clearing:
                 void = any(rule.voids for rule in broken)
                 self.findings.extend(debts.cleared(self, entry, clearing, void=void))
-            case Intent():
+            case Intent() as intent:
                 self.open_intent = entry
+                self.owed.said(intent)
+            case Drift() as drift:
+                self.owed.said(drift)
             case Result() as result:
                 if self.open_intent is not None and result.intent == self.open_intent.digest:
-                    intent = self.open_intent.predicate
-                    if isinstance(intent, Intent) and all(rule.name == AHEAD for rule in broken):
-                        self.lifecycle.ended(self.snapshot, intent, result, ahead=runs_ahead)
+                    opened = self.open_intent.predicate
+                    if isinstance(opened, Intent):
+                        self.owed.ended(opened, result)
+                        if all(rule.name == AHEAD for rule in broken):
+                            self.lifecycle.ended(self.snapshot, opened, result, ahead=runs_ahead)
                     self.open_intent = None
             case Refusal() as refusal:
                 self.name(change_path(refusal.change))

@@ -15,6 +15,7 @@ from runtime.contract.plural import plural
 from runtime.contract.predicates import Intent, Result, Verdict
 from runtime.contract.statement import subject
 from runtime.governance.emergency import REPLACED
+from runtime.ledger.accounts import accounted, cause, current, declared
 from runtime.ledger.append import attestations_of, level, policy_of, resource_uri
 from runtime.ledger.entry import BY_PEOPLE, EVIDENCE, path_of
 from runtime.ledger.facts import (
@@ -303,6 +304,10 @@ CHAIN: tuple[Rule, ...] = (
     Rule(AHEAD, Stage.ENTRY, ahead, voids=True),
     Rule("author", Stage.ENTRY, author, voids=True),
     Rule("main-seen", Stage.ENTRY, main_seen, voids=True),
+    Rule("current", Stage.ENTRY, current),
+    Rule("cause", Stage.ENTRY, cause),
+    Rule("declared", Stage.ENTRY, declared),
+    Rule("accounted", Stage.ENTRY, accounted, answer=Answer.COMPLETENESS),
     Rule("intent", Stage.ENTRY, intent, answer=Answer.COMPLETENESS),
     Rule("result", Stage.ENTRY, result, answer=Answer.COMPLETENESS),
     Rule("change", Stage.VERDICT, change, voids=True),

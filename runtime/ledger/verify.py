@@ -25,8 +25,9 @@ from runtime.governance.rules import CONSENT
 from runtime.governance.rules import Rule as ConsentRule
 from runtime.ledger.beside import Heads
 from runtime.ledger.blobs import Blobs
+from runtime.ledger.completeness import incomplete
 from runtime.ledger.earlier import Earlier
-from runtime.ledger.ending import complete, fresh, owed
+from runtime.ledger.ending import fresh
 from runtime.ledger.entry import BY_PEOPLE, EVIDENCE, Entry
 from runtime.ledger.findings import Answer, Finding, by_gravity, finding
 from runtime.ledger.history import History, TrustRoot, replay, without_ledger
@@ -184,8 +185,7 @@ def verify(
     if compile is not None and release is not None:
         rendered, differing = _rendered(history, compile, release)
         problems.extend(differing)
-    problems.extend(complete(history))
-    problems.extend(owed(history, now))
+    problems.extend(incomplete(history, now))
     problems.extend(fresh(git, history, since, now))
     return Report(
         answers=_answers(problems, since, without_ledger(history)),

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from runtime.agent.desired import RELEASE_WAVE, files_digest
+from runtime.agent.diff import diff
+from runtime.contract.canonical import JSON
 from runtime.contract.change import Change, Snapshot, between
 from runtime.contract.compiling import Compile
-from runtime.contract.objects import Action, ObjectId, Operation
-from runtime.contract.predicates import Clearing, Outcome, Release, Seen, Verdict
+from runtime.contract.objects import Object, ObjectId
+from runtime.contract.predicates import Clearing, Drift, Intent, Outcome, Release, Result, Seen, Verdict
 from runtime.contract.statement import Statement
 from runtime.git.interface import Git
 from runtime.governance.case import Signed
@@ -23,6 +26,8 @@ from runtime.ledger import append, genesis
 from runtime.ledger.append import Grounds, Tip, Writer, Written
 from runtime.ledger.entry import EVIDENCE, kind_of, path_of
 from runtime.ledger.history import History, replay
+from runtime.ledger.owed import Owed, altered, named
+from runtime.ledger.wanted import Wanted
 from runtime.release import VERSION
 from runtime.signing.envelopes import sign
 from runtime.signing.keys import PrivateKey
@@ -57,6 +62,13 @@ class Chronicle:
     verdicts: list[str] = field(default_factory=list)
     ledger: str | None = None
     """The branch that holds the ledger; None: main."""
+    owed: Owed = field(default_factory=Owed)
+    opened: dict[str, Intent] = field(default_factory=dict)
+    there: dict[ObjectId, Mapping[str, JSON]] = field(default_factory=dict)
+    """What the running systems have, by the entries pushed."""
+
+    def __post_init__(self) -> None:
+        self.wanted = Wanted(self.snapshot)
 
     @classmethod
     def start(
@@ -186,8 +198,8 @@ class Chronicle:
             author=writer().author,
             sign=None if unsigned else sign or sign_commit(key_of(AGENT)),
         )
-        if entries:
-            self.tip = entries[-1].tip
+        for entry in entries:
+            self.note(entry)
         return commit
 
     def take(self, commit: str, approvals: Iterable[Signed] | None = None, *, apply: bool = True) -> Written:
@@ -196,35 +208,35 @@ class Chronicle:
         self.push(written)
         self.moved(commit, written)
         if apply:
-            self.apply(because=written.statement.digest_of("change.json") or "")
+            self.apply()
         return written
 
     def moved(self, commit: str, written: Written) -> None:
         """Note that P has moved."""
-        self.base = commit
-        self.snapshot = self.compiled(commit)
+        change = self.change(commit)
+        self.base, self.snapshot = commit, self.compiled(commit)
+        self.wanted.taken(change, self.snapshot)
+        self.owed.taken(change.digest, altered(change))
         self.verdicts.append(written.digest)
 
-    def intent(self, *, because: str = "genesis", actions: int = 1) -> Written:
-        """Write an intent to create so many objects."""
-        todo = [
-            Action(
-                operation=Operation.CREATE,
-                id=ObjectId("eu", "role", f"t_{number}"),
-                before=None,
-                after={"login": False},
-                wave=1,
-                tenant=None,
-                because=because,
-            )
-            for number in range(actions)
-        ]
-        manifest = self.snapshot.manifest.digest
-        return append.intent(self.standing(), writer(), self.later(), because=because, manifest=manifest, actions=todo)
+    def intent(self, **other: Any) -> Written:
+        """Write what an honest agent would set out to do now; `other` says otherwise, or of other `actions`."""
+        owed = self.owed.of({*self.wanted.objects, *self.wanted.releases})
+        asked = [item for found in owed if (item := self._asked(found)) is not None]
+        there = {found: self.there[found] for found in owed if found in self.there}
+        todo = other.pop("actions", diff(asked, there, because=self.owed.because).actions)
+        said = {
+            "because": self.owed.cause(todo),
+            "manifest": self.snapshot.manifest.digest,
+            "as_declared": len(owed - {action.id for action in todo}),
+        }
+        return append.intent(self.standing(), writer(), self.later(), actions=todo, **{**said, **other})
 
-    def result(self, intent: Written, *, actions: int = 1, tip: Tip | None = None) -> Written:
-        """Write that all of an intent was done."""
-        outcomes = [Outcome(index=number, outcome="done") for number in range(actions)]
+    def result(self, intent: Written, *, actions: int | None = None, tip: Tip | None = None) -> Written:
+        """Write that all of an intent was done, or so many of its actions."""
+        predicate = intent.statement.predicate
+        count = len(predicate.actions) if actions is None and isinstance(predicate, Intent) else actions or 0
+        outcomes = [Outcome(index=number, outcome="done") for number in range(count)]
         return append.result(self.standing(tip), writer(), self.later(), intent=intent.digest, outcomes=outcomes)
 
     def heartbeat(self, *, by: Writer | None = None, tip: Tip | None = None, at: datetime | None = None) -> Written:
@@ -234,13 +246,36 @@ class Chronicle:
             self.standing(tip), by or writer(), at or self.later(), commit=self.base, manifest=digest
         )
 
-    def apply(self, *, because: str = "genesis", actions: int = 1) -> tuple[Written, Written]:
+    def apply(self, **other: Any) -> tuple[Written, Written]:
         """Write an intent and its result."""
-        intent = self.intent(because=because, actions=actions)
+        intent = self.intent(**other)
         self.push(intent)
-        result = self.result(intent, actions=actions)
+        result = self.result(intent)
         self.push(result)
         return intent, result
+
+    def note(self, entry: Written) -> None:
+        """Take in what an entry says that was pushed, as the one that the next follows."""
+        self.tip = entry.tip
+        match entry.statement.predicate:
+            case Intent() as intent:
+                self.owed.said(intent)
+                self.opened = {entry.digest: intent}
+            case Drift() as drift:
+                self.owed.said(drift)
+            case Result() as result if (opened := self.opened.get(result.intent)) is not None:
+                self.owed.ended(opened, result)
+                for record in opened.actions:
+                    self.there.pop(named(record), None)
+                    if record.after is not None:
+                        self.there[named(record)] = record.after
+
+    def _asked(self, found: ObjectId) -> Object | None:
+        if found in self.wanted.releases:
+            manifest = self.snapshot.manifest
+            attributes: dict[str, JSON] = {"manifest": manifest.digest, "files": files_digest(manifest)}
+            return Object(found, attributes, RELEASE_WAVE, None)
+        return self.wanted.objects.get(found)
 
     def replay(self, **options: Any) -> History:
         """Read the history with the real rules, or without one."""

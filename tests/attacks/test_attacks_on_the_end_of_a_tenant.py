@@ -54,13 +54,22 @@ def done(
 ) -> None:
     """Say that what P asks of the tenant was done (of these types alone, if any are named), at another time if told."""
     text = chronicle.snapshot.contents["objects/tenant/keeper.json"]
+    owed = chronicle.owed
     todo = [
-        Action(Operation.CREATE, item.id, None, item.attributes, item.wave, item.tenant, "genesis")
+        Action(Operation.CREATE, item.id, None, item.attributes, item.wave, item.tenant, owed.because(item.id))
         for item in decode_objects(text.encode())
         if item.id.type in (tuple(types) or (item.id.type,))
     ]
-    who, manifest = by or writer(), chronicle.snapshot.manifest.digest
-    intent = append.intent(chronicle.tip, who, chronicle.later(), because="genesis", manifest=manifest, actions=todo)
+    who, manifest, left = by or writer(), chronicle.snapshot.manifest.digest, len(chronicle.wanted.objects)
+    intent = append.intent(
+        chronicle.tip,
+        who,
+        chronicle.later(),
+        because=owed.cause(todo),
+        manifest=manifest,
+        actions=todo,
+        as_declared=left + len(owed.objects),
+    )
     outcomes = [Outcome(index=index, outcome="done") for index in range(len(todo))]
     result = append.result(intent.tip, who, at or chronicle.later(), intent=intent.digest, outcomes=outcomes)
     for entry in (intent, result):

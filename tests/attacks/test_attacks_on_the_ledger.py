@@ -82,6 +82,7 @@ def test_a_failure_is_not_painted_over(kept_out_by: KeptOutBy, begun: Begun) -> 
     Rule: `unchanged`.
     """
     chronicle = begun()
+    chronicle.take(chronicle.edit(INITECH), apply=False)
     intent = chronicle.intent()
     chronicle.push(intent)
     failed = append.result(
@@ -89,7 +90,7 @@ def test_a_failure_is_not_painted_over(kept_out_by: KeptOutBy, begun: Begun) -> 
         writer(),
         chronicle.later(),
         intent=intent.digest,
-        outcomes=[Outcome(index=0, outcome="failed", message="no")],
+        outcomes=[Outcome(index=index, outcome="failed", message="no") for index in range(2)],
     )
     chronicle.push(failed)
     chronicle.git.commit_files(
@@ -166,7 +167,8 @@ def test_a_result_answers_for_every_action(kept_out_by: KeptOutBy, begun: Begun)
     Rule: `result`.
     """
     chronicle = begun()
-    intent = chronicle.intent(actions=2)
+    chronicle.take(chronicle.edit(INITECH), apply=False)
+    intent = chronicle.intent()
     chronicle.push(intent)
     chronicle.push(chronicle.result(intent, actions=1))
     kept_out_by("result", CHAIN, lambda rules: chronicle.believed(rules=rules))

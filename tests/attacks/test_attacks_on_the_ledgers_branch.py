@@ -272,7 +272,8 @@ def test_a_head_of_main_that_the_branch_does_not_hold_takes_nothing() -> None:
 
 def test_an_entry_that_names_no_main_where_it_must_and_one_where_it_must_not() -> None:
     apart, on_main = Chronicle.start(ledger="ledger"), Chronicle.start()
-    silent = append.heartbeat(apart.tip, writer(), apart.later(), commit=apart.base, manifest="0" * 64)
+    manifest = apart.snapshot.manifest.digest
+    silent = append.heartbeat(apart.tip, writer(), apart.later(), commit=apart.base, manifest=manifest)
     apart.push(silent)
     assert [item.rule for item in apart.replay().findings] == ["main-seen"]
     on_main.push(on_main.heartbeat(tip=replace(on_main.tip, main=on_main.head)))

@@ -50,9 +50,12 @@ def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
         chronicle.git.commit_files(
             entry.files, message=append.message([entry]), author=writer().author, at=at, sign=sign
         )
-        chronicle.tip = entry.tip
+        chronicle.note(entry)
         chronicle.now = entry.tip.time + APART - timedelta(minutes=1)  # which the next one takes
 
+    begun = chronicle.intent()
+    push(begun)
+    push(chronicle.result(begun))
     for value in _walk(math.isqrt(entries // 3) + 2):
         if chronicle.tip.sequence >= entries:
             break
@@ -63,7 +66,7 @@ def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
         verdict = chronicle.verdict(commit, [chronicle.approval(change, name) for name in PEOPLE])
         push(verdict)
         chronicle.moved(commit, verdict)
-        intent = chronicle.intent(because=change.digest)
+        intent = chronicle.intent()
         push(intent)
         push(chronicle.result(intent))
     _unpack(chronicle, folder)

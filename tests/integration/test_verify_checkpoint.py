@@ -27,7 +27,7 @@ def test_an_audit_goes_on_from_the_file_of_the_one_before(own_copy: Path, tmp_pa
     assert (told.code, told.out.splitlines()[-1]) == (0, "OK")
     assert told.out.splitlines()[1].startswith("not read again: entries 1 to ")
     report = json.loads(conductor(*start, "--format", "json", "--checkpoint", str(file)).out)
-    assert (report["freshness"], report["checkpoint"]["used"], report["entries"]) == ("ok", True, 4)
+    assert (report["freshness"], report["checkpoint"]["used"], report["entries"]) == ("ok", True, 6)
     assert report["checkpoint_made"] == sha256(file.read_bytes()).hexdigest() != digest
     assert conductor(*start).code == 2, "the file is another one now"
 

@@ -89,7 +89,7 @@ def test_damage_in_a_later_commit_is_found_and_changes_no_verdict(own_copy: Path
     (problem,) = report["problems"]
     assert (problem["rule"], problem["path"]) == ("unchanged", path.relative_to(own_copy).as_posix())
     assert problem["commit"] == git(own_copy, "rev-parse", "HEAD")
-    assert report["entries"] == 4
+    assert report["entries"] == 6
     assert report["pending"] == []
 
 
@@ -144,19 +144,19 @@ def test_a_silent_agent_is_found(own_copy: Path) -> None:
 def test_the_ledger_reads_as_a_story(finished_history: Path) -> None:
     said = conductor("evidence", "log", "--repo", str(finished_history / "repo"))
     lines = said.out.splitlines()
-    assert [line.split()[2] for line in lines] == ["verdict", "intent", "result", "heartbeat"]
-    assert f"add {TENANT}" in lines[0]
-    assert "approved by ines-carvalho and mara-lindqvist and tomas-okafor" in lines[0]
-    shown = conductor("evidence", "show", "1", "--repo", str(finished_history / "repo"))
+    assert [line.split()[2] for line in lines] == ["intent", "result", "verdict", "intent", "result", "heartbeat"]
+    assert f"add {TENANT}" in lines[2]
+    assert "approved by ines-carvalho and mara-lindqvist and tomas-okafor" in lines[2]
+    shown = conductor("evidence", "show", "3", "--repo", str(finished_history / "repo"))
     assert '"predicateType": "https://slsa.dev/verification_summary/v1"' in shown.out
     assert "verify-commit" in shown.out
     last = conductor("evidence", "show", "-1", "--repo", str(finished_history / "repo"))
-    assert last.out.startswith("entry 4, heartbeat")
+    assert last.out.startswith("entry 6, heartbeat")
     for number in ("9", "0", "-9", "--last", "one"):
         refused = conductor("evidence", "show", number, "--repo", str(finished_history / "repo"))
         assert (refused.code, "No such option" in refused.err) == (2, False)
     subjects = git(finished_history / "repo", "log", "--format=%s", "--", "evidence/ledger").splitlines()
-    assert subjects[-1].startswith("Take ")
+    assert subjects[-3].startswith("Take ")
 
 
 def test_a_summary_is_written_once_signed_by_whoever_gives_a_key(finished_history: Path, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def told(report: Report) -> object:
         "P": (history.snapshot, history.governance, history.verified.unproved, history.verified.seen),
         "timeline": history.verified.timeline.later(-1),
         "lifecycle": state.lifecycle,
+        "asked": state.owed,
         "files": (state.tree, state.main, state.line[-1][0]),
         "owners": history.owners,
         "start": (history.genesis, history.genesis_commit, history.trunk, history.trust_root),

@@ -56,7 +56,8 @@ class Scene:
             else:
                 self.beaten.append(new)
                 self.other(inputs=inputs)
-        self.chronicle.tip = entries[-1].tip
+        for entry in entries:
+            self.chronicle.note(entry)
 
     def take(self, *, beaten: int, inputs: bool) -> None:
         """Take a change and say that it was done: verdict and intent in one push, the result in another."""
@@ -66,7 +67,7 @@ class Scene:
         verdict = chronicle.verdict(commit)
         chronicle.tip = verdict.tip
         chronicle.moved(commit, verdict)
-        intent = chronicle.intent(because=verdict.statement.digest_of("change.json") or "")
+        intent = chronicle.intent()
         self.push(verdict, intent, beaten=beaten, inputs=inputs)
         self.push(chronicle.result(intent), beaten=beaten, inputs=inputs)
 

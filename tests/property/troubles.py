@@ -11,6 +11,8 @@ from datetime import timedelta
 from random import Random
 
 from runtime.agent.decide import Decision, Take
+from runtime.contract.objects import Action, Operation
+from runtime.contract.predicates import Outcome
 from runtime.governance.rules import CONSENT
 from runtime.ledger import append
 from runtime.ledger.append import Tip, Written
@@ -50,19 +52,35 @@ class Acting(Installation):
         """Decide, take, act."""
         decision = super().look()
         if isinstance(decision, Take):
-            self.act(decision.change.digest)
+            self.act()
         return decision
 
-    def act(self, because: str) -> None:
-        """Intent and result."""
-        intent = append.intent(self.end(), self.writer, self.now, because=because, manifest=self.manifest, actions=())
-        result = append.result(intent.tip, self.writer, self.now, intent=intent.digest, outcomes=())
+    def act(self, because: str | None = None) -> None:
+        """Intent and result: all that is asked for, because of what asked for it, unless told; the last may fail."""
+        state = self.history().state
+        asked, objects = state.owed.of(state.wanted.objects), state.wanted.objects
+        todo = [
+            Action(Operation.DELETE, found, {}, None, 1, None, state.owed.because(found))
+            if (item := objects.get(found)) is None
+            else Action(Operation.UPDATE, found, {}, item.attributes, item.wave, item.tenant, state.owed.because(found))
+            for found in sorted(asked)
+        ]
+        cause = because or state.owed.cause(todo)
+        intent = append.intent(self.end(), self.writer, self.now, because=cause, manifest=self.manifest, actions=todo)
+        fails = len(todo) % 3 == 0
+        outcomes = [
+            Outcome(
+                index=index, outcome="failed" if fails and index == len(todo) - 1 else "done", message=None, facts={}
+            )
+            for index in range(len(todo))
+        ]
+        result = append.result(intent.tip, self.writer, self.now, intent=intent.digest, outcomes=outcomes)
         self.record(intent, result)
 
     def beat(self, passed: timedelta = timedelta()) -> None:
         """A heartbeat, at whatever time."""
         at = self.now + passed
-        self.record(append.heartbeat(self.end(), self.writer, at, commit=self.main, manifest=self.manifest))
+        self.record(append.heartbeat(self.end(), self.writer, at, commit=self.history().commit, manifest=self.manifest))
 
     def end(self) -> Tip:
         """Where the next entry goes; no time is too early for a corrupt agent."""
@@ -78,6 +96,8 @@ def story_of(material: Material, chance: Random) -> Story:
     """A history drawn evenly, whose agent acts."""
     people = ("mara", "tomas", "ines")
     story = Story(material, Acting.start(material.files(), people=people, kit=material.kit, ledger=material.ledger))
+    assert isinstance(story.house, Acting)
+    story.house.act()
     for _ in range(chance.randint(10, 25)):
         act = Act(
             chance.choice(tuple(ACTS)),
@@ -177,9 +197,11 @@ class Trouble:
     def late(self) -> None:
         """The second of two entries comes first."""
         house = self.house
-        first = append.heartbeat(house.end(), house.writer, house.now, commit=house.main, manifest=house.manifest)
+        first = append.heartbeat(
+            house.end(), house.writer, house.now, commit=house.history().commit, manifest=house.manifest
+        )
         tip = replace(first.tip, time=START - timedelta(days=3650))
-        second = append.heartbeat(tip, house.writer, house.now, commit=house.main, manifest=house.manifest)
+        second = append.heartbeat(tip, house.writer, house.now, commit=house.history().commit, manifest=house.manifest)
         house.record(second)
         if self.chance.random() < 0.7:
             house.record(first)
@@ -245,7 +267,9 @@ class Trouble:
     def beaten(self) -> None:
         """A push is beaten by a merge, and the agent makes the same entry again on the newer main."""
         house, git = self.house, self.git
-        entry = append.heartbeat(house.end(), house.writer, house.now, commit=house.main, manifest=house.manifest)
+        entry = append.heartbeat(
+            house.end(), house.writer, house.now, commit=house.history().commit, manifest=house.manifest
+        )
         ref = f"refs/heads/{self.branch}"
         self.lost.append(append.record(git, git.refs[ref], [entry], house.writer, at=git.tick()))
         if self.chance.random() < 0.8:

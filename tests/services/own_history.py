@@ -12,12 +12,13 @@ import pytest
 from compiler.cli.demo.copy import copy_tree, replace
 from compiler.driver import compile_commit
 from runtime.contract.change import Snapshot, between
-from runtime.contract.objects import Action, ObjectId, Operation
+from runtime.contract.objects import Action, Operation
 from runtime.contract.predicates import Outcome, Release, Seen
 from runtime.git.repository import Repository
 from runtime.ledger import append
-from runtime.ledger.append import Grounds, Writer, Written, record
+from runtime.ledger.append import Grounds, Tip, Writer, Written, record
 from runtime.ledger.history import replay
+from runtime.ledger.owed import GENESIS, altered
 from runtime.release import VERSION, code_sha256
 from runtime.signing.keys import load_private, write_keypair
 from runtime.testing.statements import approval
@@ -104,17 +105,26 @@ class Agent:
         grounds = Grounds(
             history.commit, commit, before.manifest.digest, after.manifest.digest, change, approvals, landed=()
         )
-        verdict = append.verdict(history.end, self.writer, self.now, grounds)
-        self.act(verdict, after.manifest.digest, change.digest)
+        wanted = history.state.wanted
+        begun = self.act(history.end, before.manifest.digest, GENESIS, [], len(wanted.objects) + len(wanted.releases))
+        verdict = append.verdict(begun, self.writer, self.now, grounds)
+        self.push(verdict)
+        todo = [
+            Action(Operation.CREATE, item.id, None, item.attributes, item.wave, item.tenant, change.digest)
+            for _, _, item in altered(change)
+            if item is not None
+        ]
+        self.act(verdict.tip, after.manifest.digest, change.digest, todo, len(wanted.releases))
 
-    def act(self, first: Written, manifest: str, because: str) -> None:
-        """Write an entry, and an intent and its result after it."""
-        action = Action(Operation.CREATE, ObjectId("pg-eu", "role", "t_one"), None, {"login": False}, 1, None, because)
-        intent = append.intent(first.tip, self.writer, self.now, because=because, manifest=manifest, actions=[action])
-        outcomes = [Outcome(index=0, outcome="done")]
+    def act(self, tip: Tip, manifest: str, because: str, todo: list[Action], as_declared: int) -> Tip:
+        """Write an intent and its result."""
+        says = {"because": because, "manifest": manifest, "actions": todo, "as_declared": as_declared}
+        intent = append.intent(tip, self.writer, self.now, **says)  # type: ignore[arg-type]  # each has its type
+        outcomes = [Outcome(index=index, outcome="done") for index in range(len(todo))]
         result = append.result(intent.tip, self.writer, self.now, intent=intent.digest, outcomes=outcomes)
-        for entry in (first, intent, result):
-            self.push(entry)
+        self.push(intent)
+        self.push(result)
+        return result.tip
 
 
 @pytest.fixture(scope="session")

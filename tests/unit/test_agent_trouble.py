@@ -53,6 +53,17 @@ def test_a_failed_wave_stops_the_next_and_is_tried_again_because_of_its_change(f
     assert {action.because for action in fleet.last_intent().actions} == {change}
 
 
+def test_a_change_that_is_taken_meanwhile_does_not_make_drift_of_what_failed(fleet: Fleet) -> None:
+    """An intent settles what it does not name: so the next one names what failed, however long that should wait."""
+    change = fleet.approved(initech={})
+    fleet.systems["pg-eu"].failures = [TerminalError("a person must look") for _ in range(2)]
+    once(fleet.world())
+    fleet.approved(hooli={})
+    once(fleet.world(), patient=True)
+    assert change in {action.because for action in fleet.last_intent().actions}
+    assert fleet.history().findings == ()
+
+
 def test_what_keeps_failing_is_tried_less_and_less_often(fleet: Fleet) -> None:
     fleet.approved(initech={})
     fleet.systems["pg-eu"].failures = [RetryableError("again", after=10) for _ in range(3)]

@@ -107,7 +107,7 @@ def test_a_folder_without_the_five_folders_is_wrong_usage(tmp_path: Path) -> Non
         (["chekc"], "Did you mean 'check'?"),
         (["build"], "--output"),
         (["explain", "MC0000"], "there is no code `MC0000`"),
-        (["explain", "MC0719"], "those of MC071x are `MC0710`, "),
+        (["explain", "MC0749"], "those of MC074x are `MC0740`, "),
         (
             ["explain", "MC0555"],
             "those of MC05xx are `MC0501`, `MC0502`, `MC0503`, `MC0504`, `MC0505`, ",

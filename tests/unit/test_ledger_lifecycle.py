@@ -90,6 +90,7 @@ class Story:
             because="genesis",
             manifest="0" * 64,
             rest=0,
+            as_declared=0,
             actions=tuple(ActionRecord.of(action) for action in todo),
         )
         outcomes = tuple(Outcome(index=index, outcome=outcome) for index in range(len(todo)))

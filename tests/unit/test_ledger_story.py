@@ -82,17 +82,18 @@ def test_every_kind_of_entry_has_its_sentence() -> None:
     )
     chronicle.push(refusal)
     verdict = chronicle.take(commit)
-    found = chronicle.intent(because="drift").statement.predicate
+    role, login = ObjectId("pg-eu", "role", "acme_app"), {"login": True}
+    found = [Action(Operation.UPDATE, role, {"login": False}, login, 1, "acme", "drift")]
     drift = append.drift(
         chronicle.tip,
         writer(),
         chronicle.later(),
         manifest=chronicle.snapshot.manifest.digest,
         heal=True,
-        actions=[item.action() for item in found.actions],  # type: ignore[union-attr]  # an intent
+        actions=found,
     )
     chronicle.push(drift)
-    intent = chronicle.intent(because="drift")
+    intent = chronicle.intent(actions=found)
     chronicle.push(intent)
     outcomes = [Outcome(index=0, outcome="failed", message="no route to host")]
     chronicle.push(append.result(chronicle.tip, writer(), chronicle.later(), intent=intent.digest, outcomes=outcomes))
@@ -100,21 +101,33 @@ def test_every_kind_of_entry_has_its_sentence() -> None:
     told = [(line.entry.kind, line.what, line.because) for line in lines(chronicle.replay())]
     short = verdict.statement.digest_of("change.json") or ""
     full = [line.what for line in lines(chronicle.replay(), full=True)]
-    assert full[1] == "reports 1 done; create role t_0: done"
-    assert full[8] == "reports 1 failed: no route to host; create role t_0: failed"
+    assert full[5] == "reports 2 done; create role initech_app: done, create schema initech: done"
+    assert full[8] == "reports 1 failed: no route to host; update role acme_app: failed"
     assert told == [
-        ("intent", "sets out to create role t_0", "the genesis"),
-        ("result", "reports 1 done", "intent 1"),
+        (
+            "intent",
+            "sets out to create role acme_app, create role globex_app, create schema acme and 1 more",
+            "the genesis",
+        ),
+        ("result", "reports 4 done", "intent 1"),
         ("refusal", f"refuses commit {commit[:12]}: add {TENANT}", "so far nobody; nobody of pm"),
         ("verdict", f"takes commit {commit[:12]}: add {TENANT}", "approved by ines and mara and tomas"),
-        ("intent", "sets out to create role t_0", f"change {short[:12]}"),
-        ("result", "reports 1 done", "intent 5"),
-        ("drift", "finds drift: role t_0 is missing", "declared `drift: heal`"),
-        ("intent", "sets out to create role t_0", "drift"),
+        ("intent", "sets out to create role initech_app, create schema initech", f"change {short[:12]}"),
+        ("result", "reports 2 done", "intent 5"),
+        ("drift", "finds drift: role acme_app has login false, declared true", "declared `drift: heal`"),
+        ("intent", "sets out to update role acme_app", "drift"),
         ("result", "reports 1 failed: no route to host", "intent 8"),
         ("heartbeat", f"finds nothing to do at commit {commit[:12]}", "heartbeat"),
     ]
     assert headline(verdict.statement, verdict.brings) == f"Take {commit[:12]}: add {TENANT}, approved by 3 people"
     assert headline(refusal.statement).endswith("; not met: by-path, two-people")
-    assert headline(drift.statement) == "Find drift and heal it: role t_0 is missing"
+    assert headline(drift.statement) == "Find drift and heal it: role acme_app has login false, declared true"
     assert chronicle.replay().findings == ()
+
+
+def test_what_was_found_as_declared_is_said_to_be_the_agents_word() -> None:
+    chronicle = Chronicle.start()
+    chronicle.push(chronicle.intent(actions=[], as_declared=4))
+    assert [line.what for line in lines(chronicle.replay())] == [
+        "sets out to do nothing; as declared by its word: 4 objects"
+    ]

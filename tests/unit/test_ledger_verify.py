@@ -107,6 +107,25 @@ def test_an_open_intent_and_an_idle_verdict_are_incomplete(chronicle: Chronicle)
     assert rules(assessed(chronicle)) == ["closed"]
 
 
+def test_a_genesis_that_no_intent_made_is_incomplete_once_an_agent_has_written() -> None:
+    chronicle = Chronicle.start()
+    assert rules(assessed(chronicle)) == []
+    chronicle.push(chronicle.heartbeat())
+    report = assessed(chronicle)
+    assert rules(report) == ["acted"]
+    assert report.problems[0].message == "the genesis was followed by no intent: nothing says that it was ever made so"
+
+
+def test_actions_left_to_an_intent_that_never_came_are_incomplete() -> None:
+    chronicle = Chronicle.start()
+    whole = [item.action() for item in chronicle.intent().statement.predicate.actions]  # type: ignore[union-attr]  # an intent
+    chronicle.apply(actions=whole[:1], rest=3, as_declared=0)
+    report = assessed(chronicle)
+    assert [item.message for item in report.problems] == ["intent 1 has left 3 actions to others, and none came"]
+    chronicle.apply(actions=whole[1:], as_declared=1)
+    assert assessed(chronicle).problems == ()
+
+
 def test_pending_commits_are_no_failure(chronicle: Chronicle) -> None:
     commit = chronicle.edit({"flags/checkout.yaml": document(tenants=["acme"], on=True)})
     report = assessed(chronicle)

@@ -45,6 +45,7 @@ INTENT = Statement(
         because="drift",
         manifest="d" * 64,
         rest=0,
+        as_declared=0,
         actions=(ActionRecord.of(ACTION),),
     ),
 )
