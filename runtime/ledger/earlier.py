@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from runtime.git.interface import TreeFile
 from runtime.ledger.blobs import Blobs
-from runtime.ledger.entry import ARTIFACTS, LEDGER, Entry, path_of
+from runtime.ledger.entry import LEDGER, Entry, path_of
 
 
 class Lies(NamedTuple):
@@ -35,7 +35,7 @@ def implied(blobs: Blobs, path: str, file: TreeFile | None) -> Lies:
         return NOTHING
     if path.startswith(LEDGER):
         return Lies(named=True, digest=blobs.digest(file), blobs=())
-    return Lies(named=not path.startswith(ARTIFACTS), digest=None, blobs=(file.oid,))
+    return Lies(named=True, digest=None, blobs=(file.oid,))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ LEDGER = "evidence/ledger/"
 APPROVALS = "evidence/approvals/"
 GENESIS = "evidence/genesis/"
 GENESIS_APPROVALS = f"{APPROVALS}genesis/"
-ARTIFACTS = "evidence/artifacts/"
 EVIDENCE = "evidence/"
 BY_PEOPLE = frozenset({"evidence/README.md"})
 """What lies under `evidence/` and is none."""

@@ -33,7 +33,6 @@ from runtime.ledger.beside import Beside
 from runtime.ledger.blobs import Blobs
 from runtime.ledger.earlier import Earlier
 from runtime.ledger.entry import (
-    ARTIFACTS,
     BY_PEOPLE,
     EVIDENCE,
     GENESIS,
@@ -302,7 +301,7 @@ class Replaying:
                 self._list(path, place, error.message)
             return
         self.brought.setdefault(path, []).append(file.oid)
-        if path not in self.named and not path.startswith(ARTIFACTS):
+        if path not in self.named:
             of_another = path.startswith((GENESIS, GENESIS_APPROVALS))
             reason = "it belongs to another genesis" if of_another else "nothing in the ledger names it"
             self._list(path, place, reason)

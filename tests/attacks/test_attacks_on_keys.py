@@ -123,7 +123,7 @@ def test_a_persons_old_key_after_rotation(court: Court) -> None:
 
 def test_an_agents_old_key_after_rotation(kept_out_by: KeptOutBy) -> None:
     """I have the agent's old key. It was replaced yesterday; today I write that all is well, and have the real
-    agent commit it, which takes whatever lies in its outbox.
+    agent commit it.
 
     Rule: `signed`.
     """

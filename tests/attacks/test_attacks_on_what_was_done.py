@@ -191,3 +191,11 @@ def test_what_is_removed_is_accounted_for(begun: Begun) -> None:
     chronicle.take(chronicle.edit(dict.fromkeys(INITECH)))
     assert [found.name for found in chronicle.there if "initech" in found.name] == []
     assert chronicle.believed()
+
+
+def test_something_laid_beside_the_evidence_as_if_it_were_some(begun: Begun) -> None:
+    """I may push to main. A list of what was exported, where large facts were once to lie, passes for evidence."""
+    chronicle = begun()
+    path = f"evidence/artifacts/{NOBODYS}.jsonl.gz"
+    chronicle.git.commit_files({path: b"nothing was exported\n"}, branch=chronicle.branch)
+    assert [item.path for item in chronicle.replay().foreign] == [path]

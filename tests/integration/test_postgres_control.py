@@ -90,7 +90,6 @@ def test_asking_changes_nothing_in_a_database_that_was_never_used(control: Open,
     with control() as one:
         assert one.lock(REPOSITORY)
         assert one.head(REPOSITORY) is None
-        assert one.waiting(REPOSITORY) == ()
     assert admin.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'conductor'").fetchone() == (0,)
 
 
@@ -108,37 +107,13 @@ def test_the_head_is_kept_and_never_goes_back(control: Open) -> None:
         assert again.head(REPOSITORY) == second
 
 
-def test_the_outbox_gives_what_the_ledger_does_not_have_yet(control: Open) -> None:
-    with control() as one:
-        ids = [one.put(REPOSITORY, "streams", "lag", {"rows": number}) for number in range(3)]
-        one.put("6" * 32, "streams", "lag", {"rows": 9})
-        assert [(fact.domain, fact.kind, fact.fact) for fact in one.waiting(REPOSITORY)] == [
-            ("streams", "lag", {"rows": number}) for number in range(3)
-        ]
-        one.taken(ids[:2], 7)
-        one.taken(ids[:2], 8)
-        assert [fact.id for fact in one.waiting(REPOSITORY)] == ids[2:]
-
-
-@pytest.mark.parametrize(
-    "statement",
-    ["UPDATE conductor.outbox SET fact = '{}'", "DELETE FROM conductor.outbox", "TRUNCATE conductor.outbox CASCADE"],
-)
-def test_the_outbox_is_append_only(control: Open, admin: psycopg.Connection, statement: str) -> None:
-    with control() as one:
-        one.put(REPOSITORY, "streams", "lag", {"rows": 1})
-        with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
-            admin.execute(statement)
-        assert len(one.waiting(REPOSITORY)) == 1
-
-
 def test_two_first_uses_at_once_make_one_layout(control: Open) -> None:
     failed: list[Exception] = []
 
     def use(number: int) -> None:
         try:
             with control() as one:
-                one.put(REPOSITORY, "streams", "lag", {"rows": number})
+                one.record(f"{number:032x}", Head(number, "a" * 64, "1" * 40))
         except Exception as error:  # noqa: BLE001 -- a thread's failure is shown by the test
             failed.append(error)
 
@@ -149,7 +124,8 @@ def test_two_first_uses_at_once_make_one_layout(control: Open) -> None:
         thread.join()
     assert failed == []
     with control() as one:
-        assert len(one.waiting(REPOSITORY)) == 6
+        heads = [one.head(f"{number:032x}") for number in range(6)]
+    assert [head.sequence for head in heads if head is not None] == list(range(6))
 
 
 def test_a_schema_that_somebody_else_made_is_left_alone(control: Open, admin: psycopg.Connection) -> None:

@@ -72,7 +72,7 @@ class TargetSpec(Spec):
     )
     control: bool = Field(
         False,  # noqa: FBT003 -- a field's default
-        description="Whether this is the one database that holds the agent's lock and outbox.",
+        description="Whether this is the one database that holds the agent's lock and the ledger's head.",
     )
     archive: Archive | None = Field(
         None, description="Where the data of its deprovisioned tenants is kept; without it none can be deprovisioned."

@@ -43,8 +43,8 @@ def _control(postgres: Sequence[Resource[TargetSpec]], diagnostics: Diagnostics)
         diagnostics.add(
             codes.CONTROL_TARGET,
             "no postgres target is the control database",
-            Label(postgres[0].span("type"), "the agent's lock and outbox lie in one of these"),
-            help="add `control: true` to the one that holds the agent's lock and outbox",
+            Label(postgres[0].span("type"), "the agent's lock and the ledger's head lie in one of these"),
+            help="add `control: true` to the one that holds the agent's lock and the ledger's head",
         )
     for other in control[1:]:
         diagnostics.twice(

@@ -1,25 +1,20 @@
-"""The control database: who may act, what the ledger's head was, and what workers want to be evidence.
+"""The control database: who may act, and what the ledger's head was.
 
-    conductor.ledger_head   repository -> sequence, digest, commit: never goes back
-    conductor.outbox        facts of workers, append-only
-    conductor.outbox_taken  which fact the ledger has, and in which entry
+    conductor.ledger_head  repository -> sequence, digest, commit: never goes back
 
 Rules kept:
 - the lock is held by an open transaction of a session of its own (`locks`): it ends with that session, so a dead agent
   never holds it, and `held` asks the server, not our memory;
-- schema and tables are made on first use and marked; a schema `conductor` that somebody else made is left alone;
+- schema and table are made on first use and marked; a schema `conductor` that somebody else made is left alone;
 - the database must be the one that the `Target` names, as with any target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Self
 
-from runtime.contract.canonical import JSON, decode, encode
 from runtime.ledger.head import Head
 from runtime.targets.interface import RetryableError, TerminalError
 from runtime.targets.postgres import locks
@@ -41,37 +36,8 @@ CREATE TABLE conductor.ledger_head (
     commit text NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE TABLE conductor.outbox (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    repository text NOT NULL,
-    domain text NOT NULL,
-    kind text NOT NULL,
-    fact text NOT NULL,
-    put_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE TABLE conductor.outbox_taken (
-    id bigint PRIMARY KEY REFERENCES conductor.outbox,
-    sequence bigint NOT NULL
-);
-CREATE FUNCTION conductor.refuse() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$;
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON conductor.outbox
-    FOR EACH STATEMENT EXECUTE FUNCTION conductor.refuse();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON conductor.outbox_taken
-    FOR EACH STATEMENT EXECUTE FUNCTION conductor.refuse();
 COMMENT ON SCHEMA conductor IS '{MARK}';
 """
-
-
-@dataclass(frozen=True)
-class Fact:
-    """What a worker wants to be evidence."""
-
-    id: int
-    domain: str
-    kind: str
-    fact: JSON
-    put_at: datetime
 
 
 class ControlDatabase:
@@ -171,36 +137,6 @@ class ControlDatabase:
                 help="another agent has written since: start again",
             )
 
-    def put(self, repository: str, domain: str, kind: str, fact: JSON) -> int:
-        """Append a worker's fact; gives its id."""
-        with self._working() as connection:
-            _prepare(connection)
-            row = connection.execute(
-                "INSERT INTO conductor.outbox (repository, domain, kind, fact) VALUES (%s, %s, %s, %s) RETURNING id",
-                [repository, domain, kind, encode(fact).decode()],
-            ).fetchone()
-        return int(row[0]) if row is not None else 0
-
-    def waiting(self, repository: str, limit: int = 1000) -> tuple[Fact, ...]:
-        """Facts that the ledger does not have yet, oldest first."""
-        with self._working() as connection:
-            if not _prepared(connection):
-                return ()
-            rows = connection.execute(
-                "SELECT id, domain, kind, fact, put_at FROM conductor.outbox o WHERE repository = %s"
-                " AND NOT EXISTS (SELECT FROM conductor.outbox_taken t WHERE t.id = o.id) ORDER BY id LIMIT %s",
-                [repository, limit],
-            ).fetchall()
-        return tuple(Fact(id_, domain, kind, decode(fact.encode()), at) for id_, domain, kind, fact, at in rows)
-
-    def taken(self, ids: Iterable[int], sequence: int) -> None:
-        """Say that the ledger's entry `sequence` has these facts; said twice, it stays what was said first."""
-        with self._working() as connection:
-            connection.execute(
-                "INSERT INTO conductor.outbox_taken SELECT unnest(%s::bigint[]), %s ON CONFLICT (id) DO NOTHING",
-                [list(ids), sequence],
-            )
-
     @contextmanager
     def _working(self) -> Iterator[Connection]:
         """One transaction, its errors translated."""
@@ -213,7 +149,7 @@ class ControlDatabase:
 
 
 def _prepared(connection: Connection) -> bool:
-    """Whether schema and tables are there; raises TerminalError if somebody else's are."""
+    """Whether schema and table are there; raises TerminalError if somebody else's are."""
     row = connection.execute(
         "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'conductor'"
     ).fetchone()
@@ -226,7 +162,7 @@ def _prepared(connection: Connection) -> bool:
 
 
 def _prepare(connection: Connection) -> None:
-    """Make schema and tables, once."""
+    """Make schema and table, once."""
     if _prepared(connection):
         return
     locks.prepare_objects(connection)

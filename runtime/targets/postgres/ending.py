@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from runtime.contract.canonical import JSON
+from runtime.contract.canonical import JSON, encode, sha256
 from runtime.contract.objects import ABSENCE, ARCHIVE, FOREIGN
 from runtime.contract.printable import line
 from runtime.targets.archives import Archives, Stream
@@ -30,7 +30,8 @@ from runtime.targets.postgres.session import Connection, Session
 SHOWN = 5
 LONGEST = 120
 TABLES_TOLD = 500
-"""How many tables of a tenant stand in evidence by name; the record beside the archive has all of them."""
+"""How many tables of a tenant stand in evidence by name; the record beside the archive has all of them, and evidence
+says how many those are, and the SHA-256 of their canonical JSON."""
 
 _THERE = """
 SELECT 'role ' || rolname FROM pg_roles WHERE rolname = ANY(%(roles)s)
@@ -270,7 +271,7 @@ def _told(record: Mapping[str, JSON]) -> dict[str, JSON]:
     """A record as evidence carries it: whatever a tenant has called its tables, and however many there are."""
     tables = dict(record["tables"]) if isinstance(record.get("tables"), dict) else {}
     told = {line(name, LONGEST): rows for name, rows in sorted(tables.items())[:TABLES_TOLD]}
-    totals = {"table_count": len(tables), "row_count": sum(tables.values())}
+    totals = {"table_count": len(tables), "row_count": sum(tables.values()), "tables_sha256": sha256(encode(tables))}
     return {**record, "tables": told, **totals}
 
 
