@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from compiler.diagnostics.suggest import nearest
+from runtime.contract import regular
 from runtime.contract.manifest import INPUT_FOLDERS
 
 NEAR = 0.7
@@ -46,8 +47,6 @@ def _yaml(repo: Path, folder: str) -> Iterator[str]:
 
 def _is_resource(path: Path) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+        return _OURS.search(regular.read(path, HEAD)) is not None
+    except (OSError, regular.OddFileError):
         return False
-    with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 -- a descriptor
-        return _OURS.search(stream.read(HEAD) or b"") is not None

@@ -13,7 +13,6 @@ Inputs are the `*.yaml`, `*.json`, `*.rego` and `*.wasm` files of the five folde
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shlex
@@ -28,6 +27,7 @@ from compiler.diagnostics import codes
 from compiler.diagnostics.model import Code, Diagnostic, Diagnostics, Label, Span
 from compiler.diagnostics.printable import shown as printable
 from compiler.misplaced import misplaced
+from runtime.contract import regular
 from runtime.contract.canonical import sha256
 from runtime.contract.children import environment
 from runtime.contract.errors import EnvironmentFailedError, UsageError
@@ -245,20 +245,11 @@ def _mode(status: os.stat_result) -> str:
 
 
 def _read(file: Path) -> bytes | None:
-    """Return the bytes of a regular file, None if it is another thing: nobody waits for what a pipe will say."""
+    """Return the bytes of a regular file, None if it is another thing."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
-            return None
-        raise
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        # in a buffer of its own size: one as large as the limit is shrunk to a page, and 10,000 of them are 40 MB
-        data = stream.read(min(status.st_size, MAX_WASM_BYTES) + 1)
-        return data if len(data) <= status.st_size else data + stream.read(MAX_WASM_BYTES)  # it grew meanwhile
+        return regular.read(file, MAX_WASM_BYTES + 1)
+    except regular.OddFileError:
+        return None
 
 
 def _walked(repo: Path) -> dict[str, bool]:

@@ -26,6 +26,7 @@ from pathlib import Path
 from compiler import own_cache
 from compiler.secrets import worth_a_look
 from compiler.values import reader
+from runtime.contract import regular
 from runtime.contract.canonical import JSON
 from runtime.whole import replace
 
@@ -97,12 +98,13 @@ def folder() -> Path:
 def recall(file: Path) -> Remembered:
     """Read what was kept."""
     data = b""
-    with suppress(OSError):
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(descriptor)
-            ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
-            data = stream.read() if ours and status.st_size <= MOST_BYTES else b""
+    with suppress(OSError, regular.OddFileError):
+        descriptor, status = regular.opened(file)
+        try:
+            ours = status.st_uid == os.geteuid() and not status.st_mode & 0o077
+            data = regular.content(descriptor, status, MOST_BYTES) if ours and status.st_size <= MOST_BYTES else b""
+        finally:
+            os.close(descriptor)
     head, _, body = data.partition(b"\n")
     if not body or head != _head(body):
         return Remembered()

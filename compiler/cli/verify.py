@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,11 +25,13 @@ from compiler.cli.typed import typed
 from compiler.cli.verify_text import as_text
 from compiler.cli.vsa import export
 from compiler.diagnostics.printable import shown_json
+from runtime.contract import regular
 from runtime.contract.canonical import encode
 from runtime.contract.errors import FormatError, UsageError
 from runtime.contract.instant import parse
 from runtime.git.repository import Repository
 from runtime.ledger.beside import Heads, as_of
+from runtime.ledger.blobs import LARGEST
 from runtime.ledger.ending import parse_digest
 from runtime.ledger.entry import EVIDENCE
 from runtime.ledger.history import History
@@ -181,7 +183,7 @@ def verify(
             require_proven=require_proven,
             since=_since(git, since),
             heads=heads,
-            worktree=read_evidence(git.path, modes=git.has_modes) if whole else None,
+            worktree=WorkTree(git.path, modes=git.has_modes) if whole else None,
             compile=compile_,
             release=VERSION if render else None,
             history=history,
@@ -237,18 +239,36 @@ def written(report: Report, form: AuditFormat, command: str = "") -> str:
     return as_text(report, colour=colourful(sys.stdout))
 
 
-def read_evidence(repo: Path, *, modes: bool = True) -> dict[str, WorkFile]:
-    """Read every file of a work tree's evidence; a symbolic link is read as what it is, its target's name.
+class WorkTree(Mapping[str, WorkFile]):
+    """A work tree's evidence, path -> file. One is read when it is asked for, and no more of it than evidence may have:
+    whatever else lies there is only named. A symbolic link is read as what it is, its target's name.
 
     `modes`: whether it lies where a file can be executable or not, which git notes in `core.fileMode`.
     """
-    found: dict[str, WorkFile] = {}
-    top = os.fspath(repo)
+
+    def __init__(self, repo: Path, *, modes: bool = True) -> None:
+        self._top, self._modes = os.fspath(repo), modes
+        self._paths = dict.fromkeys(_walked(self._top))
+
+    def __getitem__(self, path: str) -> WorkFile:
+        if path not in self._paths:
+            raise KeyError(path)
+        return _content(f"{self._top}/{path}", modes=self._modes)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def _walked(top: str) -> Iterator[str]:
     for folder, below, names in os.walk(os.path.join(top, EVIDENCE.rstrip("/"))):  # noqa: PTH118 -- 30,000 files, and Path is slow
         for name in (*names, *(item for item in below if os.path.islink(f"{folder}/{item}"))):  # noqa: PTH114 -- as above
-            file = f"{folder}/{name}"
-            found[file[len(top) + 1 :]] = _content(file, modes=modes)
-    return found
+            yield f"{folder}/{name}"[len(top) + 1 :]
 
 
 @contextmanager
@@ -267,15 +287,16 @@ def _without_collector() -> Iterator[None]:
 
 def _content(file: str, *, modes: bool) -> WorkFile:
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+        descriptor, status = regular.opened(file)
+    except (OSError, regular.OddFileError):
         if Path(file).is_symlink():
             return WorkFile(os.fsencode(Path(file).readlink()), "120000")
         return WorkFile(b"", None)
-    with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 -- a descriptor
-        executable = os.fstat(descriptor).st_mode & stat.S_IXUSR
-        data = stream.readall() or b""  # nothing at all where a pipe lies
-        return WorkFile(data, None if not modes else "100755" if executable else "100644")
+    try:
+        data = regular.content(descriptor, status, LARGEST + 1)
+    finally:
+        os.close(descriptor)
+    return WorkFile(data, None if not modes else "100755" if status.st_mode & stat.S_IXUSR else "100644")
 
 
 def _since(git: Repository, given: str | None) -> str | None:

@@ -7,7 +7,6 @@ is refused; a file of that kind, a name that is no text, a tree that is too deep
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -17,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 
+from runtime.contract import regular
 from runtime.targets.interface import TerminalError
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 FOLDER_MODE, FILE_MODE = 0o755, 0o644
 MAX_DEPTH = 32
 _ODD = "not as it was written"
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class OddError(Exception):
@@ -47,14 +46,14 @@ def ours(found: os.stat_result) -> bool:
 
 def read(path: Path, limit: int) -> bytes:
     """The first bytes of a file of ours; raises FileNotFoundError, or OddError for anything else that lies there."""
-    with _opened(path, _READ) as descriptor:
+    with _opened(path) as descriptor:
         return os.read(descriptor, limit)
 
 
 @contextmanager
 def opened_lock(path: Path) -> Iterator[int]:
     """A file to lock, made if it is not there; raises OddError for anything that is none of ours."""
-    with _opened(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC) as descriptor:
+    with _opened(path, os.O_RDWR | os.O_CREAT) as descriptor:
         yield descriptor
 
 
@@ -101,23 +100,20 @@ def digests(folder: Path) -> Mapping[str, str]:
 def digest(path: Path) -> str:
     """SHA-256 of a file of ours, or a value that no file has; raises FileNotFoundError."""
     try:
-        with _opened(path, _READ) as descriptor, os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
+        with _opened(path) as descriptor, os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OddError:
         return _ODD
 
 
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
+def _opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
     try:
-        descriptor = os.open(path, flags, 0o600)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOTDIR):
-            raise OddError(str(path)) from None
-        raise
+        descriptor, there = regular.opened(path, flags)
+    except regular.OddFileError:
+        raise OddError(str(path)) from None
     try:
-        there = os.fstat(descriptor)
-        if not stat.S_ISREG(there.st_mode) or not ours(there):
+        if not ours(there):
             raise OddError(str(path))
         yield descriptor
     finally:

@@ -9,10 +9,10 @@ are read, and no more of them than a secret has.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from runtime.contract import regular
 from runtime.contract.errors import EnvironmentFailedError
 
 Resolve: TypeAlias = Callable[[str], str]
@@ -55,12 +55,10 @@ def resolve(reference: str) -> str:
 
 def _read(name: str) -> bytes:
     """The file's content. Nobody is waited for who would write into a pipe, and nothing is read that has no end."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise EnvironmentFailedError(f"the secret file {name} is no regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
+    try:
+        data = regular.read(name, MAX_BYTES + 1, follow=True)
+    except regular.OddFileError:
+        raise EnvironmentFailedError(f"the secret file {name} is no regular file") from None
     if len(data) > MAX_BYTES:
         raise EnvironmentFailedError(f"the secret file {name} has more than {MAX_BYTES} bytes, which no secret has")
     return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64decode
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from runtime.contract.instant import text
 from runtime.git.repository import Repository
 from runtime.ledger.history import replay
-from tests.services.commands import conductor, git
+from tests.services.commands import conductor, git, limited
 from tests.services.own_history import TENANT, trust_root
 
 pytestmark = pytest.mark.service
@@ -57,6 +58,18 @@ def test_a_flipped_byte_in_the_work_tree_names_the_file(own_copy: Path) -> None:
     assert said.code == 1
     assert path.relative_to(own_copy).as_posix() in said.out
     assert "MC0723 work-tree" in said.out
+
+
+def test_files_of_six_gigabytes_in_the_work_tree_are_named_and_not_read(own_copy: Path) -> None:
+    """With 3 GB of address space: one that nobody has committed, and one that stands where an entry was."""
+    path = next((own_copy / "evidence").rglob("*-result-*.sigstore.json"))
+    for large in (own_copy / "evidence" / "large", path):
+        with large.open("wb") as file:
+            file.truncate(6 << 30)
+    said = limited(sys.executable, "-P", "-m", "compiler.cli", "verify", "--repo", own_copy)
+    assert (said.returncode, said.stderr) == (1, "")
+    for named in ("evidence/large", path.relative_to(own_copy).as_posix()):
+        assert named in said.stdout
 
 
 def test_a_file_that_became_executable_is_told_as_the_recipe_tells_it(own_copy: Path) -> None:
