@@ -61,12 +61,12 @@ def test_a_flipped_byte_in_the_work_tree_names_the_file(own_copy: Path) -> None:
 
 
 def test_files_of_six_gigabytes_in_the_work_tree_are_named_and_not_read(own_copy: Path) -> None:
-    """With 3 GB of address space: one that nobody has committed, and one that stands where an entry was."""
+    """With a gigabyte of memory: one that nobody has committed, and one that stands where an entry was."""
     path = next((own_copy / "evidence").rglob("*-result-*.sigstore.json"))
     for large in (own_copy / "evidence" / "large", path):
         with large.open("wb") as file:
             file.truncate(6 << 30)
-    said = limited(sys.executable, "-P", "-m", "compiler.cli", "verify", "--repo", own_copy)
+    said = limited(sys.executable, "-P", "-m", "compiler.cli", "verify", "--repo", own_copy, limit=("DATA", 1 << 30))
     assert (said.returncode, said.stderr) == (1, "")
     for named in ("evidence/large", path.relative_to(own_copy).as_posix()):
         assert named in said.stdout
