@@ -10,7 +10,7 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,6 +43,7 @@ from runtime.ledger.append import Writer
 from runtime.ledger.pin import pinned
 from runtime.release import VERSION, code_sha256
 from runtime.signing.keys import PrivateKey
+from runtime.targets.interface import still
 from runtime.targets.open import open_control, open_target
 from runtime.targets.secrets import Secrets
 
@@ -251,6 +252,7 @@ def run(
             trust_root=trust_root,
             passphrase=passphrase,
             after_gap=after_gap,
+            moved=health.moved,
         ) as (
             world,
             known,
@@ -320,8 +322,10 @@ def world_of(
     passphrase: str | None = None,
     after_gap: bool = False,
     dry: bool = False,
+    moved: Callable[[], None] = still,
 ) -> Iterator[tuple[World, State | None]]:
-    """Build what the loop is given, and what was read on the way. A dry run signs nothing, so it needs no key."""
+    """Build what the loop is given, and what was read on the way. A dry run signs nothing, so it needs no key. `moved`
+    is told of each piece of what takes long."""
     gc.set_threshold(*_COLLECT)
     if key is None and not dry:
         raise UsageError("the agent signs what it does", help="--key FILE, or CONDUCTOR_AGENT_KEY=FILE")
@@ -335,7 +339,7 @@ def world_of(
             branch=branch,
             writer=Writer(agent or "", private, release, uuid4().hex),
             compile=compile_once(partial(_compiled, git), git),
-            target=partial(open_target, secret=secrets),
+            target=partial(open_target, secret=secrets, moved=moved),
             control=lambda config: open_control(config, application_name="conductor control", secret=secrets),
             clock=lambda: datetime.now(tz=UTC),
             trust_root=digest_of("--trust-root", trust_root),

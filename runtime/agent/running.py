@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from structlog.contextvars import bound_contextvars
@@ -56,11 +56,16 @@ def run(
     failures, patient = 0, False
     showing, warnings = _Showing(world, health, log), Warnings(log)
     decision: Decision = Nothing()
-    health.begun(world.writer)
+    health.begun(world.writer, interval)
+
+    def at(step: str) -> None:
+        health.moved()
+        world.at(step)
+
     while not stop.is_set():
         begun = time.monotonic()
         wait = interval
-        turn = world.next_turn()
+        turn = replace(world.next_turn(), at=at)
         with bound_contextvars(turn=turn.writer.turn):
             try:
                 outcome = once(turn, known=known, patient=patient, seen=seen)

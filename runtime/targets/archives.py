@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,7 +28,7 @@ from runtime.contract.errors import FormatError
 from runtime.targets import owned
 from runtime.targets.config import ArchiveConfig
 from runtime.targets.disk import disk
-from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.interface import RetryableError, TerminalError, still
 from runtime.whole import replace, sync
 
 MAX_RECORD = 16 * 1024 * 1024
@@ -72,8 +72,9 @@ class Stream:
 class _Counted:
     """A file that is written, with its digest."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, moved: Callable[[], None]) -> None:
         self._file = file
+        self._moved = moved
         self.digest = sha256()
         self.size = 0
 
@@ -81,6 +82,7 @@ class _Counted:
         self._file.write(data)
         self.digest.update(data)
         self.size += len(data)
+        self._moved()
         return len(data)
 
     def flush(self) -> None:
@@ -101,6 +103,8 @@ class Archives:
     """The folder of a target's archives."""
 
     config: ArchiveConfig
+    moved: Callable[[], None] = still
+    """Told of each piece that is written or read back, which takes as long as an archive is large."""
 
     @property
     def folder(self) -> Path:
@@ -180,7 +184,7 @@ class Archives:
                 help="set `archive.recipients` right in spec/targets/",
             ) from None
         with _new(place) as file:
-            written = _Counted(file)
+            written = _Counted(file, self.moved)
             try:
                 encrypt_io(stream, written, recipients)
             except (EncryptError, OSError) as error:
@@ -197,10 +201,9 @@ class Archives:
         if found != wanted:
             raise TerminalError(f"archive {what} is for {found} recipients, and {wanted} are declared")
 
-    @staticmethod
-    def _digest(place: Path) -> str | None:
+    def _digest(self, place: Path) -> str | None:
         try:
-            return owned.digest(place)
+            return owned.digest(place, self.moved)
         except FileNotFoundError:
             return None
 

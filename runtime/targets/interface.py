@@ -24,6 +24,10 @@ class TerminalError(ConductorError):
     """It will not work until a person changes something: a foreign object, a wrong identity, a newer mark."""
 
 
+def still() -> None:
+    """Pass a piece of what takes long: nobody waits for news of it."""
+
+
 class Target(Protocol):
     """A running system. Use as a context manager; `identity` is what the system itself says it is."""
 

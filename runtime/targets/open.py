@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.targets.config import TargetConfig
-from runtime.targets.interface import Target
+from runtime.targets.interface import Target, still
 from runtime.targets.postgres.control import ControlDatabase
 from runtime.targets.postgres.target import PostgresTarget
 from runtime.targets.release import Files, ReleaseTarget
@@ -31,12 +31,13 @@ def open_target(
     secret: Resolve = resolve,
     new_id: Callable[[], str] = _random,
     anyone: bool = False,
+    moved: Callable[[], None] = still,
 ) -> Target:
     """Make the target that a configuration describes. Entering it connects, and refuses another identity.
 
     `repository` is the repository's id, which ownership marks carry; `files` gives the files of a release when one is
     written; `new_id` the identity of a new release folder, and passwords that are meant to be wrong. `anyone`: only to
-    look, so that whoever answers may answer, and says its identity.
+    look, so that whoever answers may answer, and says its identity. `moved` is told of each piece of what takes long.
     """
     expected = None if anyone else config.identity
     match config.type:
@@ -50,6 +51,7 @@ def open_target(
                 nonce=new_id,
                 application_name=application_name,
                 archive=config.archive,
+                moved=moved,
             )
         case "release":
             return ReleaseTarget(

@@ -11,17 +11,18 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 
 from runtime.contract import regular
-from runtime.targets.interface import TerminalError
+from runtime.targets.interface import TerminalError, still
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 FOLDER_MODE, FILE_MODE = 0o755, 0o644
 MAX_DEPTH = 32
+PIECE = 256 * 1024
 _ODD = "not as it was written"
 
 
@@ -97,13 +98,17 @@ def digests(folder: Path) -> Mapping[str, str]:
     return found
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file of ours, or a value that no file has; raises FileNotFoundError."""
+def digest(path: Path, moved: Callable[[], None] = still) -> str:
+    """SHA-256 of a file of ours, or a value that no file has; raises FileNotFoundError. `moved` is told each piece."""
+    found = hashlib.sha256()
     try:
-        with _opened(path) as descriptor, os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with _opened(path) as descriptor:
+            while piece := os.read(descriptor, PIECE):
+                found.update(piece)
+                moved()
     except OddError:
         return _ODD
+    return found.hexdigest()
 
 
 @contextmanager

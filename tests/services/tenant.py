@@ -11,7 +11,7 @@ from runtime.agent.diff import Diff, diff
 from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.objects import Action, Object, ObjectId, Operation
 from runtime.targets.config import ArchiveConfig
-from runtime.targets.interface import Target
+from runtime.targets.interface import Target, still
 from runtime.targets.postgres.dump import PgDump, found_pg_dump
 from runtime.targets.postgres.target import PostgresTarget
 from runtime.targets.secrets import Resolve
@@ -110,6 +110,7 @@ def target(
     repository: str = REPOSITORY,
     archive: ArchiveConfig | None = None,
     pg_dump: Callable[[], PgDump | None] = found_pg_dump,
+    moved: Callable[[], None] = still,
 ) -> PostgresTarget:
     """A target on the database of `env:DSN`, not yet entered."""
     return PostgresTarget(
@@ -122,6 +123,7 @@ def target(
         application_name="conductor test",
         archive=archive,
         pg_dump=pg_dump,
+        moved=moved,
     )
 
 

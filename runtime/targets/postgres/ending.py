@@ -89,13 +89,15 @@ class Names(NamedTuple):
 @dataclass(frozen=True)
 class Ending:
     """Acts on one database. `archives` is None where the target declares none; `shut` lets a role do nothing any more
-    and says how many sessions that ended; `pg_dump` is the machine's."""
+    and says how many sessions that ended; `pg_dump` is the machine's; `moved` is told of each piece of what has no time
+    limit."""
 
     target: str
     session: Session
     archives: Archives | None
     pg_dump: Callable[[], PgDump | None]
     shut: Callable[[str, int], int]
+    moved: Callable[[], None]
 
     def observe(
         self,
@@ -126,7 +128,7 @@ class Ending:
         self._refuse_large_objects(schema, names)
         with self.session.reach() as connection:
             with _one_snapshot(connection):
-                contents = dump.contents(connection, schema)
+                contents = dump.contents(connection, schema, self.moved)
                 tool = dump.able(self.pg_dump(), connection)
                 stream = Stream(dump.stream(connection, schema, tool))
                 kept = archives.write(self._called(schema), intent, stream)
@@ -232,7 +234,7 @@ class Ending:
         ).fetchall()
         for (table,) in tables:
             self.session.execute("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", sql.Identifier(schema, table))
-        if dump.contents(connection, schema).fingerprint != archive.get("contents"):
+        if dump.contents(connection, schema, self.moved).fingerprint != archive.get("contents"):
             return f"something was written into schema {schema} after it was archived"
         return None
 

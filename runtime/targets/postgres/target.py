@@ -21,7 +21,7 @@ from runtime.contract.canonical import JSON
 from runtime.contract.objects import ABSENCE, ARCHIVE, Action, ObjectId, Operation
 from runtime.targets.archives import Archives
 from runtime.targets.config import ArchiveConfig
-from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.interface import RetryableError, TerminalError, still
 from runtime.targets.postgres import adopting, dropping, grants, proofs, roles, scram
 from runtime.targets.postgres.dump import PgDump, found_pg_dump
 from runtime.targets.postgres.ending import Ending, Names
@@ -60,6 +60,7 @@ class PostgresTarget:
         application_name: str = "conductor",
         archive: ArchiveConfig | None = None,
         pg_dump: Callable[[], PgDump | None] = found_pg_dump,
+        moved: Callable[[], None] = still,
     ) -> None:
         self.name = name
         self._dsn = dsn
@@ -68,7 +69,8 @@ class PostgresTarget:
         self._resolve = resolve
         self._nonce = nonce
         self._application_name = application_name
-        self._archives = None if archive is None else Archives(archive)
+        self._moved = moved
+        self._archives = None if archive is None else Archives(archive, moved)
         self._pg_dump = pg_dump
         self._session: Session | None = None
         self._prover: proofs.Prover | None = None
@@ -264,6 +266,7 @@ class PostgresTarget:
             self._archives,
             self._pg_dump,
             shut=lambda role, intent: self._shut(session, role, intent),
+            moved=self._moved,
         )
 
     def _id(self, kind: str, name: str) -> ObjectId:
