@@ -7,6 +7,7 @@ tree, and moves no branch of the clone but the local one where there is no remot
 from __future__ import annotations
 
 import gc
+import math
 import signal
 import sys
 import threading
@@ -47,6 +48,8 @@ from runtime.targets.interface import still
 from runtime.targets.open import open_control, open_target
 from runtime.targets.secrets import Secrets
 
+SHORTEST, LONGEST = 0.1, 86_400
+"""Seconds between two turns."""
 _COLLECT = (50_000, 20, 20)
 """How often Python's garbage collector looks: a ledger is many small values that all stay."""
 
@@ -208,12 +211,25 @@ def _below_text(world: World) -> str:
     return f"this work tree does not show it yet (a clone with a remote has no such trouble): {mend}\n"
 
 
+def _seconds(given: str | float) -> float:
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not SHORTEST <= seconds <= LONGEST:  # which is so of no NaN
+        raise typer.BadParameter(f"{str(given)!r} is no number of seconds between {SHORTEST} and {LONGEST}")
+    return seconds
+
+
 def run(
     *,
     key: Key = None,
     passphrase: PassphraseFrom = None,
     agent: Name = None,
-    interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two turns.")] = 15.0,
+    interval: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", parser=_seconds, help="Time between two turns: 0.1 to 86400, a day."),
+    ] = 15.0,
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Where /status, /healthz, /readyz and /metrics are served.")
     ] = "127.0.0.1",

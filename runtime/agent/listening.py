@@ -44,7 +44,12 @@ class Listening(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self._open: dict[socket.socket, _Open] = {}
         self._turn = threading.Lock()
-        super().__init__(address, handler)
+        host, port = address
+        # the first of the host's addresses: of IPv4, or of IPv6
+        self.address_family, *_, place = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        super().__init__((str(place[0]), port), handler)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection. Where this process may have no more files, wait a moment: it stays in the queue."""

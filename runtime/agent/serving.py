@@ -7,6 +7,7 @@ a web page that has its own name lead here (DNS rebinding) reads nothing.
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -133,9 +134,13 @@ def serving(health: Health, *, host: str = "127.0.0.1", port: int = 0, hosts: Co
     handler = type("Handler", (_Handler,), {"health": health, "hosts": frozenset({host, *hosts})})
     try:
         server = Listening((host, port), handler)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        why = error.strerror if isinstance(error, OSError) else "it is no host name"
+        of_port = isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EACCES}
         raise EnvironmentFailedError(
-            f"{host}:{port} cannot be listened on: {error.strerror}", help="name another port: --port"
+            f"{where} cannot be listened on: {why}",
+            help="name another port: --port" if of_port else "name an address of this machine: --host",
         ) from None
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()

@@ -13,12 +13,16 @@ import pytest
 from runtime.agent.health import STALLED_AFTER, Health
 from runtime.agent.logs import configure
 from runtime.agent.running import run
+from runtime.agent.status import Status
+from runtime.agent.stock import Stock
 from runtime.contract.canonical import JSON
+from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.objects import Action
 from runtime.targets.archives import Archives, Stream
 from runtime.targets.config import ArchiveConfig
 from runtime.testing.fleet import Fleet
 from runtime.testing.memory_target import MemoryTarget
+from tests.services.commands import conductor
 
 RECIPIENT = "age14srcd22hk4tvhvnn3qnyuxuhgezhmsxke35x8fasnd47hewssphsd4zaa2"
 LONG = STALLED_AFTER - 1
@@ -109,3 +113,27 @@ def test_an_archive_that_takes_hours_is_no_agent_that_hangs(tmp_path: Path, cloc
     assert written - begun > 10 * STALLED_AFTER
     assert clock.now - written > STALLED_AFTER, "it is read back piece by piece, too"
     assert all(seen)
+
+
+@pytest.mark.parametrize("given", ["nan", "inf", "-1", "0", "1e10", "soon"])
+def test_no_time_between_two_turns_is_taken_that_nobody_could_wait(given: str) -> None:
+    said = conductor("agent", "run", "--interval", given)
+    assert (said.code, "seconds between 0.1 and 86400" in said.err) == (2, True)
+
+
+def test_why_nobody_can_see_how_things_stand_is_told_in_its_own_words(
+    clock: Clock, health: Health, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error of ours says what to do; of any other only type and place are told, as its words may be a secret."""
+    for error in (EnvironmentFailedError("the disk is full"), ZeroDivisionError("hunter2")):
+
+        def take(*_: object, error: Exception = error) -> Status:
+            raise error
+
+        monkeypatch.setattr(Stock, "take", take)
+        log = configure()
+        run(Fleet.started().world(), interval=1, stop=OneTurn(clock, health), health=health, log=log)
+    said = capsys.readouterr().err
+    assert "the disk is full" in said
+    assert "ZeroDivisionError in test_agent_health.py, line " in said
+    assert "hunter2" not in said

@@ -19,6 +19,7 @@ from runtime.agent.logs import configure
 from runtime.agent.running import run
 from runtime.agent.serving import named_well, serving
 from runtime.agent.status_page import CSP, STYLE
+from runtime.contract.errors import EnvironmentFailedError
 from runtime.testing.fleet import DAY, Fleet
 from runtime.testing.memory_target import MemoryControl
 from runtime.testing.small_tree import REPOSITORY
@@ -199,3 +200,25 @@ def test_every_metric_has_its_line_in_the_page_and_every_line_its_metric() -> No
     assert page == code
     exported = re.findall(r"^# TYPE (\w+) ", health.metrics().decode(), re.MULTILINE)
     assert set(exported) == set(page)
+
+
+def test_an_address_of_ipv6_is_listened_on() -> None:
+    with serving(Health(), host="::1") as port:
+        connection = http.client.HTTPConnection("::1", port, timeout=10)
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_what_cannot_be_listened_on_is_said_with_what_to_name_instead() -> None:
+    with serving(Health()) as port:
+        cases = [
+            ("127.0.0.1", port, "--port"),
+            ("203.0.113.7", 0, "--host"),
+            ("::zz", 0, "--host"),
+            ("a" * 80, 0, "--host"),
+        ]
+        for host, number, option in cases:
+            with pytest.raises(EnvironmentFailedError) as refused, serving(Health(), host=host, port=number):
+                pass
+            assert (refused.value.help or "").endswith(f": {option}"), host
