@@ -1,7 +1,9 @@
 """Arguments -> the one group of commands that they name, imported only then.
 
 A group is a file of this folder that has `register(app)`; a new command is a line in COMMANDS. What the libraries raise
-becomes a message with what to do about it on stderr, and the exit code: 1 findings, 2 wrong usage, 3 the environment.
+becomes a message with what to do about it on stderr, and the exit code: 1 findings, 2 wrong usage, 3 the environment,
+and what nobody foresaw: 1 would say that the files were looked at. Of that only type and place are told, unless the
+variable CONDUCTOR_TRACEBACK asks for all: its words may be anybody's, or a secret.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -18,9 +21,9 @@ from typer._click.exceptions import NoSuchOption, UsageError  # what typer raise
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
-from compiler.cli.terminal import colourful
+from compiler.cli.terminal import colourful, prepare
 from compiler.diagnostics.printable import shown_lines
-from runtime.contract.errors import ConductorError
+from runtime.contract.errors import MISTAKE, ConductorError, unforeseen
 from runtime.release import VERSION
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -47,7 +50,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 SIGPIPE_EXIT = 128 + 13
 """What a shell says of a program that a closed pipe has ended."""
-EPILOG = "Exit codes: 0 clean, 1 findings or failed verification, 2 wrong usage, 3 the environment failed."
+TRACEBACK = "CONDUCTOR_TRACEBACK"
+EPILOG = (
+    "Exit codes: 0 clean, 1 findings or failed verification, 2 wrong usage, 3 the environment failed, or Conductor."
+)
 
 
 @contextmanager
@@ -144,6 +150,7 @@ def command() -> TyperGroup:
 
 def run(arguments: list[str] | None = None) -> None:
     """Run with these arguments (the process's own if None), and end with the exit code: raises SystemExit."""
+    prepare()
     try:
         try:
             command()(arguments, prog_name="conductor")
@@ -158,6 +165,18 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit(SIGPIPE_EXIT)
     except OSError as error:
         _complain(str(error), None)
+        sys.exit(3)
+    except MemoryError:
+        _complain("this machine has no memory left for it", "free some, or run it on a larger one")
+        sys.exit(3)
+    except Exception as error:  # noqa: BLE001 -- the last resort
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        _complain(
+            f"this is {MISTAKE}: {unforeseen(error)}",
+            f"report this line, the command and `conductor --version`; {TRACEBACK}=1 shows all of it, which may hold "
+            "what your files and variables hold: read it before you send it",
+        )
         sys.exit(3)
 
 

@@ -5,8 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from getpass import getpass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
+
+
+def prepare() -> None:
+    """Let no stream end a command: one that was closed (`>&-`) leads to nowhere, and what its encoding cannot carry is
+    written as an escape."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        stream = getattr(sys, name)
+        if stream is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:  # else what is opened next would stand in its place
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+        elif mode == "w" and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def colourful(stream: TextIO) -> bool:

@@ -1,7 +1,8 @@
 """One base for everything Conductor raises: the message says what is wrong, `help` says what to do about it.
 
 Libraries raise, the command line prints (after sigstore-python's `errors.py`). `exit_code` is what the command line
-ends with: 1 findings or failed verification, 2 wrong usage, 3 the environment failed.
+ends with: 1 findings or failed verification, 2 wrong usage, 3 the environment failed, and what nobody
+foresaw.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.cli import app
+from compiler.cli import app, options
 from runtime.contract.manifest import INPUT_FOLDERS
 from runtime.release import VERSION
 from tests.services.commands import Ran, conductor, git
@@ -253,3 +255,42 @@ def test_a_bundle_that_cannot_be_written_is_the_environment_s_failure(tree: Path
     assert (ran.code, ran.out) == (3, "")
     assert "cannot be written" in ran.err
     assert "Errno" not in ran.err
+
+
+def shell(line: str, **environment: str) -> Ran:
+    """Run a line in a shell, where `conductor` is this one."""
+    named = f'conductor() {{ {shlex.quote(sys.executable)} -P -m compiler.cli "$@"; }}; {line}'
+    ran = subprocess.run(
+        ["bash", "-c", named], capture_output=True, check=False, timeout=60, cwd=ROOT, env={**os.environ, **environment}
+    )
+    return Ran(ran.returncode, ran.stdout.decode("latin-1"), ran.stderr.decode("latin-1"))
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_stream_that_is_closed_ends_no_command(closed: str) -> None:
+    for command, code in (("explain MC0012", 0), ("explain MC9999", 2)):
+        assert shell(f"conductor {command} {closed}").code == code
+
+
+def test_what_the_terminals_encoding_cannot_carry_is_written_as_an_escape() -> None:
+    ran = shell("conductor check --repo /nowhere/\u2026/\u00e9", PYTHONIOENCODING="iso-8859-1")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: /nowhere/\\u2026/\u00e9 does not exist\n")
+    ran = shell("conductor explain MC0011", PYTHONIOENCODING="ascii")
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_what_nobody_foresaw_is_no_finding_and_tells_no_secret(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("hunter2")
+
+    monkeypatch.setattr(options, "from_worktree", fails)
+    said = conductor("check", "--repo", str(tree))
+    assert (said.code, said.out) == (3, "")
+    first, *help_ = said.err.splitlines()
+    place = "ZeroDivisionError in test_cli_front.py, line "
+    assert first.startswith(f"error: this is a mistake in Conductor, not in your files: {place}")
+    assert "conductor --version" in help_[0]
+    assert "hunter2" not in said.err
+    monkeypatch.setenv("CONDUCTOR_TRACEBACK", "1")
+    assert "hunter2" in conductor("check", "--repo", str(tree)).err
