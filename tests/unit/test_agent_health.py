@@ -127,7 +127,7 @@ def test_why_nobody_can_see_how_things_stand_is_told_in_its_own_words(
     """An error of ours says what to do; of any other only type and place are told, as its words may be a secret."""
     for error in (EnvironmentFailedError("the disk is full"), ZeroDivisionError("hunter2")):
 
-        def take(*_: object, error: Exception = error) -> Status:
+        def take(*_: object, error: Exception = error, **__: object) -> Status:
             raise error
 
         monkeypatch.setattr(Stock, "take", take)
