@@ -21,7 +21,7 @@ from runtime.contract.canonical import JSON
 from runtime.contract.objects import ABSENCE, ARCHIVE, Action, ObjectId, Operation
 from runtime.targets.archives import Archives
 from runtime.targets.config import ArchiveConfig
-from runtime.targets.interface import RetryableError, TerminalError, still
+from runtime.targets.interface import RetryableError, TerminalError
 from runtime.targets.postgres import adopting, dropping, grants, proofs, roles, scram
 from runtime.targets.postgres.dump import PgDump, found_pg_dump
 from runtime.targets.postgres.ending import Ending, Names
@@ -60,7 +60,7 @@ class PostgresTarget:
         application_name: str = "conductor",
         archive: ArchiveConfig | None = None,
         pg_dump: Callable[[], PgDump | None] = found_pg_dump,
-        moved: Callable[[], None] = still,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self._dsn = dsn
