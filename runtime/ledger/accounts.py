@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from runtime.contract.objects import Object
 from runtime.contract.plural import plural
 from runtime.contract.predicates import ActionRecord, Drift, Heartbeat, Intent
-from runtime.contract.statement import subject
 from runtime.ledger.facts import EntryFacts
 from runtime.ledger.owed import DRIFT, named
 from runtime.ledger.story import because, few
@@ -27,7 +26,8 @@ def current(facts: EntryFacts) -> tuple[str, ...]:
     if not isinstance(predicate, Intent | Drift | Heartbeat):
         return ()
     digest = facts.wanted.manifest
-    if predicate.manifest != digest or entry.statement.subject != subject(manifest=digest):
+    about = [(item.name, item.digest.sha256) for item in entry.statement.subject]
+    if predicate.manifest != digest or about != [("manifest", digest)]:
         return (f"the {entry.kind} names manifest {predicate.manifest[:12]}, and {digest[:12]} is the one verified",)
     if isinstance(predicate, Heartbeat) and predicate.commit != facts.commit:
         return (f"the heartbeat names commit {predicate.commit[:12]}, and {facts.commit[:12]} is the one verified",)

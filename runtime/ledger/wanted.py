@@ -24,6 +24,7 @@ class Wanted:
         self._snapshot = snapshot
         self._objects: dict[ObjectId, Object] | None = None
         self._targets: dict[str, tuple[str, str]] | None = None
+        self._releases: frozenset[ObjectId] | None = None
 
     def copy(self) -> Wanted:
         """Return one that goes on by itself."""
@@ -35,7 +36,7 @@ class Wanted:
         """P has moved by a change to a snapshot."""
         self._snapshot = snapshot
         if any(path.startswith(_TARGETS) for path in change.contents):
-            self._targets = None
+            self._targets = self._releases = None
         if self._objects is not None:
             rows = list(altered(change))
             for found, _, _ in rows:
@@ -60,9 +61,10 @@ class Wanted:
     @property
     def releases(self) -> frozenset[ObjectId]:
         """The one object of each release target: it depends on all that goes out, so no file declares it."""
-        return frozenset(
-            ObjectId(name, "release", "current") for name, (kind, _) in self.targets.items() if kind == "release"
-        )
+        if self._releases is None:
+            names = (name for name, (kind, _) in self.targets.items() if kind == "release")
+            self._releases = frozenset(ObjectId(name, "release", "current") for name in names)
+        return self._releases
 
     def heals(self, target: str) -> bool:
         """Whether drift on a target is undone, and not only reported."""
