@@ -33,6 +33,7 @@ from runtime.contract.objects import ENDS, decode_objects
 from runtime.flags.config import FOLDER as FLAGS
 from runtime.flags.config import FlagConfig, last_day, starts_later
 from runtime.governance.case import Case
+from runtime.ledger.reported import Reported
 from runtime.targets.config import targets_of
 
 
@@ -109,6 +110,8 @@ class Standpoint:
     """Asks a policy about scopes."""
     broken: Broken | None = None
     """That main does not compile, where the change starts there."""
+    reported: Reported | None = None
+    """Drift that nobody has undone, as the ledger tells it last."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ def plan(standpoint: Standpoint) -> Plan:
     """Make the plan."""
     change = standpoint.change
     effects = effects_of(change, standpoint.inputs)
+    decisions = _decisions(standpoint)
     held, lost = _held(standpoint, effects), uncovered(standpoint.before, standpoint.after, standpoint.files)
     consent = None if standpoint.case is None or change.empty else consent_of(standpoint.case)
     return Plan(
@@ -178,13 +182,15 @@ def plan(standpoint: Standpoint) -> Plan:
             effects,
             standpoint.inputs,
             (standpoint.before, standpoint.after),
+            decisions=decisions,
             uncovered=lost,
             held=held,
+            reported=standpoint.reported,
         ),
         consent=consent,
         problems=(*_ill_dated(standpoint), *_refused(standpoint.inputs, effects, consent)),
         warnings=standpoint.warnings,
-        decisions=_decisions(standpoint),
+        decisions=decisions,
         secrets=new_secrets(change, standpoint.before),
         uncovered=lost,
         merged=standpoint.merged,

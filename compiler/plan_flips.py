@@ -8,6 +8,8 @@ A rule is told what `runtime.policy.scopes.seen` shows of one tenant and nothing
   one is asked about, and of those that look as before, by the same policy, none;
 - a flip is put down to the first step that made it, on the way from the base: the Rego, then the grants, then which
   regions have tenants, then what the tenant is by its blueprint or its own file;
+- a person gains what their new roles allow and none of the roles that they had; what the roles themselves gain or lose
+  is said of the roles;
 - what one cause does to many tenants is one line; what is gained comes before what is lost, and first of all what
   anybody gains, with the role or without.
 """
@@ -43,6 +45,8 @@ class Cause(StrEnum):
     """A region has tenants now, or none any more, so that rules are told its name, or not."""
     BLUEPRINT = "blueprint"
     TENANT = "tenant"
+    ROLES = "roles"
+    """Somebody's roles are others."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Flips:
     """The changed files that it is put down to, but not the tenants' own: those are `tenants`."""
     blueprint: str
     tenants: tuple[str, ...]
+    person: str = ""
+    """Who has the roles since, or no longer; empty where it flips for whoever has them."""
 
     @property
     def count(self) -> int:
@@ -79,6 +85,7 @@ class Flips:
             "because": list(self.because),
             "blueprint": self.blueprint,
             "tenants": list(self.tenants),
+            "person": self.person or None,
         }
 
 
@@ -130,6 +137,8 @@ class _Known:
     regions: frozenset[str]
     """Those that tenants live in."""
     named: Mapping[str, tuple[str, ...]]
+    roles: Mapping[str, frozenset[str]]
+    """Person -> the roles that they have."""
 
     @classmethod
     def of(cls, side: Side) -> _Known:
@@ -145,7 +154,10 @@ class _Known:
             for name in dict.fromkeys(_strings(_object(value).get("tenants"))):
                 named[name] = (*named.get(name, ()), grant)
         regions = frozenset(map(_region, set(texts.values()))) - {""}
-        return cls(side.wasm, shared, texts, regions, named)
+        return cls(side.wasm, shared, texts, regions, named, _roles(side.contents))
+
+    def held_by(self, person: str) -> frozenset[str]:
+        return self.roles.get(person, frozenset())
 
     def look(self, name: str) -> _Look:
         return self.texts.get(name), self.named.get(name, ())
@@ -168,6 +180,7 @@ class _Reason(NamedTuple):
     cause: Cause
     blueprint: str
     regions: tuple[str, ...]
+    person: str = ""
 
 
 @dataclass
@@ -185,7 +198,7 @@ class _Asking:
         for name in sorted(self.before.texts.keys() | self.after.texts.keys()):
             own = Cause.TENANT if f"tenants/{name}.yaml" in self.changed else Cause.BLUEPRINT
             alike[_Alike(self.before.look(name), self.after.look(name), own)].append(name)
-        old, new = self.before, self.after
+        old, new, every = self.before, self.after, dict(alike)
         if (old.wasm, old.shared, old.regions) == (new.wasm, new.shared, new.regions):
             alike = {key: names for key, names in alike.items() if key.before != key.after}
         self.regions = tuple(sorted({ANOTHER, *old.regions, *new.regions}))
@@ -194,7 +207,37 @@ class _Asking:
         for key, names in alike.items():
             for reason, role, scope in self._flips(key, names[0]):
                 found[reason, role, scope] += names
-        return Decisions(tuple(self._grouped(found)), asked=bool(alike))
+        moved = [name for name in sorted(old.roles.keys() | new.roles.keys()) if old.held_by(name) != new.held_by(name)]
+        if not old.roles:
+            moved = []  # of a first commit all people are new
+        for key, names in every.items() if moved else ():
+            for reason, role, scope in self._holders(key, names[0], moved):
+                found[reason, role, scope] += names
+        return Decisions(tuple(self._grouped(found)), asked=bool(alike or moved))
+
+    def _holders(self, key: _Alike, name: str, people: list[str]) -> Iterator[tuple[_Reason, str, str]]:
+        """What people gain and lose at one tenant by their roles: by the policy that is there when they have them."""
+        for known, text, gained in ((self.after, key.after[0], True), (self.before, key.before[0], False)):
+            home, blueprint = _region(text), str(_tenant(text).get("blueprint", ""))
+            allowed: dict[str, set[tuple[str, str]]] = defaultdict(set)
+            anybody: set[tuple[str, str]] = set()
+            for one in map(self.questions.__getitem__, self._ask(known, name, text)):
+                what = one["scope"], one["region"]
+                if one["requester"]["name"] == HOLDER:
+                    allowed[one["requester"]["role"]].add(what)
+                else:
+                    anybody.add(what)
+            for person in people:
+                here, there = self.before.held_by(person), self.after.held_by(person)
+                olds, news = (here, there) if gained else (there, here)
+                had = anybody.union(*(allowed[role] for role in olds))
+                for role in sorted(news - olds):
+                    places: dict[str, set[str]] = defaultdict(set)
+                    for scope, region in allowed[role] - had:
+                        places[scope].add(HOME if region == home else region)
+                    for scope, where in places.items():
+                        regions = self._where(where, home)
+                        yield _Reason(gained, True, Cause.ROLES, blueprint, regions, person), role, scope  # noqa: FBT003
 
     def _flips(self, key: _Alike, name: str) -> Iterator[tuple[_Reason, str, str]]:
         """What flips at one tenant, by role and scope."""
@@ -257,6 +300,7 @@ class _Asking:
                 because=self._because(reason),
                 blueprint=reason.blueprint,
                 tenants=names_,
+                person=reason.person,
             )
             for (reason, names_, scopes_), some_ in roles.items()
         ]
@@ -276,6 +320,8 @@ class _Asking:
                 return (f"tenants/blueprints/{reason.blueprint}.yaml",)
             case Cause.TENANT:
                 return ()
+            case Cause.ROLES:
+                return (f"policies/people/{reason.person}.yaml",)
 
     def _moving(self) -> tuple[str, ...]:
         """The changed files of tenants, or of their blueprints, in a region that only one side has."""
@@ -298,7 +344,16 @@ def _told_where(question: AllowInput, regions: frozenset[str]) -> AllowInput:
 
 
 def _words(item: Flips) -> tuple[Any, ...]:
-    return item.cause.value, item.blueprint, item.roles, item.scopes, item.regions, item.tenants
+    return item.cause.value, item.person, item.blueprint, item.roles, item.scopes, item.regions, item.tenants
+
+
+def _roles(contents: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Who has which roles, as the policy knows them."""
+    return {
+        path.split("/")[2]: frozenset(_strings(_object(decode(text.encode())).get("roles")))
+        for path, text in contents.items()
+        if path.startswith(_PEOPLE) and path.count("/") == 3
+    }
 
 
 def _region(text: str | None) -> str:

@@ -28,10 +28,12 @@ def sentence(item: Flips) -> str:
     """Return who gains or loses what, where."""
     roles = "every role" if len(item.roles) == len(ROLES) else ", ".join(item.roles)
     one = len(item.roles) == 1 or roles == "every role" or not item.held
+    if item.person:
+        roles, one = f"{item.person}, {'as' if item.gained else 'no longer'} {', '.join(item.roles)},", True
     who = roles if item.held else f"ANYBODY who says to be {'anything' if roles == 'every role' else roles}"
     verb = ("gains" if one else "gain") if item.gained else ("loses" if one else "lose")
     count = len(item.tenants)
-    own = "from its own region" if count == 1 else "from their own region"
+    own = "from the tenant's own region" if count == 1 else "each from the tenant's own region"
     where = {HOME: own, ELSEWHERE: "from other regions", ANOTHER: "from a region without tenants", ANYWHERE: ""}
     at = item.tenants[0] if count == 1 else f"{count:,} tenants of {item.blueprint}"
     places = [where.get(place, f"from {place}") for place in item.regions]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -172,15 +173,22 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
+def unsigned(owners: Mapping[str, str], signed: Collection[str]) -> list[str]:
+    """Say whose keys have not signed, of key -> owner: of somebody with two, another one than that which did."""
+    have = {owners[key] for key in signed if key in owners}
+    lacking = sorted({name for key, name in owners.items() if key not in signed})
+    return [f"another key of {name}" if name in have else f"that of {name}" for name in lacking]
+
+
 def _unproved(pending: start.Pending) -> list[str]:
     """Who is named with a key that has not signed."""
     signed = {item.keyid for item in pending.statements}
     owners = Governance.of(pending.genesis.snapshot.contents).owner_of_key
-    names = sorted({name for key, name in owners.items() if key not in signed})
+    names = unsigned(owners, signed)
     if not names:
         return []
     return [
-        f"Keys that have not signed it: of {', '.join(names)}. Each counts once its holder has proved it:",
+        f"Keys that have not signed it: {', '.join(names)}. Each counts once its holder has proved it:",
         "  conductor key prove --person NAME --key FILE, and have that taken.",
     ]
 

@@ -34,6 +34,7 @@ from runtime.git.returned import returned
 from runtime.governance.case import Case
 from runtime.governance.emergency import debt_case
 from runtime.ledger.history import History
+from runtime.ledger.reported import last_reported
 from runtime.release import VERSION
 
 _PIN = "policies/compiler.yaml"
@@ -120,6 +121,7 @@ def stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, tod
         today=today,
         allowed=clone.allowed,
         broken=None if broken is None else replace(broken, mended=True),
+        reported=None if history is None else last_reported(history.entries),
     )
 
 

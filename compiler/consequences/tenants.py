@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 from compiler.consequences.consequence import Consequence, Kind, Severity
@@ -65,15 +66,23 @@ def _ended(objects: tuple[ObjectChange, ...], targets: Mapping[str, TargetConfig
     for (target, kept), found in sorted(groups.items()):
         names = tuple(sorted(found))
         archive = targets[target].archive if target in targets else None
-        whose = "its schema" if len(names) == 1 else "their schemas"
         if not kept:
-            where = "archives nothing, and"
-        elif archive is None:
-            where = f"archives nowhere (spec/targets/{target}.yaml has no `archive`), then"
+            sentence = (
+                f"would end {few(names)} on {target} without an archive; refused: a schema that holds anything is"
+                " dropped only once it is archived, by `state: deprovisioned`"
+            )
+            yield Consequence(Kind.TENANT_ENDED, Severity.GRAVE, sentence, names)
+            continue
+        whose = "its schema" if len(names) == 1 else "their schemas"
+        if archive is None:
+            where = f"archives nowhere (spec/targets/{target}.yaml has no `archive`)"
         else:
-            where = f"archives to {archive.folder}, then"
-        sentence = f"ends {few(names)} for good: {where} drops {whose} on {target} with all rows, and the roles"
+            where = f"archives to {archive.folder}"
+        sentence = f"ends {few(names)} for good: {where}, then drops {whose} on {target} with all rows, and the roles"
         yield Consequence(Kind.TENANT_ENDED, Severity.FINAL, sentence, names)
+
+
+_CLASSES = ("internal", "confidential", "restricted")
 
 
 class _Guards(NamedTuple):
@@ -82,10 +91,14 @@ class _Guards(NamedTuple):
     legal_hold: bool
     retention_days: int
     min_retention_days: int
+    classification: int = 0
+    """The place of its data's class among all, the least guarded first."""
 
     @classmethod
     def of(cls, tenant: TenantConfig) -> _Guards:
-        return cls(tenant.legal_hold, tenant.retention_days, tenant.policies.min_retention_days)
+        policies = tenant.policies
+        place = _CLASSES.index(policies.data_classification) if policies.data_classification in _CLASSES else 0
+        return cls(tenant.legal_hold, tenant.retention_days, policies.min_retention_days, place)
 
     @classmethod
     def as_written(cls, legal_hold: JSON, *days: JSON) -> _Guards:
@@ -100,6 +113,7 @@ _OF_BLUEPRINT = ("spec.legal_hold", "spec.retention_days", "spec.policies.min_re
 def _guarded_less(change: Change, resources: Iterable[ResourceChange]) -> Iterator[Consequence]:
     """Of tenants; and of blueprints as far as no tenant of theirs shows it, for those to come."""
     groups: dict[tuple[int, str], list[str]] = defaultdict(list)
+    limits: dict[str, list[str]] = defaultdict(list)
     shown: set[tuple[str, int, str]] = set()
     for path, (before, after) in change.contents.items():
         if path.startswith(f"{FOLDER}tenant/") and before is not None and after is not None:
@@ -107,14 +121,29 @@ def _guarded_less(change: Change, resources: Iterable[ResourceChange]) -> Iterat
             for row in _weaker(_Guards.of(old), _Guards.of(new)):
                 groups[row].append(new.name)
                 shown.add((new.blueprint, *row))
+            for words in _may_use(old, new):
+                limits[words].append(new.name)
     for (_, words), names in sorted(groups.items()):
         yield Consequence(Kind.GUARD, Severity.GRAVE, words.format(few(names)), tuple(names))
+    for words, names in sorted(limits.items()):
+        yield Consequence(Kind.TENANT_LIMIT, Severity.GRAVE, words.format(few(names)), tuple(names))
     for item in resources:
         if item.kind == "Blueprint" and item.operation is Operation.ALTER:
             for row in _weaker(*_of_blueprint(item.differences)):
                 if (item.name, *row) not in shown:
                     sentence = row[1].format(f"new tenants of blueprint {item.name}")
                     yield Consequence(Kind.GUARD, Severity.GRAVE, sentence, (item.name,))
+
+
+def _may_use(old: TenantConfig, new: TenantConfig) -> Iterator[str]:
+    """What it may cost much more, and use much less. The texts hold no other braces."""
+    cost, was = new.budgets, old.budgets
+    if cost.currency != was.currency or Decimal(cost.monthly) > 2 * Decimal(was.monthly):
+        yield f"{{}} may cost {cost.monthly} {cost.currency} a month (was {was.monthly} {was.currency})"
+    quotas = old.quotas.model_dump()
+    for name, quota in new.quotas.model_dump().items():
+        if quota * 2 < quotas[name]:
+            yield f"quota {name} of {{}} is {quota} (was {quotas[name]})"
 
 
 def _of_blueprint(differences: Iterable[Difference]) -> tuple[_Guards, _Guards]:
@@ -131,6 +160,11 @@ def _weaker(old: _Guards, new: _Guards) -> Iterator[tuple[int, str]]:
     if new.retention_days < old.retention_days:
         days = plural(new.retention_days, "day")
         yield 1, f"data of {{}} is kept {days} from a suspension on, {old.retention_days} before"
+    if new.classification < old.classification:
+        yield (
+            3,
+            f"data of {{}} is held to be only {_CLASSES[new.classification]}, {_CLASSES[old.classification]} before",
+        )
     least, was = new.min_retention_days, old.min_retention_days
     if least < was:
         yield 2, f"data of {{}} may be declared to be kept only {plural(least, 'day')}, at least {was} before"

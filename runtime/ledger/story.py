@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.change import Change
 from runtime.contract.errors import FormatError
+from runtime.contract.objects import decode_objects
 from runtime.contract.plural import plural
 from runtime.contract.predicates import ActionRecord, Clearing, Drift, Heartbeat, Intent, Refusal, Result, Verdict
 from runtime.contract.printable import line
@@ -115,21 +116,55 @@ def resources(change: Change) -> tuple[str, ...]:
 
 
 def _set(change: Change, path: str) -> str:
-    """What differs in the one file of `config/` that is named after an input."""
+    """What differs in the one file of `config/` that is named after an input; of a blueprint, which has none, what
+    differs in its tenants. Only the fields' names where there is more to say than a line holds."""
     folder, name = path.rsplit("/", 2)[-2:]
-    kind = "person" if folder == "people" else folder.removesuffix("s")
-    end = f"/{kind}/{name.rsplit('.', 1)[0]}.json"
-    found = [pair for where, pair in change.contents.items() if where.startswith("config/") and where.endswith(end)]
-    if len(found) != 1 or None in found[0]:
-        return ""
+    if folder == "blueprints":
+        found = _of_tenants(change)
+    else:
+        kind = "person" if folder == "people" else folder.removesuffix("s")
+        end = f"/{kind}/{name.rsplit('.', 1)[0]}.json"
+        found = [where for where in change.contents if where.startswith("config/") and where.endswith(end)]
+        found = found if len(found) == 1 else []
+    told: dict[str, str] = {}
     try:
-        before, after = (leaves(decode((text or "").encode(), floats=True)) for text in found[0])
+        for where in found:
+            before, after = (_fields(where, text) for text in change.contents[where])
+            for key in sorted(before.keys() | after.keys()):
+                if before.get(key) != after.get(key):
+                    what = f"{key}: {before.get(key, 'nothing')} to {after.get(key, 'nothing')}"
+                    told[key] = what if told.get(key, what) == what else key  # not in all of them the same
     except FormatError:
         return ""
-    differ = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
-    told = [f"{key}: {before.get(key, 'nothing')} to {after.get(key, 'nothing')}" for key in differ]
-    text = ", ".join(told)
-    return f" ({text})" if told and len(text) <= _LONGEST else ""
+    for text in (", ".join(told.values()), ", ".join(told)):
+        if text and len(text) <= _LONGEST:
+            return f" ({text})"
+    return ""
+
+
+def _of_tenants(change: Change) -> list[str]:
+    """Files that a blueprint is why of: of tenants whose own is as it was, where one blueprint alone is another."""
+    inputs = {path for path, _, _ in change.inputs}
+    if sum(path.startswith("tenants/blueprints/") for path in inputs) > 1:
+        return []
+    return [
+        where
+        for where, pair in change.contents.items()
+        if where.startswith(("config/tenants/tenant/", "objects/tenant/"))
+        and None not in pair
+        and f"tenants/{where.rsplit('/', 1)[-1].removesuffix('.json')}.yaml" not in inputs
+    ]
+
+
+def _fields(path: str, text: str | None) -> dict[str, str]:
+    """Every field of a rendered file by its name; None is an empty one."""
+    if text is None:
+        return {}
+    if not path.startswith("objects/"):
+        return leaves(decode(text.encode(), floats=True))
+    return {
+        key: value for item in decode_objects(text.encode()) for key, value in leaves(dict(item.attributes)).items()
+    }
 
 
 def leaves(value: JSON, prefix: str = "") -> dict[str, str]:

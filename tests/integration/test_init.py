@@ -67,7 +67,7 @@ def test_the_first_tenant_shows_what_the_first_grant_lets_somebody_do(tmp_path: 
     git(repo, "commit", "--quiet", "--message", "Add Acme Retail")
     told = conductor("plan", "--repo", repo).out
     assert "\nDecisions that flip  2 gained\n" in told
-    assert "  + platform gains tenant.read, tenant.write at acme-retail, from its own region" in told
+    assert "  + platform gains tenant.read, tenant.write at acme-retail, from the tenant's own region" in told
 
 
 def test_what_the_target_says_of_archives_is_sound_once_somebody_can_read_them(

@@ -71,6 +71,16 @@ def contents(tenants: Mapping[str, Any], grants: Mapping[str, Any]) -> dict[str,
     }
 
 
+def _asks(name: str, role: str, scope: str, tenant: str, region: str) -> Any:
+    return {
+        "action": "use-scope",
+        "requester": {"name": name, "role": role},
+        "scope": scope,
+        "tenant": tenant,
+        "region": region,
+    }
+
+
 def one_by_one(before: Side, after: Side, tenants: Iterable[str]) -> Iterator[Decision]:
     """Ask as a gateway does, each question with the whole data."""
     policies = [Policy.of(side.wasm or b"", side.contents) for side in (before, after)]
@@ -79,13 +89,7 @@ def one_by_one(before: Side, after: Side, tenants: Iterable[str]) -> Iterator[De
             for scope in SCOPES:
                 for tenant in tenants:
                     for region in FROM:
-                        question: Any = {
-                            "action": "use-scope",
-                            "requester": {"name": name, "role": role},
-                            "scope": scope,
-                            "tenant": tenant,
-                            "region": region,
-                        }
+                        question = _asks(name, role, scope, tenant, region)
                         old, new = (policy.allow(question) for policy in policies)
                         if old is not new:
                             yield Decision(new, role, held, scope, tenant, region)
@@ -146,6 +150,37 @@ def test_what_flips_is_put_down_to_what_changed(
     assert {item.cause for item in there.flips} <= {Cause.POLICY}
     assert {replace(item, gained=not item.gained) for item in back.flips} == set(there.flips)
     assert decisions_between(ours, ours, [], allowed_here) == Decisions()
+
+
+ROLES_OF = st.sets(st.sampled_from(ASKED))
+
+
+@given(TENANTS, GRANTS, ROLES_OF, ROLES_OF, st.sampled_from([OURS, OTHER]))
+@settings(max_examples=25, deadline=None)
+def test_a_person_gains_and_loses_what_asking_in_each_of_their_roles_finds(
+    tenants: dict[str, Any], grants: dict[str, Any], olds: set[str], news: set[str], wasm: bytes
+) -> None:
+    path, data = "policy/people/ben/data.json", contents(tenants, grants)
+    before, after = (Side(wasm, {**data, path: encode({"roles": sorted(roles)}).decode()}) for roles in (olds, news))
+    decisions = decisions_between(before, after, [], allowed_here)
+    assert decisions.unknown is None
+    may: list[set[tuple[str, str, str]]] = []
+    for side, roles in ((before, olds), (after, news)):
+        policy = Policy.of(wasm, side.contents)
+        may.append(
+            {
+                (scope, tenant, region)
+                for role in roles
+                for scope in SCOPES
+                for tenant in tenants
+                for region in FROM
+                if policy.allow(_asks("ben", role, scope, tenant, region))
+            }
+        )
+    found = opened(decisions, home(after), set(home(after).values()))
+    assert {item.person for item in decisions.flips} <= {"ben"}
+    for gained, expected in ((True, may[1] - may[0]), (False, may[0] - may[1])):
+        assert {(item.scope, item.tenant, item.region) for item in found if item.gained is gained} == expected
 
 
 ODD = st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=3) | st.lists(st.text(max_size=3), max_size=2)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from compiler.cli.genesis import unsigned
 from runtime.contract.errors import ConductorError, UsageError
 from runtime.git.interface import Author
 from runtime.governance.config import CompilerPin
@@ -143,3 +144,10 @@ def test_nobody_starts_anew_unless_both_say_so_and_say_instead_of_what(git: Memo
 def test_a_file_that_only_lies_where_a_genesis_would_keeps_nobody_from_starting(git: MemoryGit) -> None:
     git.commit_files({"evidence/genesis/notes.json": b"{}", genesis_path("ba" * 32): b"{}"})
     assert genesis.existing(git, head(git)) == ()
+
+
+def test_a_second_key_of_somebody_who_has_signed_is_called_another() -> None:
+    owners = {"a": "mara", "b": "mara", "c": "tomas", "d": "tomas"}
+    assert unsigned(owners, {"a"}) == ["another key of mara", "that of tomas"]
+    assert unsigned(owners, {"a", "b", "c"}) == ["another key of tomas"]
+    assert unsigned(owners, set(owners)) == []

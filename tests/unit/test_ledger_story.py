@@ -6,7 +6,7 @@ import pytest
 
 from runtime.contract.canonical import encode, sha256
 from runtime.contract.change import Change
-from runtime.contract.objects import Action, ObjectId, Operation
+from runtime.contract.objects import Action, Object, ObjectId, Operation, encode_objects
 from runtime.contract.predicates import ActionRecord, Outcome, Unmet
 from runtime.ledger import append
 from runtime.ledger.reading import lines
@@ -14,7 +14,7 @@ from runtime.ledger.story import drifted, headline, resources
 from runtime.testing.chronicle import Chronicle, writer
 from runtime.testing.small_tree import REPOSITORY, document
 
-TENANT = "tenants/initech.yaml"
+TENANT, BLUEPRINT = "tenants/initech.yaml", "tenants/blueprints/standard.yaml"
 
 
 def change(before: object, after: object) -> Change:
@@ -32,11 +32,33 @@ def change(before: object, after: object) -> Change:
         ({"state": "active"}, None, f"remove {TENANT}"),
         ({"state": "active", "x": 1}, {"state": "suspended", "x": 1}, f"change {TENANT} (state: active to suspended)"),
         ({"a": {"b": 1}}, {"a": {"b": 2, "c": [1]}}, f"change {TENANT} (a.b: 1 to 2, a.c: nothing to [1])"),
-        ({"a": "x" * 90}, {"a": "y" * 90}, f"change {TENANT}"),
+        ({"a": "x" * 90}, {"a": "y" * 90}, f"change {TENANT} (a)"),
+        ({f"{key:a>40}": 1 for key in "xyz"}, {f"{key:a>40}": 2 for key in "xyz"}, f"change {TENANT}"),
     ],
 )
 def test_a_change_is_told_by_its_files_and_what_it_sets(before: object, after: object, told: str) -> None:
     assert resources(change(before, after)) == (told,)
+
+
+def test_a_blueprint_is_told_by_what_differs_in_its_tenants() -> None:
+    paths = [f"objects/tenant/{name}.json" for name in ("acme", "beta", "own")]
+
+    def between(*limits: tuple[int, int]) -> tuple[str, ...]:
+        pairs = [
+            [
+                encode_objects([Object(ObjectId("pg", "role", "t"), {"connection_limit": one, "login": True}, 1, "t")])
+                for one in pair
+            ]
+            for pair in limits
+        ]
+        contents = {path: (old.decode(), new.decode()) for path, (old, new) in zip(paths, pairs, strict=False)}
+        rows = tuple((path, sha256(old.encode()), sha256(new.encode())) for path, (old, new) in contents.items())
+        inputs = tuple((path, "a" * 64, "b" * 64) for path in (BLUEPRINT, "tenants/own.yaml"))
+        return resources(Change(REPOSITORY, "main", inputs, rows, contents))[:1]
+
+    assert between((40, 1), (40, 1), (7, 8)) == (f"change {BLUEPRINT} (connection_limit: 40 to 1)",)
+    assert between((40, 1), (50, 1)) == (f"change {BLUEPRINT} (connection_limit)",)
+    assert between() == (f"change {BLUEPRINT}",)
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,19 @@ def test_every_format_says_it_before_its_tables_and_folds_nothing_of_it() -> Non
         assert "the proof that nothing is left" in drawn
 
 
-def test_a_schema_that_goes_without_an_archive_is_said_to_be_lost() -> None:
-    world = PlanWorld.begun({"tenants/fjord.yaml": tenant("fjord").encode()})
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_schema_that_would_go_without_an_archive_is_said_to_be_refused(moves: bool) -> None:  # noqa: FBT001
+    other = base_files()[TARGET].replace(b"  control: true\n", b"").replace(b"7561840233917260418", b"7")
+    for old, new in ((b"pg-eu", b"pg-us"), (b"eu-central", b"us-east"), (b"PG_EU", b"PG_US")):
+        other = other.replace(old, new)
+    path = "tenants/fjord.yaml"
+    world = PlanWorld.begun({path: tenant("fjord").encode(), "spec/targets/pg-us.yaml": other})
     world.git.branch("topic")
-    world.git.commit_files({}, remove=("tenants/fjord.yaml",), branch="topic", message="Remove")
-    assert said(world.plan())[0].startswith("ends fjord for good: archives nothing, and drops its schema on pg-eu")
+    moved = {path: tenant("fjord", "region: us-east").encode()} if moves else {}
+    world.git.commit_files(moved, remove=() if moves else (path,), branch="topic", message="End it")
+    first = world.plan().consequences[0]
+    assert (first.severity, first.subjects) == (Severity.GRAVE, ("fjord",))
+    assert first.sentence.startswith("would end fjord on pg-eu without an archive; refused: ")
 
 
 def test_a_suspension_locks_the_application_out_and_its_end_lets_it_in_again() -> None:
@@ -182,6 +190,15 @@ def test_tests_of_the_policy_that_go_are_counted_and_rego_is_drawn_in_full() -> 
     assert "      -test_one if true" in as_text(plan, full=True)
     assert "-test_one if true" in as_markdown(plan)
     assert "-test_one if true" in json.loads(as_json(plan))["inputs"][0]["diff"]
+
+
+def test_lines_of_tests_that_go_are_counted_though_every_test_is_there() -> None:
+    test = b"package more\n\ntest_one if {\n  1 == 1\n  2 == 2\n}\n"
+    world = PlanWorld.begun({"policies/more_test.rego": test})
+    world.commit({"policies/more_test.rego": test.replace(b"  2 == 2\n", b"")})
+    plan = world.plan()
+    assert said(plan) == ["1 line of the policy's tests is gone, of policies/more_test.rego"]
+    assert "of the policy's tests is gone" in as_markdown(plan)
 
 
 def test_a_first_commit_says_nothing_of_people_and_rules() -> None:
