@@ -59,7 +59,7 @@ Key = Annotated[
         "--key",
         metavar="FILE",
         envvar="CONDUCTOR_AGENT_KEY",
-        help="The agent's private key, OpenSSH or PEM; or FILE.pub, and the ssh-agent signs.",
+        help="The agent's private key (OpenSSH or PEM), or FILE.pub to sign with the ssh-agent.",
     ),
 ]
 PassphraseFrom = Annotated[
@@ -69,37 +69,40 @@ PassphraseFrom = Annotated[
         metavar="REFERENCE",
         envvar="CONDUCTOR_AGENT_PASSPHRASE",
         show_default=False,
-        help="Where the key's passphrase is: env:NAME or file:PATH.",
+        help="Where to read the key's passphrase: env:NAME or file:PATH.",
     ),
 ]
 Name = Annotated[
     str | None,
-    typer.Option("--agent", metavar="NAME", help="The agent's name; found by its key if left out.", show_default=False),
+    typer.Option("--agent", metavar="NAME", help="The agent's name (default: found by its key).", show_default=False),
 ]
 RemoteName = Annotated[
-    str, typer.Option("--remote", metavar="NAME", help="The remote that counts; the local branch if there is none.")
+    str, typer.Option("--remote", metavar="NAME", help="Remote to follow (the local branch if there is none).")
 ]
-Branch = Annotated[str, typer.Option("--branch", metavar="NAME", help="The branch that counts.")]
+Branch = Annotated[str, typer.Option("--branch", metavar="NAME", help="Branch to follow.")]
 AfterGap = Annotated[
     bool,
     typer.Option(
         "--after-gap",
-        help="This machine's clock is right, though the ledger has been silent for longer than policies/ allow.",
+        help="Confirm that this clock is right although the ledger has been silent longer than policies/ allows.",
     ),
 ]
 TrustRoot = Annotated[
     str | None,
     typer.Option(
-        "--trust-root", metavar="sha256:…", help="SHA-256 of the genesis, as given out of band.", show_default=False
+        "--trust-root",
+        metavar="sha256:…",
+        help="SHA-256 of the genesis, received outside the repository.",
+        show_default=False,
     ),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Take what is approved, make it so, and sign what was done.")
-    group.command("once", short_help="Go on until there is nothing left to do, then end.")(once)
-    group.command("run", short_help="Turn until SIGTERM.")(run)
+    group = typer.Typer(no_args_is_help=True, help="Apply approved changes and record them.")
+    group.command("once", short_help="Work until there is nothing left to do, then exit.")(once)
+    group.command("run", short_help="Run continuously until SIGTERM.")(run)
     app.add_typer(group, name="agent")
 
 
@@ -108,14 +111,14 @@ def once(
     key: Key = None,
     passphrase: PassphraseFrom = None,
     agent: Name = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, but write nothing.")] = False,
     head: Annotated[
         str | None,
         typer.Option(
             "--head",
             metavar="COMMIT",
             show_default=False,
-            help="With --dry-run: look as if this commit were taken, whoever has approved it.",
+            help="With --dry-run: preview this commit, approved or not.",
         ),
     ] = None,
     remote: RemoteName = "origin",
@@ -124,10 +127,10 @@ def once(
     after_gap: AfterGap = False,
     repo: Repo = HERE,
 ) -> None:
-    """Go on until there is nothing left to do, then end.
+    """Work until there is nothing left to do, then exit.
 
-    Ends with 1 if something stays undone until a person looks: a change that cannot be taken, an action that failed,
-    an object that is not ours. With 3 if something around it is away or missing.
+    Exits with 1 if something needs a person: a change that cannot be taken, an action that failed, an object that
+    Conductor did not create. Exits with 3 if something it needs, such as a server or a secret, is missing.
     """
     if head is not None and not dry_run:
         raise UsageError("only a dry run looks at a commit that nobody has taken", help=f"--dry-run --head {head}")
@@ -228,19 +231,21 @@ def run(
     agent: Name = None,
     interval: Annotated[
         float,
-        typer.Option(metavar="SECONDS", parser=_seconds, help="Time between two turns: 0.1 to 86400, a day."),
+        typer.Option(metavar="SECONDS", parser=_seconds, help="Time between two rounds: 0.1 to 86400 (a day)."),
     ] = 15.0,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where /status, /healthz, /readyz and /metrics are served.")
+        str, typer.Option(metavar="ADDRESS", help="Address that serves /status, /healthz, /readyz and /metrics.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Their port; 0 takes a free one.")] = 9464,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Port for them; 0 picks a free one.")
+    ] = 9464,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
             "--allow-host",
             metavar="NAME",
             show_default=False,
-            help="A host name they may be asked for by, beside addresses and localhost; may be given again.",
+            help="Additional Host header to accept; repeatable.",
         ),
     ] = None,
     remote: RemoteName = "origin",
@@ -249,7 +254,7 @@ def run(
     after_gap: AfterGap = False,
     repo: Repo = HERE,
 ) -> None:
-    """Turn until SIGTERM: finishes the action in hand and writes the result before it ends. Logs JSON to stderr."""
+    """Run continuously until SIGTERM; finishes the current action first and records its result. Logs JSON to stderr."""
     from runtime.agent.health import Health  # noqa: PLC0415 -- `once` ends before it needs them
     from runtime.agent.logs import configure  # noqa: PLC0415 -- see above
     from runtime.agent.running import run as turn_on  # noqa: PLC0415 -- see above
@@ -344,7 +349,7 @@ def world_of(
     is told of each piece of what takes long."""
     gc.set_threshold(*_COLLECT)
     if key is None and not dry:
-        raise UsageError("the agent signs what it does", help="--key FILE, or CONDUCTOR_AGENT_KEY=FILE")
+        raise UsageError("a signing key is required", help="--key FILE, or CONDUCTOR_AGENT_KEY=FILE")
     private = PrivateKey.generate() if key is None else signing_key(key, passphrase)
     with Repository(repo) as git:
         secrets = Secrets()

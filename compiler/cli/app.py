@@ -28,25 +28,25 @@ from runtime.release import VERSION
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # command: (module, what it does)
-    "init": ("compiler.cli.init", "Lay out a new repository, ready for two people to start."),
-    "check": ("compiler.cli.check", "Find every mistake of the tree."),
-    "explain": ("compiler.cli.explain", "Show the page of a code, such as MC0012, or a runbook."),
+    "init": ("compiler.cli.init", "Create a new repository, ready for two people to start its history."),
+    "check": ("compiler.cli.check", "Validate all YAML and report every mistake."),
+    "explain": ("compiler.cli.explain", "Explain a diagnostic code, e.g. MC0012, or show a runbook."),
     "build": ("compiler.cli.build", "Write the bundle and print the manifest's digest."),
-    "plan": ("compiler.cli.plan", "Say what a change would do, and whose approval it needs."),
-    "comment": ("compiler.cli.comment", "Keep one comment of a pull request up to date."),
+    "plan": ("compiler.cli.plan", "Show what a change would do, and whose approval it needs."),
+    "comment": ("compiler.cli.comment", "Create or update the plan comment on a pull request."),
     "approve": ("compiler.cli.approve", "Sign a change after reading its plan."),
     "key": ("compiler.cli.key", "Prove that a new key is yours; list the keys that count."),
-    "withdraw": ("compiler.cli.withdraw", "Take back an approval that you gave."),
-    "rollback": ("compiler.cli.rollback", "Write the branch that goes back to an earlier verified commit."),
-    "genesis": ("compiler.cli.genesis", "Sign the state from which history starts."),
+    "withdraw": ("compiler.cli.withdraw", "Withdraw an approval that you gave."),
+    "rollback": ("compiler.cli.rollback", "Create a branch that goes back to an earlier verified commit."),
+    "genesis": ("compiler.cli.genesis", "Sign the initial state, which starts the history."),
     "verify": ("compiler.cli.verify", "Check every verdict and the whole ledger, offline."),
-    "status": ("compiler.cli.status", "Say what runs, what is verified, and what waits for whom."),
+    "status": ("compiler.cli.status", "Show what is running, what is verified, and what waits for whom."),
     "evidence": ("compiler.cli.evidence", "Read the ledger."),
     "policy": ("compiler.cli.policy", "Build policy.wasm, and test the Rego."),
     "schema": ("compiler.cli.schema", "Write the JSON Schemas and reference pages."),
-    "agent": ("compiler.cli.agent", "Make it so, and sign what was done."),
-    "doctor": ("compiler.cli.doctor", "Say what is missing here, and the command that mends it."),
-    "demo": ("compiler.cli.demo", "Play the whole way on a database of its own."),
+    "agent": ("compiler.cli.agent", "Apply approved changes and record them."),
+    "doctor": ("compiler.cli.doctor", "List what is missing here, and the command that fixes it."),
+    "demo": ("compiler.cli.demo", "Run a complete walkthrough on a temporary PostgreSQL."),
 }
 SIGPIPE_EXIT = 128 + 13
 """What a shell says of a program that a closed pipe has ended."""
@@ -113,7 +113,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="conductor",
     cls=LazyGroup,
-    help="Control room of a multi-tenant graph platform, kept in git.",
+    help="Manage a multi-tenant platform from git, with signed changes and a signed record of them.",
     epilog=EPILOG,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -136,7 +136,7 @@ def _conductor(
         typer.Option("--version", help="Print the release.", is_eager=True, callback=_version),
     ] = False,
 ) -> None:
-    """Control room of a multi-tenant graph platform, kept in git."""
+    """Manage a multi-tenant platform from git, with signed changes and a signed record of them."""
 
 
 def command() -> TyperGroup:

@@ -78,16 +78,20 @@ def approve(
     head: Head = None,
     *,
     emergency: Annotated[
-        bool, typer.Option("--emergency", help="Let it through alone, as an incident-commander; give a --reason.")
+        bool,
+        typer.Option(
+            "--emergency",
+            help="Approve alone as incident commander; needs --reason, and others must approve afterwards.",
+        ),
     ] = False,
     reason: Annotated[
         str | None,
-        typer.Option("--reason", metavar="TEXT", show_default=False, help="Why it cannot wait; for everybody to read."),
+        typer.Option(
+            "--reason", metavar="TEXT", show_default=False, help="Why it cannot wait. Everybody can read this."
+        ),
     ] = None,
     full: Full = False,
-    debt: Annotated[
-        bool, typer.Option("--debt", help="Approve what an emergency let through and nobody else has approved yet.")
-    ] = False,
+    debt: Annotated[bool, typer.Option("--debt", help="Approve an emergency change after the fact.")] = False,
     passphrase: PassphraseFrom = None,
     yes: Yes = False,
     push_it: Push = False,
@@ -96,8 +100,8 @@ def approve(
 ) -> None:
     """Sign a change after reading its plan; the approval goes to the branch `approvals`.
 
-    With --emergency one incident-commander lets it through alone: everybody sees why, and the approvals that were
-    missing are due within `emergency_hours`.
+    With --emergency, one incident commander approves it alone. Everybody can see the reason, and the missing approvals
+    must follow within `emergency_hours`.
     """
     _require_reason(emergency, reason)
     with Repository(repo) as git, without_collector(), policy_aside(git, head) as aside:

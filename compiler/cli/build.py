@@ -32,12 +32,12 @@ def register(app: typer.Typer) -> None:
 
 
 def build(
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the bundle goes.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the bundle.")],
     repo: Repo = HERE,
     rev: Rev = None,
     form: FormatOption = Format.FULL,
 ) -> None:
-    """Write the bundle to a folder of its own and print the manifest's digest. Findings go to stderr."""
+    """Write the bundle to a new folder and print the manifest's digest. Findings go to stderr."""
     with progress("building"):
         refuse_foreign(output)
         tree = read_tree(repo, rev)

@@ -41,21 +41,23 @@ def check(
     *,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="Check again at each change, until Ctrl-C; JSON is a line each time."),
+        typer.Option("--watch", help="Check again after each change, until Ctrl-C. JSON: one line each time."),
     ] = False,
     no_cache: Annotated[
         bool,
         typer.Option(
             "--no-cache",
             envvar="CONDUCTOR_NO_CACHE",
-            help="Read every file anew. Otherwise what was read of large work trees is kept in ~/.cache/conductor.",
+            help="Read every file again. Otherwise, large work trees are cached in ~/.cache/conductor.",
         ),
     ] = False,
 ) -> None:
-    """Find every mistake of the tree, with file, line and column. Warnings end with 0, errors with 1."""
+    """Validate all YAML and report every mistake with file, line and column. Errors exit with 1, warnings with 0."""
     if watch:
         if rev is not None:
-            raise UsageError("a commit does not change", help="leave out --rev or --watch")
+            raise UsageError(
+                "--rev and --watch cannot be combined: a commit never changes", help="leave out --rev or --watch"
+            )
         from compiler.cli import watch as watching  # noqa: PLC0415 -- for this option only
 
         watching.watch(repo, form, lambda: today_or(today))

@@ -26,10 +26,10 @@ def register(app: typer.Typer) -> None:
 
 
 def comment(
-    forge: Annotated[ForgeName, typer.Option("--on", help="The forge, whose job's variables are read.")],
-    number: Annotated[int, typer.Option("--number", min=1, help="The number of the pull or merge request.")],
+    forge: Annotated[ForgeName, typer.Option("--on", help="The forge; the variables of its CI job are read.")],
+    number: Annotated[int, typer.Option("--number", min=1, help="Number of the pull or merge request.")],
 ) -> None:
-    """Put standard input into one comment of a pull request, and write that one anew the next time.
+    """Write standard input to a comment on a pull request; the next run updates the same comment.
 
     `conductor plan --format markdown | conductor comment --on github --number 12`
     """

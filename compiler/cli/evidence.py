@@ -30,21 +30,21 @@ from runtime.ledger.entry import LEDGER
 from runtime.ledger.history import History, replay
 from runtime.ledger.reading import Line, lines
 
-Form = Annotated[ReportFormat, typer.Option("--format", help="How it is written.")]
-Rev = Annotated[str | None, typer.Option("--rev", metavar="REV", help="The head to read; HEAD if left out.")]
-RevOrMain = Annotated[str | None, typer.Option("--rev", metavar="REV", help="The head to read; main's if left out.")]
+Form = Annotated[ReportFormat, typer.Option("--format", help="Output format.")]
+Rev = Annotated[str | None, typer.Option("--rev", metavar="REV", help="The commit to read (default: HEAD).")]
+RevOrMain = Annotated[str | None, typer.Option("--rev", metavar="REV", help="The commit to read (default: main's).")]
 
-Full: TypeAlias = Annotated[bool, typer.Option("--full", help="Name every object and file of each entry.")]
+Full: TypeAlias = Annotated[bool, typer.Option("--full", help="List every object and file of each entry.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Read the ledger.")
-    group.command("log", short_help="Tell the ledger as a story.")(log)
+    group.command("log", short_help="Print the ledger as a readable log.")(log)
     # so that `-1` is a number, and no option that does not exist
     short = "Show one entry, and how to verify it by hand."
     group.command("show", short_help=short, context_settings={"ignore_unknown_options": True})(show)
-    group.command("debts", short_help="Tell what emergencies left open, and who paid it.")(debts)
+    group.command("debts", short_help="List what emergencies left open, and who approved it later.")(debts)
     app.add_typer(group, name="evidence")
 
 
@@ -63,7 +63,7 @@ def log(
     *,
     full: Full = False,
 ) -> None:
-    """Tell the ledger as a story: what was decided and done, by whom, and because of what."""
+    """Print the ledger as a readable log: what was decided and done, by whom and why."""
     history = _history(repo, rev, trust_root)
     told = lines(history, full=full)
     if form is ReportFormat.JSON:
@@ -81,14 +81,16 @@ def log(
 def show(
     sequence: Annotated[
         int,
-        typer.Argument(metavar="SEQ", parser=_number, help="The entry's number; -1 is the last, -2 the one before."),
+        typer.Argument(
+            metavar="SEQ", parser=_number, help="The entry's number; -1 is the last one, -2 the one before."
+        ),
     ],
     repo: Repo = HERE,
     rev: Rev = None,
     trust_root: TrustRoot = None,
     form: Form = ReportFormat.TEXT,
 ) -> None:
-    """Show one entry: its statement, its file, the commit that brought it, and how to verify it by hand."""
+    """Show one entry: its statement, its file, the commit that added it, and how to verify it by hand."""
     history = _history(repo, rev, trust_root)
     number = sequence if sequence >= 0 else history.tip.sequence + 1 + sequence
     line = next((item for item in lines(history) if item.entry.sequence == number), None)
@@ -112,10 +114,10 @@ def show(
 def debts(
     repo: Repo = HERE, rev: RevOrMain = None, trust_root: TrustRoot = None, form: Form = ReportFormat.TEXT
 ) -> None:
-    """Tell every emergency: who let what through and why, by when it was to be approved, by whom and when it was.
+    """List every emergency: who let what through and why, when approval was due, and who gave it when.
 
-    Of an open debt it says who is missing, by the branch `approvals` as this clone knows it. Main is read as `status`
-    reads it, whatever branch is checked out, unless --rev names another head.
+    For an open debt it names who is missing, according to this clone's copy of the branch `approvals`. It reads main
+    like `status`, whichever branch is checked out, unless --rev names another commit.
     """
     with Repository(repo) as git:
         history = _of_main(git, trust_root) if rev is None else _replayed(git, rev, trust_root)

@@ -44,8 +44,8 @@ def explain(
         ),
     ],
 ) -> None:
-    """Show the page of a code: what it means, an example that gives it, and the same example mended. Or a runbook:
-    what to do when something happens. Or what a rule of consent asks."""
+    """Explain a diagnostic code: what it means, an example that causes it, and the example corrected. Or show a
+    runbook (what to do when something happens), or what a rule of consent requires."""
     sys.stdout.write(page(name))
 
 

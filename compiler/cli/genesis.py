@@ -33,21 +33,24 @@ from runtime.release import VERSION
 from runtime.targets.config import NO_SYSTEM, targets_of
 
 BRANCH = "main"
-Person = Annotated[str, typer.Option("--person", metavar="NAME", help="Who signs: a name of policies/people/.")]
+Person = Annotated[str, typer.Option("--person", metavar="NAME", help="Your name, as in policies/people/.")]
 Previous = Annotated[
     str | None,
-    typer.Option("--previous", metavar="DIGEST", help="Start anew instead of this genesis: its SHA-256."),
+    typer.Option(
+        "--previous", metavar="DIGEST", help="SHA-256 of the lost history's genesis, which this one replaces."
+    ),
 ]
 Ledger = Annotated[
     str | None,
     typer.Option(
-        "--ledger", metavar="BRANCH", help=f"The branch that the agent writes to, where {BRANCH} admits no robot."
+        "--ledger", metavar="BRANCH", help=f"Branch that the agent writes to, if it may not push to {BRANCH}."
     ),
 ]
 
 
 More = Annotated[
-    bool, typer.Option("--more", help="Do not commit it yet, though two have signed: somebody else signs as well.")
+    bool,
+    typer.Option("--more", help="Do not commit it yet, although two people have signed: another person will sign too."),
 ]
 
 
@@ -66,13 +69,13 @@ def genesis(  # noqa: PLR0917 -- options
     *,
     more: More = False,
 ) -> None:
-    """Start the history of this repository: two people whom it names sign what HEAD of main compiles to.
+    """Start the history of this repository: two people named in it sign what HEAD of main compiles to.
 
-    The first person's call writes the genesis and signs it, the second's signs it too and commits it. Who signs shows
-    that they have their key; with --more, others sign before it is committed. Whose key has not signed proves it later,
-    with `conductor key prove`, and counts from then on. With --previous they start anew where a history is lost:
-    `conductor explain runbooks/new-genesis` says when, and what comes then. With --ledger the agent pushes to a branch
-    of its own, and never to main: both say so.
+    The first person's call writes the genesis and signs it; the second person's signs it too and commits it. Signing
+    proves that they have their key. With --more, others can sign before it is committed. A key that has not signed
+    does not count until its owner runs `conductor key prove`. With --previous, they start again after a history was
+    lost (see `conductor explain runbooks/new-genesis`). With --ledger, the agent pushes to a branch of its own and
+    never to main; both signers must pass --ledger.
     """
     ledger = None if ledger == BRANCH else ledger
     replaced = digest_of("--previous", previous)

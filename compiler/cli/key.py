@@ -44,27 +44,28 @@ class ListFormat(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Prove that a new key is yours, and list the keys that count.")
-    group.command("prove", short_help="Show that a new key is yours.")(prove)
-    group.command("list", short_help="Which keys count at the last verified commit, and whose they are.")(list_)
+    group.command("prove", short_help="Prove that a new key is yours.")(prove)
+    group.command("list", short_help="List the keys that count at the last verified commit, and their owners.")(list_)
     app.add_typer(group, name="key")
 
 
 def prove(
     key: KeyFile,
     person: Annotated[
-        str | None, typer.Option("--person", metavar="NAME", help="Whose key it is: a name of policies/people/.")
+        str | None, typer.Option("--person", metavar="NAME", help="The person whose key it is, as in policies/people/.")
     ] = None,
     agent: Annotated[
-        str | None, typer.Option("--agent", metavar="NAME", help="Or which agent's: a name of policies/agents/.")
+        str | None,
+        typer.Option("--agent", metavar="NAME", help="Or the agent whose key it is, as in policies/agents/."),
     ] = None,
     repo: Repo = HERE,
     *,
     passphrase: PassphraseFrom = None,
     trust_root: TrustRoot = None,
 ) -> None:
-    """Sign that a new key is yours, and write that beside it: a change that brings a key without is refused.
+    """Prove that a new key is yours by signing with it. A change that adds a key without such a proof is refused.
 
-    Put the key's public line into policies/people/NAME.yaml (or policies/agents/NAME.yaml) first, and commit both.
+    First add the public key to policies/people/NAME.yaml (or policies/agents/NAME.yaml); then commit both files.
     """
     holder = _holder(person, agent)
     _declared(repo, holder)
@@ -82,9 +83,9 @@ def prove(
 def list_(
     repo: Repo = HERE,
     trust_root: TrustRoot = None,
-    form: Annotated[ListFormat, typer.Option("--format", help="How the list is written.")] = ListFormat.TEXT,
+    form: Annotated[ListFormat, typer.Option("--format", help="Output format.")] = ListFormat.TEXT,
 ) -> None:
-    """Say which keys count at the last verified commit, whose they are, and how it is known that they have them."""
+    """List the keys that count at the last verified commit, their owners, and how each owner proved to have theirs."""
     with Repository(repo) as git, progress("reading the history"):
         history = _history(Clone.read(git, trust_root=digest_of("--trust-root", trust_root)))
     rows = [

@@ -66,7 +66,8 @@ class Format(StrEnum):
 
 FormatOption: TypeAlias = Annotated[Format, typer.Option("--format", help="How findings are written.")]
 Rev: TypeAlias = Annotated[
-    str | None, typer.Option("--rev", metavar="REV", help="A commit, instead of the work tree.", show_default=False)
+    str | None,
+    typer.Option("--rev", metavar="REV", help="Read this commit instead of the work tree.", show_default=False),
 ]
 
 
@@ -77,7 +78,7 @@ def parse_day(text: str) -> date:
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:  # 20261124 and 2026-W48-2 are days of Python's, too
-        raise typer.BadParameter(f"{text!r} is no day, as 2026-11-24 is")
+        raise typer.BadParameter(f"{text!r} is not a date like 2026-11-24")
     return day
 
 
@@ -87,8 +88,8 @@ Today: TypeAlias = Annotated[
         "--today",
         metavar="DATE",
         parser=parse_day,
-        help="The day to judge flags by (`created`, `ttl_seconds`), and nothing else: approvals, retention and debts "
-        "go by the clock. Today (UTC) if left out.",
+        help="Date to judge flags by (`created`, `ttl_seconds`; default: today in UTC). Approvals, retention and debts "
+        "always use the clock.",
     ),
 ]
 

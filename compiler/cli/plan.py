@@ -40,14 +40,14 @@ Base: TypeAlias = Annotated[
         "--base",
         metavar="REV",
         show_default=False,
-        help="Where the change starts: the merge base with main if left out; on main, the last verified commit.",
+        help="Start of the change (default: the merge base with main; on main, the last verified commit).",
     ),
 ]
 Head: TypeAlias = Annotated[
-    str | None, typer.Option("--head", metavar="REV", show_default=False, help="Where it leads: HEAD if left out.")
+    str | None, typer.Option("--head", metavar="REV", show_default=False, help="End of the change (default: HEAD).")
 ]
 
-Full: TypeAlias = Annotated[bool, typer.Option("--full", help="Cut nothing, however much there is to read.")]
+Full: TypeAlias = Annotated[bool, typer.Option("--full", help="Show everything; shorten no list.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,27 +61,26 @@ def show(
     head: Head = None,
     *,
     require_approved: Annotated[
-        bool, typer.Option("--require-approved", help="End with 1 while approvals are missing.")
+        bool, typer.Option("--require-approved", help="Exit with 1 while approvals are missing.")
     ] = False,
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Ask the remote first for main and the branch `approvals`.")
+        bool, typer.Option("--fetch", help="First fetch main and the branch `approvals` from the remote.")
     ] = False,
     each: Annotated[
         bool,
         typer.Option(
             "--each",
-            help="Go from base to head as an agent does, from one approved commit to the next: for what a merge queue "
-            "brings at once.",
+            help="Check each commit from base to head in order, as the agent would (for merge queues).",
         ),
     ] = False,
     full: Full = False,
     trust_root: TrustRoot = None,
     today: Today = None,
-    form: Annotated[PlanFormat, typer.Option("--format", help="How the plan is written.")] = PlanFormat.TEXT,
+    form: Annotated[PlanFormat, typer.Option("--format", help="Output format.")] = PlanFormat.TEXT,
 ) -> None:
-    """Say what a change does to resources and objects, what speaks against it, and whose approval it needs.
+    """Show what a change does to resources and objects, any objections to it, and whose approval it needs.
 
-    Looks at commits, never at the work tree. Ends with 0 where the change is sound, 1 where it is not.
+    Reads commits, never the work tree. Exits with 0 if the change is sound, else with 1.
     """
     with Repository(repo) as git, without_collector(), policy_aside(git, head) as aside:
         with progress("planning"):

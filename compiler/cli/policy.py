@@ -23,7 +23,7 @@ from runtime.whole import replace
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build policy.wasm, and test the Rego.")
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build policy.wasm and test the Rego.")
     group.command("build", short_help="Build policy.wasm and its lock from policies/.")(build)
     group.command("test", short_help="Check the Rego and run its tests.")(run_tests)
     app.add_typer(group, name="policy")
@@ -32,11 +32,13 @@ def register(app: typer.Typer) -> None:
 def build(
     repo: Repo = HERE,
     *,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if anything would be written.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit with 1 if anything is out of date.")
+    ] = False,
 ) -> None:
-    """Build policy.wasm and policy.lock.json of the Rego in policies/, with the pinned OPA; nothing if a test fails.
+    """Build policy.wasm and policy.lock.json from the Rego in policies/ with the pinned OPA, unless a test fails.
 
-    `conductor policy test` asks more of the Rego: that it is formatted, and that its tests reach every line.
+    `conductor policy test` is stricter: the Rego must be formatted, and its tests must cover every line.
     """
     with progress("building the policy"):
         tree = read_tree(repo, None)
@@ -65,7 +67,7 @@ def build(
 
 
 def run_tests(repo: Repo = HERE) -> None:
-    """Check the Rego strictly, its format, its tests, and that they reach every line."""
+    """Check the Rego in strict mode: its format, its tests, and that the tests cover every line."""
     with progress("testing the policy"):
         tree = read_tree(repo, None)
         sources, tests, opa = _sources(tree), rego.tests(tree.files), Opa.find(repo)

@@ -70,27 +70,29 @@ def register(app: typer.Typer) -> None:
 
 
 def rollback(
-    commit: Annotated[str, typer.Argument(metavar="COMMIT", help="A commit that a verdict has taken, or the genesis.")],
+    commit: Annotated[
+        str, typer.Argument(metavar="COMMIT", help="A commit that a verdict has accepted, or the genesis.")
+    ],
     repo: Repo = HERE,
     branch: Annotated[
         str | None,
-        typer.Option("--branch", metavar="NAME", show_default=False, help="The branch; else `rollback-` and COMMIT."),
+        typer.Option(
+            "--branch", metavar="NAME", show_default=False, help="Name of the branch (default: `rollback-` and COMMIT)."
+        ),
     ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option("--keep", metavar="PATH", show_default=False, help="A file that stays as it is; repeatable."),
+        typer.Option("--keep", metavar="PATH", show_default=False, help="A file to leave unchanged; repeatable."),
     ] = None,
     *,
-    fetch: Annotated[bool, typer.Option("--fetch", help="Ask the remote first for main and the ledger.")] = False,
+    fetch: Annotated[bool, typer.Option("--fetch", help="First fetch main and the ledger from the remote.")] = False,
     trust_root: TrustRoot = None,
     today: Today = None,
-    form: Annotated[RollbackFormat, typer.Option("--format", help="How what was written is told.")] = (
-        RollbackFormat.TEXT
-    ),
+    form: Annotated[RollbackFormat, typer.Option("--format", help="Output format.")] = (RollbackFormat.TEXT),
 ) -> None:
-    """Write a branch that goes back to the inputs of an earlier verified commit, `policies/` excepted.
+    """Create a branch that goes back to the inputs of an earlier verified commit, except `policies/`.
 
-    One commit on top of main; it is planned, approved and merged like any other. The work tree stays as it is.
+    It is one commit on top of main, to be planned, approved and merged like any other. The work tree does not change.
     """
     with Repository(repo) as git, without_collector(), policy_aside(git, "main") as aside:
         at = datetime.now(tz=UTC).replace(microsecond=0)

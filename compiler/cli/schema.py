@@ -25,10 +25,10 @@ def schema(
     *,
     repo: Repo = HERE,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; say whether they are up to date, and exit 1 if not.")
+        bool, typer.Option("--check", help="Write nothing; exit with 1 if they are not up to date.")
     ] = False,
 ) -> None:
-    """Write the JSON Schemas and reference pages of every kind, in `compiler/schemas/` and `docs/kinds/`."""
+    """Write the JSON Schema and reference page of every kind, in `compiler/schemas/` and `docs/kinds/`."""
     files = reference(ALL)
     stale = dict(_stale(repo, files))
     if check:

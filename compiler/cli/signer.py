@@ -36,11 +36,9 @@ from runtime.signing.keys import PrivateKey
 from runtime.signing.sshsig import sign_commit
 
 Said: TypeAlias = Literal["approval", "emergency", "withdrawal"]
-Person: TypeAlias = Annotated[
-    str, typer.Option("--person", metavar="NAME", help="Who you are: a name of policies/people/.")
-]
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Push: TypeAlias = Annotated[bool, typer.Option("--push", help=f"Bring it to `{REMOTE}` at once.")]
+Person: TypeAlias = Annotated[str, typer.Option("--person", metavar="NAME", help="Your name, as in policies/people/.")]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+Push: TypeAlias = Annotated[bool, typer.Option("--push", help=f"Push it to `{REMOTE}` at once.")]
 
 _UNFINISHED = frozenset({"genesis-signed", "genesis-commit"})
 

@@ -21,7 +21,7 @@ from runtime.targets.secrets import resolve
 KeyFile: TypeAlias = Annotated[
     Path,
     typer.Option(
-        "--key", metavar="FILE", help="The private key, OpenSSH or PEM; or FILE.pub, and the ssh-agent signs."
+        "--key", metavar="FILE", help="Your private key (OpenSSH or PEM), or FILE.pub to sign with the ssh-agent."
     ),
 ]
 PassphraseFrom: TypeAlias = Annotated[
@@ -30,7 +30,7 @@ PassphraseFrom: TypeAlias = Annotated[
         "--passphrase",
         metavar="REFERENCE",
         show_default=False,
-        help="Where the key's passphrase is: env:NAME or file:PATH; asked for on the terminal if left out.",
+        help="Where to read the key's passphrase: env:NAME or file:PATH (default: ask on the terminal).",
     ),
 ]
 

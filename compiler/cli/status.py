@@ -44,17 +44,16 @@ def show(
     repo: Repo = HERE,
     *,
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Ask the remote first for main, the ledger and the branch `approvals`.")
+        bool, typer.Option("--fetch", help="First fetch main, the ledger and the branch `approvals` from the remote.")
     ] = False,
     trust_root: TrustRoot = None,
-    form: Annotated[StatusFormat, typer.Option("--format", help="How it is written.")] = StatusFormat.TEXT,
+    form: Annotated[StatusFormat, typer.Option("--format", help="Output format.")] = StatusFormat.TEXT,
 ) -> None:
-    """Say what runs, what is verified, what waits and for whom, what failed or drifted, and when an agent wrote last.
+    """Show what is running and verified, what waits for whom, what failed or drifted, and when an agent last wrote.
 
-    What is on main, and what somebody has approved that is not on main yet, as far as the branch `approvals` tells, and
-    whether those approvals will count. An agent acts on the remote: what is not pushed there is said to be not.
-    Everything is read from this clone; nothing that runs is asked. Ends with 0 where nothing waits for a person, else
-    with 1.
+    It covers main, and changes that the branch `approvals` has approvals for but that are not on main yet, with
+    whether those approvals will count. Commits not pushed yet are marked: the agent only sees the remote. Everything
+    is read from this clone; no running system is asked. Exits with 0 if nothing waits for a person, else with 1.
     """
     with Repository(repo) as git, without_collector(), progress("reading the ledger"):
         if fetch:

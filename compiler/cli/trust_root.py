@@ -14,7 +14,7 @@ TrustRoot: TypeAlias = Annotated[
         "--trust-root",
         metavar="DIGEST",
         show_default=False,
-        help="SHA-256 of the genesis, as you were given it: sha256: and 64 hex digits, or those alone.",
+        help="SHA-256 of the genesis, as you were given it: 64 hex digits, with or without `sha256:`.",
     ),
 ]
 

@@ -78,15 +78,15 @@ def verify(
     repo: Repo = HERE,
     trust_root: TrustRoot = None,
     require_proven: Annotated[
-        bool, typer.Option("--require-proven", help="Fail if the trust root had to be assumed.")
+        bool, typer.Option("--require-proven", help="Fail if no trust root was given or known.")
     ] = False,
     since: Annotated[
         str | None,
         typer.Option(
             "--since",
             metavar="DIGEST|FILE",
-            help="An earlier head, written in the same way: what `verify` printed as `head` then; or a commit. With "
-            "--checkpoint-digest: the file of a checkpoint.",
+            help="`head` printed by an earlier verify, or a commit; detects truncated history. With "
+            "--checkpoint-digest: the checkpoint's file.",
         ),
     ] = None,
     checkpoint_digest: Annotated[
@@ -95,7 +95,7 @@ def verify(
             "--checkpoint-digest",
             metavar="DIGEST",
             show_default=False,
-            help="SHA-256 of the checkpoint that --since names, as `verify` printed it: what came before is not read.",
+            help="SHA-256 of the checkpoint in --since, as `verify` printed it. Earlier history is not read.",
         ),
     ] = None,
     checkpoint: Annotated[
@@ -104,20 +104,22 @@ def verify(
             "--checkpoint",
             metavar="FILE",
             show_default=False,
-            help="If nothing failed, write what the ledger had come to: the next audit starts there (--since FILE).",
+            help="If nothing failed, write a checkpoint from which the next audit can start (--since FILE).",
         ),
     ] = None,
     rev: Annotated[
-        str | None, typer.Option("--rev", metavar="REV", help="The head to verify; HEAD if left out.")
+        str | None, typer.Option("--rev", metavar="REV", help="The commit to verify (default: HEAD).")
     ] = None,
-    render: Annotated[bool, typer.Option("--render", help="Render the commits of this release again.")] = False,
+    render: Annotated[
+        bool, typer.Option("--render", help="Recompile commits of this release and compare with the ledger.")
+    ] = False,
     at: Annotated[
         datetime | None,
         typer.Option(
             "--at",
             metavar="TIME",
             parser=_time,
-            help="The time to judge heartbeats by, as 2026-11-24T08:00:00Z; now if left out.",
+            help="Time to judge heartbeats by, e.g. 2026-11-24T08:00:00Z (default: now).",
         ),
     ] = None,
     form: Annotated[AuditFormat, typer.Option("--format", help="How the report is written.")] = AuditFormat.TEXT,
@@ -127,7 +129,7 @@ def verify(
             "--vsa",
             metavar="FILE|DIR",
             show_default=False,
-            help="Also write one SLSA verification summary of what was verified, of what came after --since if given.",
+            help="Also write an SLSA verification summary of what was verified (with --since: of what came later).",
         ),
     ] = None,
     key: Annotated[
@@ -136,19 +138,19 @@ def verify(
             "--key",
             metavar="FILE",
             show_default=False,
-            help="Sign that summary: the auditor's private key; or FILE.pub, and the ssh-agent signs.",
+            help="Auditor's private key to sign that summary, or FILE.pub to sign with the ssh-agent.",
         ),
     ] = None,
     passphrase: PassphraseFrom = None,
 ) -> None:
     """Check every verdict in history and the whole ledger. Needs no network, no server and no private key.
 
-    Exits with 0 if no answer is `failed`; with 3 if none is, but this machine could not render what --render asked for.
-    In JSON every SHA-256 is 64 hex digits, without `sha256:`.
+    Exits with 0 if no answer is `failed`, or with 3 if this machine could not do the rest of what --render asks for.
+    In JSON, every SHA-256 is 64 hex digits without `sha256:`.
 
-    Whoever has verified it all may keep a checkpoint, and read only what came after it the next time:
-    `--checkpoint FILE` writes one, `--since FILE --checkpoint-digest sha256:…` starts there. It is worth what its
-    SHA-256 is: keep that where nobody else writes.
+    After verifying everything you can keep a checkpoint, and read only what came later the next time:
+    `--checkpoint FILE` writes one, `--since FILE --checkpoint-digest sha256:…` starts there. You trust it by its
+    SHA-256, so keep that where nobody else can write.
     """
     if vsa is None and key is not None:
         raise UsageError("--key signs a summary, and none was asked for", help="--vsa FILE writes one")

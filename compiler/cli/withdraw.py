@@ -68,7 +68,10 @@ def withdraw(
     change: Annotated[
         str | None,
         typer.Option(
-            "--change", metavar="DIGEST", show_default=False, help="The change, by its SHA-256; else that of --head."
+            "--change",
+            metavar="DIGEST",
+            show_default=False,
+            help="SHA-256 of the change (default: the change of --head).",
         ),
     ] = None,
     passphrase: PassphraseFrom = None,
@@ -77,9 +80,10 @@ def withdraw(
     trust_root: TrustRoot = None,
     today: Today = None,
 ) -> None:
-    """Take back your approval of a change that no verdict has taken yet.
+    """Withdraw your approval of a change that no verdict has accepted yet.
 
-    Every agent that has seen the withdrawal obeys it, though somebody remove it. One that has not seen it cannot.
+    Any agent that has seen the withdrawal honours it, even if it is later removed from the branch. An agent that has
+    not seen it cannot.
     """
     if change is not None and head is not None:
         raise UsageError("a change is named by --change or by --head", help="leave one of them out")

@@ -110,7 +110,7 @@ def test_where_there_is_no_history_there_is_nothing_to_part_from(tmp_path: Path,
     refused = made.conductor("init", "--fork")
     assert (refused.code, "has no history to part from" in refused.err) == (2, True)
     odd = made.conductor("init", "--origin", "x", "--yes")
-    assert (odd.code, "speak of a copy" in odd.err) == (2, True)
+    assert (odd.code, "need --fork" in odd.err) == (2, True)
 
 
 def test_where_the_originals_ledger_is_on_a_branch_of_its_own_a_copy_without_it_is_told(

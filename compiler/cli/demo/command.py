@@ -32,20 +32,22 @@ def register(app: typer.Typer) -> None:
 def demo(
     directory: Annotated[
         Path | None,
-        typer.Option("--dir", metavar="DIR", help="Where everything is left; a new temporary folder if left out."),
+        typer.Option("--dir", metavar="DIR", help="Folder for all files (default: a new temporary folder)."),
     ] = None,
     repo: Repo = HERE,
     picture: Annotated[
-        Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the terminal, as an SVG.")
+        Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the terminal as an SVG.")
     ] = None,
     example: Annotated[
         Path | None,
         typer.Option("--example", metavar="DIR", hidden=True, help="Also keep the history as docs/example."),
     ] = None,
     *,
-    serve: Annotated[bool, typer.Option("--serve", help="Keep servers and agent running until Ctrl-C.")] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Keep the servers and the agent running until Ctrl-C.")
+    ] = False,
 ) -> None:
-    """Play the main job on a real PostgreSQL: genesis, approvals, a tenant's life, drift, audit, tampering."""
+    """Run the whole workflow on a real PostgreSQL: genesis, approvals, a tenant's life, drift, audit, tampering."""
     begun = time.monotonic()
     folder, source = _empty(directory), _source(repo)
     stage = Stage(folder, _run)

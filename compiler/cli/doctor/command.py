@@ -41,18 +41,21 @@ def doctor(
     repo: Repo = HERE,
     key: Annotated[
         list[Path] | None,
-        typer.Option("--key", metavar="FILE", help="A private key to look at, besides those in ~/.ssh."),
+        typer.Option("--key", metavar="FILE", help="A private key to check, besides those in ~/.ssh."),
     ] = None,
     *,
     targets: Annotated[
-        bool, typer.Option("--targets", help="An agent is to run here: ask each target who it is, miss no secret.")
+        bool,
+        typer.Option(
+            "--targets", help="Check as an agent host: connect to every target; every secret must be present."
+        ),
     ] = False,
-    form: Annotated[ReportFormat, typer.Option("--format", help="How the lines are written.")] = ReportFormat.TEXT,
+    form: Annotated[ReportFormat, typer.Option("--format", help="Output format.")] = ReportFormat.TEXT,
 ) -> None:
-    """Say what is missing on this machine or in this repository, each with the command that mends it.
+    """List what is missing on this machine or in this repository, each with the command that fixes it.
 
-    Changes nothing, fetches nothing, asks for no passphrase. Ends with 1 if something fails; a warning is about what
-    only some need.
+    Changes nothing, fetches nothing and asks for no passphrase. Exits with 1 if something fails; warnings are about
+    things that only some people need.
     """
     with progress("looking"):
         lines = list(_lines(repo, [file.expanduser() for file in key or ()], targets=targets))

@@ -32,62 +32,69 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made if it is not there.")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; created if missing.")] = Path(),
     *,
-    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What the platform is called.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Name of the platform.")] = None,
     person: Annotated[
         list[str] | None,
         typer.Option(
-            "--person", metavar="NAME=FILE", help="Somebody who approves, and their public key; at least two."
+            "--person", metavar="NAME=FILE", help="A person who approves, and their public key; give at least two."
         ),
     ] = None,
     roles: Annotated[
         list[str] | None,
-        typer.Option("--roles", metavar="NAME=ROLE,…", help="What somebody speaks for, if not what is usual."),
+        typer.Option("--roles", metavar="NAME=ROLE,…", help="Roles of a person, if not the default ones."),
     ] = None,
     region: Annotated[
-        str | None, typer.Option("--region", metavar="NAME", help="Where the first database stands; eu-central.")
+        str | None, typer.Option("--region", metavar="NAME", help="Region of the first database (default eu-central).")
     ] = None,
     dsn: Annotated[
         str | None,
-        typer.Option("--dsn", metavar="REFERENCE", help="Where its connection string is found; env:CONDUCTOR_PG."),
+        typer.Option("--dsn", metavar="REFERENCE", help="Reference to the connection string, e.g. env:CONDUCTOR_PG."),
     ] = None,
     identity: Annotated[
         str | None,
-        typer.Option("--identity", metavar="ID", help="What it says it is; asked of it, if it can be reached."),
+        typer.Option("--identity", metavar="ID", help="Database identity (detected if reachable)."),
     ] = None,
-    tenant: Annotated[str | None, typer.Option("--tenant", metavar="NAME", help="A first tenant; none.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", metavar="NAME", help="A first tenant (default: none).")
+    ] = None,
     agent_key: Annotated[
         Path | None,
         typer.Option(
             "--agent-key",
             metavar="FILE",
-            help="The agent's key, made if it is not there, or a .pub; below ~/.config/conductor if left out.",
+            help="The agent's key, created if missing, or a .pub (default: below ~/.config/conductor).",
         ),
     ] = None,
     package: Annotated[
-        str | None, typer.Option("--package", metavar="REQUIREMENT", help="What CI installs with pip; this release.")
+        str | None,
+        typer.Option("--package", metavar="REQUIREMENT", help="What CI installs with pip (default: this release)."),
     ] = None,
     fork: Annotated[
         bool,
-        typer.Option("--fork", help="DIR is a copy with a history: say what must differ before it starts its own."),
+        typer.Option(
+            "--fork", help="DIR is a copy of an existing history: list what must change before it starts its own."
+        ),
     ] = False,
     origin: Annotated[
         str | None,
-        typer.Option("--origin", metavar="URL", help="With --fork: the remote that is this copy's own, as git has it."),
+        typer.Option(
+            "--origin", metavar="URL", help="With --fork: this copy's own remote, as `git remote -v` shows it."
+        ),
     ] = None,
     trust_root: TrustRoot = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is left out has its default.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; use defaults for missing options.")] = False,
 ) -> None:
-    """Lay out a new repository: YAML, Rego, CI, and what comes next.
+    """Create a new repository with YAML, Rego and CI, and print the next steps.
 
-    Asks for what no option says, and overwrites nothing.
+    Asks for missing options, and overwrites nothing.
     """
     if fork:
         _fork(directory, origin, digest_of("--trust-root", trust_root))
         return
     if origin is not None or trust_root is not None:
-        raise UsageError("--origin and --trust-root speak of a copy", help="conductor init --fork DIR")
+        raise UsageError("--origin and --trust-root need --fork", help="conductor init --fork DIR")
     given = Given(
         folder=directory,
         platform=name,
