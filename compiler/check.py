@@ -114,7 +114,7 @@ def _ask_policy(
             continue
         at = Label(_place(resource, denial.pointer), f"policy `{denial.rule}`")
         diagnostics.add(
-            codes.POLICY_DENIED, denial.message, at, help=f"the rule stands in {rego.file_of(denial.rule, files)}"
+            codes.POLICY_DENIED, denial.message, at, help=f"the rule is in {rego.file_of(denial.rule, files)}"
         )
 
 

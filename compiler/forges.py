@@ -171,7 +171,7 @@ def _pages(request: Any, path: str) -> Iterator[dict[str, Any]]:
     for page in range(1, _PAGES + 1):
         found = request("GET", f"{path}?per_page={_PAGE}&page={page}")
         if not isinstance(found, list):
-            raise EnvironmentFailedError("the forge answered with something else than a list of comments", help=_LOOK)
+            raise EnvironmentFailedError("the forge did not answer with a list of comments", help=_LOOK)
         yield from (item for item in found if isinstance(item, dict))
         if len(found) < _PAGE:
             return
@@ -203,7 +203,7 @@ def _place(url: str, what: str) -> SplitResult:
     except ValueError:
         place, host = SplitResult("", "", "", "", ""), None
     if not host:
-        raise UsageError(f"{what} is no address of an API", help="write it as https://forge.example/api")
+        raise UsageError(f"{what} is not the address of an API", help="write it as https://forge.example/api")
     if place.scheme != "https" and not (place.scheme == "http" and host in {"127.0.0.1", "::1", "localhost"}):
         raise UsageError(f"{what}: {host} is not asked over {place.scheme or 'nothing'}", help="use https")
     return place
@@ -223,10 +223,10 @@ def _ask(method: str, url: str, headers: Mapping[str, str], body: Mapping[str, s
     except OSError as error:
         raise EnvironmentFailedError(f"{place.hostname} did not answer: {error}", help=_LOOK) from None
     except (HTTPException, ValueError):  # both quote what they could not read or send, the token among it
-        raise EnvironmentFailedError(f"{place.hostname} answered with no HTTP that could be read", help=_LOOK) from None
+        raise EnvironmentFailedError(f"{place.hostname} did not answer with valid HTTP", help=_LOOK) from None
     try:
         if len(text) > _MAX_BYTES:
             raise ValueError
         return json.loads(text) if text else None
     except (ValueError, RecursionError):
-        raise EnvironmentFailedError(f"{place.hostname} answered with no JSON that could be read", help=_LOOK) from None
+        raise EnvironmentFailedError(f"{place.hostname} did not answer with valid JSON", help=_LOOK) from None

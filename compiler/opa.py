@@ -124,7 +124,7 @@ class Opa:
     def _succeed(self, folder: Path, *arguments: str) -> bytes:
         done = self._run(folder, *arguments)
         if done.returncode:
-            raise RegoError(_text(done).removeprefix("error: "), help="mend it, and say `conductor policy build` again")
+            raise RegoError(_text(done).removeprefix("error: "), help="fix it, and run `conductor policy build` again")
         return done.stdout
 
     def _run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

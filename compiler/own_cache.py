@@ -59,7 +59,7 @@ def make(folder: Path) -> None:
 
 def _judge(path: Path, status: os.stat_result, *, sticky: bool, root: int) -> None:
     if status.st_uid not in {root, os.geteuid()}:
-        raise UnfitCacheError(f"{path} is somebody else's", help=_ELSEWHERE)
+        raise UnfitCacheError(f"{path} belongs to another user", help=_ELSEWHERE)
     others = stat.S_IWOTH | (0 if _alone_in(status.st_gid) else stat.S_IWGRP)
     if status.st_mode & others and not (sticky and status.st_mode & stat.S_ISVTX):
         raise UnfitCacheError(f"{path} can be written by others", help=f"chmod go-w {quote(str(path))}")

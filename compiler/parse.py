@@ -105,7 +105,7 @@ def _sound_root(document: Document) -> Mapping:
     except YAMLError:
         root = None
     if not isinstance(root, Mapping) or plain(root) != document.value:
-        raise WrongValueError(f"{document.path} holds something else than what was read", help="run the command again")
+        raise WrongValueError(f"{document.path} changed while it was being read", help="run the command again")
     return root
 
 

@@ -251,7 +251,7 @@ def _ill_dated(standpoint: Standpoint) -> tuple[Diagnostic, ...]:
                     codes.FLAG_STARTS_LATER,
                     f"flag `{flag.name}` is dated in the future",
                     Label(span, f"the day is {standpoint.today}"),
-                    help=f"it lives from the day it is made: `created: {standpoint.today}`",
+                    help=f"set the day it is created: `created: {standpoint.today}`",
                 )
             )
         elif flag.expired(standpoint.today):

@@ -291,7 +291,9 @@ def _git(repo: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise EnvironmentFailedError(f"git did not list the files: {error}", help="install git, or free it") from None
+        raise EnvironmentFailedError(
+            f"git did not list the files: {error}", help="install git, or free resources for it"
+        ) from None
 
 
 def _entries(items: Iterable[str]) -> Iterable[tuple[str, bool]]:

@@ -133,7 +133,7 @@ def once(
     Conductor did not create. Exits with 3 if something it needs, such as a server or a secret, is missing.
     """
     if head is not None and not dry_run:
-        raise UsageError("only a dry run looks at a commit that nobody has taken", help=f"--dry-run --head {head}")
+        raise UsageError("--head is only for dry runs", help=f"--dry-run --head {head}")
     with world_of(
         repo,
         key,
@@ -386,7 +386,7 @@ def _name(known: State, key: PrivateKey) -> str:
     name = known.history.governance.agent_of_key.get(key.fingerprint)
     if name is None:
         raise UsageError(
-            f"the key {key.fingerprint} is no agent's at the last verified commit",
+            f"the key {key.fingerprint} belongs to no agent at the last verified commit",
             help="name the key of an agent of policies/agents/; for one that a pending change adds, --agent NAME",
         )
     return name
@@ -397,5 +397,5 @@ def _upstream(git: Repository, remote: str) -> Upstream:
         raise UsageError(f"there is no repository {remote}", help="--remote NAME, as `git remote -v` lists them")
     known = "/" in remote or git_command(git.path, "config", "--get", f"remote.{remote}.url").code == 0
     if not known and remote != "origin":
-        raise UsageError(f"the repository has no remote `{remote}`", help="git remote -v lists those there are")
+        raise UsageError(f"the repository has no remote `{remote}`", help="git remote -v lists the existing ones")
     return Remote(git, remote) if known else Local(git)

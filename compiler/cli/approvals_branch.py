@@ -43,7 +43,7 @@ def append(
         commit = _built(git, base, heads, files, message=message, author=author, at=at, sign=sign)
         if commit == here or git.set_ref(_REF, commit, old=here):
             return commit
-    raise EnvironmentFailedError(f"the branch {BRANCH} moves all the time", help="try again")
+    raise EnvironmentFailedError(f"the branch {BRANCH} keeps changing", help="try again")
 
 
 def push(
@@ -69,7 +69,7 @@ def push(
             )
         if outcome is PushOutcome.DONE and (commit == here or git.set_ref(_REF, commit, old=here)):
             return commit
-    raise EnvironmentFailedError(f"the branch {BRANCH} of `{remote}` moves all the time", help="try again")
+    raise EnvironmentFailedError(f"the branch {BRANCH} of `{remote}` keeps changing", help="try again")
 
 
 def _built(

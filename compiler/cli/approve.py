@@ -171,17 +171,17 @@ def _require_proof(standpoint: Standpoint, signer: Signer) -> None:
 
 def _require_reason(emergency: bool, reason: str | None) -> None:  # noqa: FBT001 -- private
     if emergency and (reason is None or not reason.strip()):
-        raise UsageError("an emergency has a reason, for those who have to approve it afterwards", help="--reason TEXT")
+        raise UsageError("--emergency needs a reason, for those who must approve it afterwards", help="--reason TEXT")
     if reason is not None and not emergency:
-        raise UsageError("only an emergency has a reason", help="leave --reason out, or add --emergency")
+        raise UsageError("--reason is only for emergencies", help="leave --reason out, or add --emergency")
 
 
 def _of_debt(history: History, base: str | None, head: str | None) -> tuple[str, str]:
     """Where the change of the open debt leads from and to."""
     if base is not None or head is not None:
-        raise UsageError("the debt says itself which change it is", help="leave --base and --head out")
+        raise UsageError("with --debt, the change is already known", help="leave --base and --head out")
     if history.debt is None:
-        raise UsageError("no debt is open", help="`conductor evidence debts` lists those there were")
+        raise UsageError("no debt is open", help="`conductor evidence debts` lists the earlier ones")
     return history.debt.base, history.debt.commit
 
 
@@ -211,19 +211,19 @@ def _stand(clone: Clone, base: str | None, head: str | None, *, at: datetime, to
         broken = error.unsound.broken
         if broken is not None and not broken.mended and broken.alone == ():
             raise NotSignedError(
-                f"{broken.fact}, and this stands on it: nothing on it can be taken yet",
-                help=f"approve it once {broken.branch} is mended: it compiles by itself",
+                f"{broken.fact}, and this change is based on it: it cannot be accepted yet",
+                help=f"approve it once {broken.branch} is fixed: this change itself compiles",
             ) from None
         raise NotSignedError("the head does not compile, so there is nothing to approve") from None
 
 
 def _signable(git: Git, made: Plan, repo: Path) -> None:
     if made.change.empty:
-        raise NotSignedError("nothing changes, so there is nothing to approve")
+        raise NotSignedError("nothing changed, so there is nothing to approve")
     if made.queue is not None and made.queue.counts is Counts.NEVER:
         raise NotSignedError(made.queue.sentence.rstrip("."), help=made.queue.help or None)
     if not made.sound:
-        raise NotSignedError("this change cannot be taken whoever approves it", help="see `Against it` above")
+        raise NotSignedError("this change cannot be accepted, whoever approves it", help="see `Against it` above")
     if any(path.startswith(rego.FOLDER) and path.endswith((".rego", ".wasm")) for path in made.change.paths):
         _same_wasm(git, made, repo)
 
@@ -236,7 +236,7 @@ def _same_wasm(git: Git, made: Plan, repo: Path) -> None:
     if built != files.get(rego.WASM):
         raise NotSignedError(
             f"{rego.WASM} is not what OPA {rego.OPA_VERSION} builds here from the Rego beside it",
-            help="whoever made the change says `conductor policy build` and commits the result",
+            help="the author of the change runs `conductor policy build` and commits the result",
         )
 
 

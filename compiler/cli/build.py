@@ -70,7 +70,7 @@ def refuse_foreign(output: Path) -> None:
         names = {path.name for path in output.iterdir()}
         if names and not (names <= TOP and (output / "policy" / ".manifest").is_file()):
             raise UsageError(
-                f"{output} holds something else than a bundle", help="name a folder that does not exist yet"
+                f"{output} contains something other than a bundle", help="name a folder that does not exist yet"
             )
 
 

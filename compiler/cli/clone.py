@@ -73,7 +73,7 @@ class Clone:
 
 def _without_main(git: Git) -> UsageError:
     if git.resolve("HEAD") is None:
-        return UsageError("there is no commit yet", help="git add and git commit come first")
+        return UsageError("there is no commit yet", help="run git add and git commit first")
     return UsageError(
         f"this clone has neither {MAIN} nor {REMOTE}/{MAIN}, so there is nothing to compare with",
         help=f"git fetch {REMOTE} {MAIN}; or, where it has another name here, git branch {MAIN} NAME",
@@ -91,5 +91,5 @@ def commit_named(git: Git, rev: str) -> str:
     """Return the commit of a revision; raises UsageError where there is none."""
     oid = git.resolve(rev)
     if oid is None:
-        raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists those there are")
+        raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists the existing ones")
     return oid

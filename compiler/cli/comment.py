@@ -37,6 +37,8 @@ def comment(
     try:
         text = sys.stdin.buffer.read().decode()  # not by the machine's locale
     except UnicodeDecodeError:
-        raise UsageError("standard input is no UTF-8 text", help="pipe `conductor plan --format markdown` in") from None
+        raise UsageError(
+            "standard input is not UTF-8 text", help="pipe `conductor plan --format markdown` in"
+        ) from None
     made = put(there, text)
     sys.stdout.write(f"comment {'made' if made else 'updated'}\n")

@@ -117,7 +117,8 @@ def _means_a_system(pending: start.Pending) -> None:
     for name, target in targets_of(pending.genesis.snapshot.contents).items():
         if target.control and target.identity.startswith(NO_SYSTEM):
             raise start.GenesisError(
-                f"the control database {name} means no system yet ({target.identity}), and no agent could ever act",
+                f"the control database {name} has no identity yet (still a placeholder: {target.identity}), "
+                "so no agent could ever act",
                 help=f"`conductor doctor --targets` says who answers at {target.dsn}: put that into "
                 f"spec/targets/{name}.yaml as `identity`, and commit it",
             )
@@ -131,12 +132,12 @@ def _head(git: Repository) -> str:
     branch = run(git.path, "symbolic-ref", "--quiet", "--short", "HEAD").out.decode().strip()
     if branch != BRANCH:
         raise UsageError(
-            f"`{branch or head[:12]}` is checked out, and history starts on {BRANCH}", help="git checkout main"
+            f"`{branch or head[:12]}` is checked out, but history starts on {BRANCH}", help="git checkout main"
         )
     if dirty := git.uncommitted(*INPUT_FOLDERS):
         raise start.GenesisError(
             f"{dirty[0]} is not committed, so you would not sign what you see",
-            help="commit it, or take it back with git restore",
+            help="commit it, or undo it with git restore",
         )
     return head
 

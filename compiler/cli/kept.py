@@ -28,7 +28,7 @@ from runtime.policy.engine import Policy
 def offered(since: str | None, digest: str, trust_root: str | None) -> Offered:
     """Read the checkpoint that was named; raises UsageError, also where it is not to be believed."""
     if since is None:
-        raise UsageError("--checkpoint-digest is of a checkpoint, and none was named", help="--since FILE names it")
+        raise UsageError("--checkpoint-digest needs a checkpoint, and none was given", help="--since FILE names it")
     noted = digest_of("--checkpoint-digest", digest)
     try:
         with Path(since).open("rb") as file:
@@ -39,7 +39,7 @@ def offered(since: str | None, digest: str, trust_root: str | None) -> Offered:
             help="without --checkpoint-digest, --since is an earlier head or a commit",
         ) from None
     if len(data) > LARGEST:
-        raise UsageError(f"{since} is no checkpoint: it has more than {LARGEST} bytes")
+        raise UsageError(f"{since} is not a checkpoint: it has more than {LARGEST} bytes")
     found = Offered(data, noted or "", trust_root)
     admit(found)
     return found

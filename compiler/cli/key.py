@@ -117,7 +117,7 @@ def _known_by(history: History, holder: Holder, fingerprint: str) -> str | None:
 
 def _holder(person: str | None, agent: str | None) -> Holder:
     if (person is None) == (agent is None):
-        raise UsageError("a key is a person's or an agent's", help="say --person NAME or --agent NAME")
+        raise UsageError("say whose key it is", help="--person NAME or --agent NAME")
     return Holder.parse(f"person/{person}" if person is not None else f"agent/{agent}")
 
 
@@ -162,5 +162,5 @@ def _write(path: Path, content: str) -> None:
         path.write_text(content)
     except OSError as error:
         raise EnvironmentFailedError(
-            f"{path} cannot be written: {error.strerror}", help="mend that, and say the command again"
+            f"{path} cannot be written: {error.strerror}", help="fix that and run the command again"
         ) from None

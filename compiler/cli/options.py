@@ -108,9 +108,9 @@ def read_tree(repo: Path, rev: str | None) -> SourceTree:
     with Repository(repo) as git:
         commit = git.resolve(rev)
         if commit is None and git.resolve("HEAD") is None:
-            raise UsageError("there is no commit yet", help="git add and git commit come first")
+            raise UsageError("there is no commit yet", help="run git add and git commit first")
         if commit is None:
-            raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline` lists those there are")
+            raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline` lists the existing ones")
         return from_commit(git, commit)
 
 

@@ -53,7 +53,7 @@ def build(
         Policy.load(wasm)
         failing = opa.failing(sources, tests)
         if failing is not None:
-            raise RegoError(f"tests fail, so nothing was written:\n{failing}", help="mend the Rego or its tests")
+            raise RegoError(f"tests fail, so nothing was written:\n{failing}", help="fix the Rego or its tests")
         count = opa.count(sources, tests)
         made = {rego.WASM: wasm, rego.LOCK: rego.Lock.of(sources, wasm).data}
     stale = {path: data for path, data in made.items() if tree.files.get(path) != data}

@@ -113,14 +113,14 @@ def rollback(
 
 
 def _taken(name: str) -> UsageError:
-    return UsageError(f"there is a branch `{name}` already", help="name another with --branch; nothing was written")
+    return UsageError(f"the branch `{name}` already exists", help="name another with --branch; nothing was written")
 
 
 def _verified(git: Git, history: History, rev: str) -> str:
     """The commit of this name; raises UsageError for one whose inputs were never taken."""
     oid = git.resolve(rev)
     if oid is None:
-        raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists those there are")
+        raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists the existing ones")
     if verified_snapshot(history, Known(oid, None).digests(git, oid)) is None:
         raise UsageError(
             f"no verdict has taken the inputs of {oid[:12]}, so nobody has agreed to them",

@@ -20,7 +20,7 @@ def shipped(path: str) -> Path:
     for root in _roots():
         if (root / path).exists():
             return root / path
-    raise EnvironmentFailedError(f"{path} is not installed", help="install the package anew")
+    raise EnvironmentFailedError(f"{path} is not installed", help="reinstall the package")
 
 
 def _roots() -> Iterator[Path]:

@@ -97,13 +97,13 @@ def started(clone: Clone) -> History:
     """Return the clone's history; raises NoGenesisError, NotSignedError where nothing can lead on from it."""
     if clone.history is None:
         raise NoGenesisError(
-            "no genesis yet, so there is nothing that an approval could lead on from",
+            "no genesis yet, so nothing can be approved",
             help="two people start the history: `conductor genesis --person NAME --key FILE`",
         )
     unfinished = [item for item in clone.history.findings if item.rule in _UNFINISHED]
     if unfinished:
         raise NotSignedError(
-            f"the genesis does not stand: {unfinished[0].message}", help="`conductor verify` says how it stands"
+            f"the genesis is invalid: {unfinished[0].message}", help="`conductor verify` says what is wrong with it"
         )
     return clone.history
 
@@ -114,7 +114,7 @@ def may_sign(history: History, signer: Signer) -> None:
     if signer.person not in people:
         known = f"it knows {', '.join(sorted(people))}; whom a change adds can approve once it is taken"
         raise UsageError(
-            f"the last verified commit {history.commit[:12]} knows no person `{signer.person}`",
+            f"the last verified commit {history.commit[:12]} has no person `{signer.person}`",
             help=did_you_mean(signer.person, people, known),
         )
     owner = history.governance.owner_of_key.get(signer.key.fingerprint)
@@ -123,7 +123,7 @@ def may_sign(history: History, signer: Signer) -> None:
         theirs = ", ".join(item.fingerprint for item in people[signer.person].keys)
         raise UsageError(
             f"the key {signer.key.fingerprint} is {whose} at the last verified commit, not {signer.person}'s",
-            help=f"the public half stands in policies/people/{signer.person}.yaml: {theirs}",
+            help=f"the public key is in policies/people/{signer.person}.yaml: {theirs}",
         )
 
 
@@ -132,7 +132,7 @@ def ask(signer: Signer, what: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", help="say --yes to go on without being asked")
+        raise UsageError("there is no terminal to ask on", help="use --yes to skip the question")
     try:
         is_sure = confirmed(f"\n{what} as {signer.person} with {signer.key.fingerprint}?")
     except KeyboardInterrupt:

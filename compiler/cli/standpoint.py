@@ -181,7 +181,7 @@ def _before(clone: Clone, base: str | None, near: Known) -> tuple[Snapshot, str]
     compiled, _ = _compiled(from_commit(clone.git, base), clone.deny)
     if compiled is None:
         raise UsageError(
-            f"the base {base[:12]} does not compile, so no change leads on from it",
+            f"the base {base[:12]} does not compile, so no change can start from it",
             help="name another with --base: a commit before the mistake, or the last verified one",
         )
     return compiled, "compiled"

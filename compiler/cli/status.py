@@ -91,7 +91,7 @@ def _filed(clone: Clone) -> str | None:
 def _history(clone: Clone) -> History:
     if clone.history is None:
         raise NoGenesisError(
-            "no genesis yet: nothing is verified, and nothing runs because of this repository",
+            "no genesis yet: nothing is verified, and nothing has been applied from this repository",
             help="two people start the history: `conductor genesis --person NAME --key FILE`",
         )
     return clone.history

@@ -153,18 +153,18 @@ def verify(
     SHA-256, so keep that where nobody else can write.
     """
     if vsa is None and key is not None:
-        raise UsageError("--key signs a summary, and none was asked for", help="--vsa FILE writes one")
+        raise UsageError("--key signs a summary, but none was requested", help="add --vsa FILE")
     if vsa == Path("-"):
         raise UsageError(
-            "a summary is a file of its own, and standard output has the report",
+            "the summary cannot go to standard output, where the report goes",
             help="--vsa FILE writes it",
         )
     root, now = digest_of("--trust-root", trust_root), datetime.now(tz=UTC) if at is None else at
     earlier = None if checkpoint_digest is None else _offered(since, checkpoint_digest, root)
     if checkpoint is not None and root is None and earlier is None:
         raise UsageError(
-            "a checkpoint stands on a trust root, and none was given",
-            help="--trust-root sha256:…, as you were given it by another way than this repository",
+            "a checkpoint needs a trust root, and none was given",
+            help="--trust-root sha256:…, as you received it from outside this repository",
         )
     with Repository(repo) as git, progress("verifying"), _without_collector():
         head = head_of(git, rev)
@@ -226,7 +226,7 @@ def head_of(git: Repository, rev: str | None) -> str:
     if head is None and rev in {None, "HEAD"}:
         raise UsageError(f"there is no commit yet in {git.path}", help="commit something, or name a branch with --rev")
     if head is None:
-        raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists those there are")
+        raise UsageError(f"there is no revision `{rev}`", help="`git log --oneline --all` lists the existing ones")
     return head
 
 

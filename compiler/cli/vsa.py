@@ -27,7 +27,7 @@ def export(report: Report, since: str | None, to: Path, key: Path | None, passph
         with file.open("xb") as stream:
             stream.write(data)
     except FileExistsError:
-        raise UsageError(f"{file} is there already", help="name another file with --vsa, or move it away") from None
+        raise UsageError(f"{file} already exists", help="name another file with --vsa, or move it away") from None
     except OSError as error:
         raise EnvironmentFailedError(
             f"{file} cannot be written: {error.strerror}", help="name another: --vsa FILE"

@@ -86,7 +86,7 @@ def withdraw(
     not seen it cannot.
     """
     if change is not None and head is not None:
-        raise UsageError("a change is named by --change or by --head", help="leave one of them out")
+        raise UsageError("give either --change or --head, not both", help="leave one out")
     with Repository(repo) as git, without_collector(), policy_aside(git, head) as aside:
         signer = Signer(person, signing_key(key, passphrase), datetime.now(tz=UTC).replace(microsecond=0))
         with progress("looking"):
@@ -145,7 +145,7 @@ def _given(clone: Clone, history: History, change: Change, signer: Signer) -> Si
         case = Case(history.verified, change, statements, signer.at, {}, VERSION)
     else:
         raise NotSignedError(
-            f"a verdict has taken change {change.digest[:_SHOWN]} already, so it is too late to withdraw from it",
+            f"a verdict has taken change {change.digest[:_SHOWN]} already, so it is too late to withdraw your approval",
             help="bring back the earlier inputs in a change of its own; it is approved like any other",
         )
     counted = dict(zip((judged := judge(case, _COUNTING)).people, judged.counted, strict=True))

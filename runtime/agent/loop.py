@@ -115,7 +115,7 @@ def once(
     _require_control(world, state)
     with world.control(config) as control:
         if not control.lock(state.repository):
-            raise BusyError("another agent holds the lock of the control database", help="it is at work; wait for it")
+            raise BusyError("another agent holds the lock of the control database", help="wait until it is done")
         world.at("locked")
         genesis = state.history.genesis
         settle(

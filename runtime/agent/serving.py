@@ -139,7 +139,7 @@ def serving(health: Health, *, host: str = "127.0.0.1", port: int = 0, hosts: Co
         why = error.strerror if isinstance(error, OSError) else "it is no host name"
         of_port = isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EACCES}
         raise EnvironmentFailedError(
-            f"{where} cannot be listened on: {why}",
+            f"{where} cannot be opened for listening: {why}",
             help="name another port: --port" if of_port else "name an address of this machine: --host",
         ) from None
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)

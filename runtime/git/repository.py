@@ -42,7 +42,7 @@ class Repository(ObjectGraph):
         algorithm, bare, prefix, *_ = [*output.out.decode(errors="replace").split("\n"), ""]
         if prefix:
             raise EnvironmentFailedError(
-                f"{path} lies inside a git repository and is none itself", help="name the repository's top folder"
+                f"{path} is inside a git repository but is not its top folder", help="use the repository's top folder"
             )
         super().__init__(algorithm)
         self.path = path.absolute()
@@ -180,7 +180,7 @@ class Repository(ObjectGraph):
         found = _IDENT.fullmatch(output.out.decode(errors="replace").strip())
         if output.code or found is None:
             raise EnvironmentFailedError(
-                "git does not know who commits here",
+                "git does not know your name or address",
                 help="git config --global user.name NAME; git config --global user.email ADDRESS",
             )
         return Author(found["name"], found["email"])
@@ -267,9 +267,9 @@ def tracking(remote: str, branch: str) -> str:
 
 def _check(remote: str, branch: str) -> None:
     if not remote or remote.startswith("-") or not remote.isprintable():
-        raise UsageError(f"{remote!r} is no name or URL of a remote")
+        raise UsageError(f"{remote!r} is not the name or URL of a remote")
     if BRANCH_NAME.fullmatch(branch) is None:
-        raise UsageError(f"{branch!r} is no name of a branch")
+        raise UsageError(f"{branch!r} is not a valid branch name")
 
 
 def _away(remote: str, output: Output) -> RemoteAwayError:
@@ -286,7 +286,7 @@ def _no_repository(path: Path, output: Output) -> EnvironmentFailedError:
             help=f"git config --global --add safe.directory {path}",
         )
     return EnvironmentFailedError(
-        f"{path.absolute()} is no git repository", help="name the top folder of a clone with --repo"
+        f"{path.absolute()} is not a git repository", help="name the top folder of a clone with --repo"
     )
 
 

@@ -35,7 +35,7 @@ def filed(change: Change, *statements: Signed) -> dict[str, bytes]:
     if len(change.data) > CHANGE_BYTES:
         raise FormatError(
             f"a change of {len(change.data)} bytes is not approved: at most {CHANGE_BYTES} are read",
-            help="make it in several steps",
+            help="split it into several steps",
         )
     files = {f"{change.digest}/{one.sha256}{SUFFIX}": one.envelope.data for one in statements}
     return {f"{change.digest}/change.json": change.data, **files}

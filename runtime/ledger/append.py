@@ -338,7 +338,7 @@ def _written(
         if len(data) > LARGEST:
             raise FormatError(
                 f"{path} would have {len(data)} bytes; at most {LARGEST} are read, so nobody could verify it",
-                help="make the change in several steps",
+                help="split the change into several steps",
             )
     statement = Statement(subject=subjects, predicate=predicate)
     envelope = sign(statement, writer.key)

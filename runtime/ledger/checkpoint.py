@@ -155,9 +155,11 @@ def checkpoint(report: Report) -> bytes:
     not, or where a checkpoint cannot tell it."""
     history, at = report.history, report.at
     if history is None or at is None or not report.ok:
-        raise CheckpointError("no checkpoint is made of what failed", help="`conductor verify` says what does not hold")
+        raise CheckpointError(
+            "no checkpoint is written after a failed verification", help="`conductor verify` lists the failures"
+        )
     if not history.trust_root.proven:
-        raise CheckpointError("a checkpoint stands on a trust root, and none was given", help="--trust-root sha256:…")
+        raise CheckpointError("a checkpoint needs a trust root, and none was given", help="--trust-root sha256:…")
     last, state = history.last, history.state
     if last is None:
         raise CheckpointError("the ledger has no entry yet", help="verify in full: there is nothing to leave out")

@@ -84,7 +84,7 @@ def check_ledger(there: Mapping[str, str], ledger: str | None, branch: str, pend
     `there` are the branches that the geneses of main name, `ledger` is the one that this person means.
     """
     if ledger is not None and (ledger in {branch, APPROVALS} or not BRANCH_NAME.fullmatch(ledger)):
-        raise UsageError(f"{ledger!r} is no name for the ledger's own branch", help="--ledger ledger, for example")
+        raise UsageError(f"{ledger!r} is not a valid name for the ledger's branch", help="--ledger ledger, for example")
     if pending is not None and pending.genesis.ledger != ledger:
         named = pending.genesis.ledger
         raise GenesisError(
@@ -105,7 +105,7 @@ def check_previous(there: Collection[str], previous: str | None, pending: Pendin
     """
     if previous is None and there:
         raise GenesisError(
-            f"this history has started already, with genesis sha256:{min(there)}",
+            f"this history has already started, with genesis sha256:{min(there)}",
             help="`conductor verify` says how it stands; to start anew because it is lost: --previous sha256:…",
         )
     if previous is not None and there and previous not in there:

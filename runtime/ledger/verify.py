@@ -223,7 +223,7 @@ def _assumed(history: History) -> Finding:
         f"nobody gave a trust root, so this history's own, sha256:{digest[:12]}…, was only assumed",
         path=genesis_path(digest),
         commit=history.genesis_commit,
-        help="--trust-root sha256:…, as you were given it by another way than this repository",
+        help="--trust-root sha256:…, as you received it from outside this repository",
     )
 
 

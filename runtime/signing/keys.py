@@ -240,7 +240,7 @@ def _unlocked(path: Path, data: bytes, passphrase: Passphrase | None) -> object:
             return _opened(data, given)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             continue
-    raise UsageError(f"that is not the passphrase of {path}", help="ssh-keygen -y -f FILE asks for it, too")
+    raise UsageError(f"wrong passphrase for {path}", help="ssh-keygen -y -f FILE can check it")
 
 
 def _opened(data: bytes, passphrase: bytes | None) -> object:

@@ -40,8 +40,8 @@ def open_key(
     agent = SshAgent(place)
     if public.blob not in agent.held():
         raise UsageError(
-            f"the ssh-agent has not the private half of {path}, {public.fingerprint}",
-            help="`ssh-add FILE` gives it one, and `ssh-add -l` lists those it has; or name the private key file",
+            f"the ssh-agent does not hold the private key for {path}, {public.fingerprint}",
+            help="`ssh-add FILE` adds one, and `ssh-add -l` lists those it has; or name the private key file",
         )
     return PrivateKey(public, _Held(agent, public))
 

@@ -163,7 +163,7 @@ class ReleaseTarget:
         if _digest({path: sha256(data) for path, data in files.items()}) != digest:
             raise TerminalError(
                 f"the files at hand are not those of manifest {manifest}",
-                help="the agent compiled another commit than the one it acts for; start it again",
+                help="the agent compiled a different commit from the one it is applying; start it again",
             )
         releases = folder / RELEASES
         releases.mkdir(exist_ok=True, mode=owned.FOLDER_MODE)
@@ -194,7 +194,7 @@ class ReleaseTarget:
         if mark[1] > intent:
             raise TerminalError(
                 f"the current release was written by intent {mark[1]}, which is newer than this one ({intent})",
-                help="nothing is to be done: a newer agent has acted, this one came late",
+                help="nothing to do: a newer agent has already acted",
             )
 
     def _mark(self, current: Path) -> tuple[str, int] | None:

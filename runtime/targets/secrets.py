@@ -47,7 +47,7 @@ def resolve(reference: str) -> str:
                 raise EnvironmentFailedError(f"the secret file {name} is not UTF-8 text") from None
             value = value.removesuffix("\n").removesuffix("\r")
         case _:
-            raise EnvironmentFailedError("a secret is referred to as env:NAME or file:PATH")
+            raise EnvironmentFailedError("write a secret's reference as env:NAME or file:PATH")
     if not value:
         raise EnvironmentFailedError(f"the secret {reference} is empty", help=f"give {reference} a value")
     return value
@@ -58,7 +58,7 @@ def _read(name: str) -> bytes:
     try:
         data = regular.read(name, MAX_BYTES + 1, follow=True)
     except regular.OddFileError:
-        raise EnvironmentFailedError(f"the secret file {name} is no regular file") from None
+        raise EnvironmentFailedError(f"the secret file {name} is not a regular file") from None
     if len(data) > MAX_BYTES:
         raise EnvironmentFailedError(f"the secret file {name} has more than {MAX_BYTES} bytes, which no secret has")
     return data
@@ -81,7 +81,7 @@ class Secrets:
         try:
             return self._held[reference]
         except KeyError:
-            raise EnvironmentFailedError(f"nothing that is to be refers to {reference}") from None
+            raise EnvironmentFailedError(f"no resource in the current configuration uses {reference}") from None
 
     def forget(self) -> None:
         """Hold none."""

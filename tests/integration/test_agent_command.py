@@ -110,7 +110,7 @@ def test_a_key_that_is_no_agents_is_refused_with_what_to_do(where18: RealInstall
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
     refused = conductor(where18, "once", "--key", str(tmp_path / "key"))
     assert refused.returncode == 2
-    assert "is no agent's at the last verified commit" in refused.stderr
+    assert "belongs to no agent at the last verified commit" in refused.stderr
     assert "= help: " in refused.stderr
 
 

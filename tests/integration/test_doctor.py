@@ -64,7 +64,7 @@ def test_a_running_platform_lacks_nothing_and_each_key_is_somebodys(original: Pl
 
 def test_before_the_genesis_it_says_who_has_to_sign(platform: Platform) -> None:
     seen = lines(platform)
-    assert seen["genesis"][0].startswith("warn: nobody has started the history")
+    assert seen["genesis"][0].startswith("warn: the history has not been started")
     assert "conductor genesis --person NAME --key FILE" in seen["genesis"][0]
     assert seen["approvals"][0].startswith("warn: ")
     assert seen["hook"][0].endswith("pre-commit install")
@@ -165,7 +165,7 @@ def test_a_partial_clone_is_a_failure_and_its_command_mends_it(original: Platfor
 
 def test_secrets_and_targets_must_be_there_only_where_an_agent_is_to_run(platform: Platform) -> None:
     here = lines(platform, env={DSN: ""})
-    assert here["secrets"][0].startswith("warn: 1 of 1 references lead nowhere here")
+    assert here["secrets"][0].startswith("warn: 1 of 1 references are not set here")
     agent = lines(platform, "--targets", env={DSN: ""})
     assert agent["secrets"] == [f"fail: the secret env:{DSN} is empty => export {DSN}=…"]
     assert agent["target"][0].startswith("fail: ")
@@ -182,7 +182,7 @@ def test_a_target_that_means_no_system_yet_is_a_failure(platform: Platform) -> N
     lines_ = file.read_text().splitlines()
     file.write_text("\n".join('  identity: "0/unknown"' if "identity:" in line else line for line in lines_) + "\n")
     (line,) = lines(platform)["identity"]
-    assert "means no system yet" in line
+    assert "has no identity yet" in line
 
 
 def test_a_clone_without_a_remote_is_warned_of(platform: Platform) -> None:

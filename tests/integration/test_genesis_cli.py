@@ -38,7 +38,7 @@ def test_two_people_start_a_history(own_repository: Path) -> None:
     assert git(own_repository, "status", "--porcelain") == ""
     assert len(git(own_repository, "show", "--name-only", "--format=", "HEAD").splitlines()) == 3
     third = genesis("ines-carvalho", "ines-carvalho")
-    assert (third.code, "has started already" in third.err) == (1, True)
+    assert (third.code, "has already started" in third.err) == (1, True)
     report = json.loads(
         conductor(
             "verify", "--repo", str(own_repository), "--trust-root", trust_root(own_repository), "--format", "json"
@@ -56,7 +56,7 @@ def test_both_people_say_which_branch_holds_the_ledger(own_repository: Path) -> 
 
     for name in ("approvals", "a..b", "-x"):
         refused = genesis("mara-lindqvist", f"--ledger={name}")
-        assert (refused.code, "is no name for the ledger's own branch" in refused.err) == (2, True)
+        assert (refused.code, "is not a valid name for the ledger's branch" in refused.err) == (2, True)
     first = genesis("mara-lindqvist", "--ledger", "ledger")
     assert "The agent writes to the branch ledger, and never to main." in first.out
     assert f"conductor genesis --repo {own_repository} --ledger ledger --person NAME" in first.out

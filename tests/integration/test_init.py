@@ -46,7 +46,7 @@ def test_an_empty_folder_becomes_a_repository_that_lacks_its_database(tmp_path: 
     repo = tmp_path / "acme-graph"
     checked = conductor("check", "--repo", repo)
     assert (checked.code, checked.out.splitlines()[-1]) == (0, "21 files: no errors, 1 warning")
-    assert "warning[MC0507]: target `pg-eu-central` means no system yet" in checked.out
+    assert "warning[MC0507]: target `pg-eu-central` has no identity yet" in checked.out
     assert "# Acme Graph\n" in (repo / "README.md").read_text()
     assert git(repo, "symbolic-ref", "HEAD") == "refs/heads/main"
     git(repo, "add", "--all")
@@ -123,7 +123,7 @@ def test_a_database_that_answers_gives_its_identity_and_one_that_does_not_is_ref
     git(tmp_path / "away", "add", "--all")
     git(tmp_path / "away", "commit", "--quiet", "--message", "Lay out the installation")
     started = conductor("genesis", "--repo", tmp_path / "away", "--person", "mara", "--key", key)
-    assert (started.code, "means no system yet (0/unknown)" in started.err) == (1, True)
+    assert (started.code, "has no identity yet (still a placeholder: 0/unknown)" in started.err) == (1, True)
     assert not (tmp_path / "away" / "evidence" / "genesis").exists()
     monkeypatch.setenv("CONDUCTOR_TEST_INIT_PG", dsn18)
     there = init(tmp_path / "there", *people)
@@ -150,7 +150,7 @@ def test_nothing_that_lies_there_is_overwritten(tmp_path: Path, people: tuple[st
     before = {file: file.read_bytes() for file in repo.rglob("*") if file.is_file() and ".git" not in file.parts}
     second = init(repo, *people, "--tenant=acme-retail")
     assert second.code == 2
-    assert "policies/approvals.yaml lies there already" in second.err
+    assert "policies/approvals.yaml already exists" in second.err
     assert before == {
         file: file.read_bytes() for file in repo.rglob("*") if file.is_file() and ".git" not in file.parts
     }
@@ -188,21 +188,21 @@ def test_a_folder_inside_somebodys_repository_is_refused(tmp_path: Path, people:
     ("options", "said"),
     [
         ((), "every change needs two people"),
-        (("--person=tomas=keys/mara.pub",), "two people have one key"),
+        (("--person=tomas=keys/mara.pub",), "two people have the same key"),
         (("--person=tomas=keys/tomas",), "is a private key"),
         (("--person=tomas=keys/none.pub",), "cannot be read"),
-        (("--person=Tomas=keys/tomas.pub",), "is no name of a person"),
+        (("--person=Tomas=keys/tomas.pub",), "is not a valid name for a person"),
         (("--person=mara=keys/tomas.pub",), "one person is named twice"),
         (("--person=tomas",), "is not NAME="),
         (("--person=tomas=keys/tomas.pub", "--roles=mara=platfrom"), "there is no role `platfrom`"),
         (("--person=tomas=keys/tomas.pub", "--roles=tomas=pm"), "nobody is `security`"),
         (("--person=tomas=keys/tomas.pub", "--roles=ines=pm"), "`ines`, who is not named"),
         (("--person=tomas=keys/tomas.pub", "--dsn=postgresql://u:p4ss@h/d"), "never written down"),
-        (("--person=tomas=keys/tomas.pub", "--region=EU"), "is no region"),
-        (("--person=tomas=keys/tomas.pub", "--identity=abc"), "is no identity"),
-        (("--person=tomas=keys/tomas.pub", "--tenant=Acme Retail"), "is no name of a tenant"),
-        (("--person=tomas=keys/tomas.pub", "--name=a`b"), "is no name of a platform"),
-        (("--person=tomas=keys/tomas.pub", "--package=x'y"), "is no requirement"),
+        (("--person=tomas=keys/tomas.pub", "--region=EU"), "is not a valid region"),
+        (("--person=tomas=keys/tomas.pub", "--identity=abc"), "is not the identity"),
+        (("--person=tomas=keys/tomas.pub", "--tenant=Acme Retail"), "is not a valid name for a tenant"),
+        (("--person=tomas=keys/tomas.pub", "--name=a`b"), "is not a valid name for a platform"),
+        (("--person=tomas=keys/tomas.pub", "--package=x'y"), "is not a valid pip requirement"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence_and_nothing_is_written(

@@ -219,4 +219,4 @@ def test_an_agents_lost_key_is_replaced_by_one_that_takes_its_own_change(desk: D
     desk.play(AGENT_VERIFY, words)
     write_keypair(desk.key("stolen"), seed_of(AGENT))
     stolen = desk.agent("once", "--key", desk.key("stolen"))
-    assert (stolen.code, "is no agent's at the last verified commit" in stolen.err) == (2, True)
+    assert (stolen.code, "belongs to no agent at the last verified commit" in stolen.err) == (2, True)

@@ -114,7 +114,7 @@ def test_only_somebodys_own_key_signs_for_them(desk: Desk) -> None:
     code, _, err = desk.approve(ADA, key="stranger")
     assert (code, "is nobody's" in err) == (2, True)
     code, _, err = desk.approve("stranger")
-    assert (code, "knows no person `stranger`" in err, f"{ADA}, {BEN}" in err) == (2, True, True)
+    assert (code, "has no person `stranger`" in err, f"{ADA}, {BEN}" in err) == (2, True, True)
     code, _, err = desk.approve("ada-brg", key=ADA)
     assert (code, f"did you mean `{ADA}`?" in err) == (2, True)
     assert desk.approve(ADA, key="absent")[0] == 2

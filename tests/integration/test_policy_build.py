@@ -102,7 +102,7 @@ def test_a_policy_that_opa_does_not_accept_is_said_once_and_what_to_say_then(rep
     done = conductor(repo, "build")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: load error")
-    assert done.stderr.endswith("= help: mend it, and say `conductor policy build` again\n")
+    assert done.stderr.endswith("= help: fix it, and run `conductor policy build` again\n")
 
 
 def test_own_rego_is_strict_formatted_tested_and_reached_in_every_line(real: Opa) -> None:

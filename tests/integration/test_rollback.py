@@ -157,7 +157,7 @@ def test_what_would_not_compile_leaves_no_branch_until_it_is_kept(clone: Clone) 
     assert git(clone.repo, "diff", "--name-only", "main", "back") == KEEPER
     again = clone.rollback(before, "--branch", "back", "--keep", special)
     assert again.code == 2
-    assert "there is a branch `back` already" in again.err
+    assert "the branch `back` already exists" in again.err
 
 
 def test_what_is_refused_today_is_named_and_leaves_no_branch(clone: Clone) -> None:

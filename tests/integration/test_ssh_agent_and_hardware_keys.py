@@ -48,7 +48,7 @@ def agent(tmp_path: Path) -> Iterator[Path]:
 def test_the_ssh_agent_signs_for_a_public_key_file(agent: Path, tmp_path: Path, kind: str) -> None:
     call("ssh-keygen", "-q", "-t", kind, "-b", "256", "-N", "", "-f", tmp_path / "key")
     environment = {"SSH_AUTH_SOCK": str(agent)}
-    with pytest.raises(UsageError, match="has not the private half"):
+    with pytest.raises(UsageError, match="does not hold the private key"):
         open_key(tmp_path / "key.pub", environment=environment)
     assert call("ssh-add", "-q", tmp_path / "key", environment=environment).returncode == 0
     public = load_private(tmp_path / "key").public

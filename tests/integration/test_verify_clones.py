@@ -118,4 +118,4 @@ def test_main_may_have_another_name_here(clone: Path, chronicle: Chronicle) -> N
 def test_an_inner_folder_is_refused_with_the_one_to_name(clone: Path, chronicle: Chronicle) -> None:
     said = verify(clone / "evidence", chronicle)
     assert said.code in {2, 3}
-    assert "name the repository's top folder" in said.err
+    assert "use the repository's top folder" in said.err

@@ -67,7 +67,7 @@ def test_what_to_type_from_another_folder_says_where_its_paths_start(
 def test_a_folder_without_git_is_named_in_full(tree: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(tree)
     ran = conductor(command)
-    assert (ran.code, ran.err.splitlines()[0]) == (3, f"error: {tree} is no git repository")
+    assert (ran.code, ran.err.splitlines()[0]) == (3, f"error: {tree} is not a git repository")
 
 
 def test_expired_flags_are_warnings_and_end_with_0(tree: Path) -> None:
@@ -99,9 +99,9 @@ def test_a_folder_without_the_five_folders_is_wrong_usage(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["check", "--today", "tomorrow"], "is no day"),
-        (["check", "--today", "20261124"], "is no day"),
-        (["check", "--today", "2026-W48-2"], "is no day"),
+        (["check", "--today", "tomorrow"], "is not a date"),
+        (["check", "--today", "20261124"], "is not a date"),
+        (["check", "--today", "2026-W48-2"], "is not a date"),
         (["check", "--rev", "no-such-revision"], "there is no revision"),
         (["check", "--format", "xml"], "Invalid value for '--format': 'xml' is not one of 'full', 'concise', 'json'"),
         (["check", "--formt", "xml"], "No such option: --formt. Did you mean --format?"),
@@ -219,7 +219,7 @@ def test_build_refuses_a_folder_that_holds_something_else(tree: Path, tmp_path: 
     precious.write_text("four years")
     ran = conductor("build", "--repo", str(tree), "-o", str(precious.parent))
     assert ran.code == 2
-    assert "holds something else than a bundle" in ran.err
+    assert "contains something other than a bundle" in ran.err
     assert precious.read_text() == "four years"
 
 

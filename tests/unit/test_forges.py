@@ -101,13 +101,15 @@ def test_an_address_that_is_none_is_named_by_its_variable(
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", "answered with no HTTP", id="not-http"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n[", "no HTTP", id="cut-off"),
-        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n", "answered with no HTTP", id="headers"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", "did not answer with valid HTTP", id="not-http"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n[", "valid HTTP", id="cut-off"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n", "did not answer with valid HTTP", id="headers"
+        ),
         pytest.param(b"", "did not answer", id="nothing"),
-        pytest.param(saying("[" * 200_000), "no JSON that could be read", id="deep"),
-        pytest.param(saying(b"\xff\xfe\xff"), "no JSON that could be read", id="not-text"),
-        pytest.param(saying("9" * 5000), "no JSON that could be read", id="long-number"),
+        pytest.param(saying("[" * 200_000), "valid JSON", id="deep"),
+        pytest.param(saying(b"\xff\xfe\xff"), "valid JSON", id="not-text"),
+        pytest.param(saying("9" * 5000), "valid JSON", id="long-number"),
     ],
 )
 @pytest.mark.parametrize("forge", ["github", "gitlab"])
@@ -159,4 +161,4 @@ def test_what_is_no_comment_is_none_of_ours(comment: Callable[..., Ran], odd: st
 def test_standard_input_that_is_no_text_is_not_commented(comment: Callable[..., Ran]) -> None:
     with answering(lambda _: saying("[]")) as address:
         ran = comment("github", address, text=b"caf\xe9\n")
-    assert (ran.code, "standard input is no UTF-8 text" in ran.err, ran.out) == (2, True, "")
+    assert (ran.code, "standard input is not UTF-8 text" in ran.err, ran.out) == (2, True, "")

@@ -182,14 +182,14 @@ def test_a_long_shallow_line_is_not_taken_for_a_whole_one(repository: Repository
 def test_a_folder_inside_a_repository_is_not_taken_for_one(repository: Repository) -> None:
     inner = repository.path / "inner"
     inner.mkdir()
-    with pytest.raises(EnvironmentFailedError, match="lies inside"):
+    with pytest.raises(EnvironmentFailedError, match="is inside a git repository"):
         Repository(inner)
 
 
 def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFailedError, match="is no git repository"):
+    with pytest.raises(EnvironmentFailedError, match="is not a git repository"):
         Repository(tmp_path)
-    with pytest.raises(EnvironmentFailedError, match="is no git repository"):
+    with pytest.raises(EnvironmentFailedError, match="is not a git repository"):
         Repository(tmp_path / "absent")
 
 

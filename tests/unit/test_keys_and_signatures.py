@@ -89,7 +89,7 @@ def test_a_locked_key_asks_three_times_and_never_quotes_the_answer(tmp_path: Pat
         asked.append(path)
         return b"close sesame"
 
-    with pytest.raises(UsageError, match="not the passphrase") as caught:
+    with pytest.raises(UsageError, match="wrong passphrase") as caught:
         load_private(tmp_path / "key", passphrase)
     assert asked == [tmp_path / "key"] * 3
     assert "sesame" not in f"{caught.value.message} {caught.value.help}"

@@ -130,7 +130,7 @@ def test_nobody_starts_anew_unless_both_say_so_and_say_instead_of_what(git: Memo
     genesis.check_previous(there, old, None)
     genesis.check_previous(there, old, anew)
     genesis.check_previous((), "ba" * 32, None)  # a main that was rewritten may have lost the old one
-    with pytest.raises(GenesisError, match="has started already"):
+    with pytest.raises(GenesisError, match="has already started"):
         genesis.check_previous(there, None, anew)
     with pytest.raises(UsageError, match="no genesis here has the SHA-256 baba"):
         genesis.check_previous(there, "ba" * 32, None)

@@ -119,7 +119,7 @@ def test_nobody_there_may_come_later() -> None:
 def test_a_server_without_tls_is_refused_where_the_dsn_asks_for_it() -> None:
     with server(b"N") as door:
         strict = Door(door.host, door.address, door.port, door.database, {"sslmode": "verify-full"})
-        with pytest.raises(TerminalError, match="speaks no TLS"):
+        with pytest.raises(TerminalError, match="does not support TLS"):
             strict.login("t_acme_app", "secret", lambda: "nonce")
 
 

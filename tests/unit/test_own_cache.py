@@ -126,4 +126,4 @@ def test_what_is_somebody_elses_is_left_alone(repo: Path, monkeypatch: pytest.Mo
     mine: Callable[[], int] = os.geteuid
     other = mine() + 1
     monkeypatch.setattr("compiler.own_cache.os.geteuid", lambda: other)
-    assert "is somebody else's" in refusal(place("values"), repo, root=other)
+    assert "belongs to another user" in refusal(place("values"), repo, root=other)

@@ -60,6 +60,6 @@ def test_a_running_system_names_no_secret_that_the_repository_does_not_name() ->
     secrets = Secrets(source)
     secrets.hold([("env:MINE", lambda value, _: value)])
     assert known(secrets)("env:MINE") == "a secret"
-    with pytest.raises(EnvironmentFailedError, match="refers to"):
+    with pytest.raises(EnvironmentFailedError, match="in the current configuration uses"):
         known(secrets)("file:/etc/shadow")
     assert asked == ["env:MINE"]

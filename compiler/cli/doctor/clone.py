@@ -38,7 +38,7 @@ def history_of(git: Repository) -> tuple[History | None, list[Line]]:
         return None, [
             warn(
                 "genesis",
-                "nobody has started the history: plan works, and nothing can be approved",
+                "the history has not been started: plan works, but nothing can be approved",
                 "two people: conductor genesis --person NAME --key FILE",
             )
         ]
@@ -104,7 +104,7 @@ def _remote(git: Repository) -> Iterator[Line]:
     if not url:
         yield warn(
             "remote",
-            "there is none: an agent would move main below this work tree, and nobody else sees an approval",
+            "there is none: an agent would move main under this work tree, and approvals stay here",
             f"git remote add {REMOTE} URL",
         )
         return
@@ -114,14 +114,16 @@ def _remote(git: Repository) -> Iterator[Line]:
     else:
         yield warn(
             "approvals",
-            f"the branch `{APPROVALS}` is not here: nobody has approved yet, or plans miss what others approved",
+            f"the branch `{APPROVALS}` is not here: nobody has approved yet, or plans miss other approvals",
             f"git fetch {REMOTE} {APPROVALS}; or conductor plan --fetch",
         )
 
 
 def _complete(git: Repository) -> Iterator[Line]:
     if run(git.path, "rev-parse", "--is-shallow-repository").out.strip() == b"true":
-        yield fail("clone", "it is shallow, and a history is judged from its start", f"git fetch --unshallow {REMOTE}")
+        yield fail(
+            "clone", "it is shallow, but verification needs the whole history", f"git fetch --unshallow {REMOTE}"
+        )
     partial = run(git.path, "config", "--get-regexp", r"^remote\..*\.partialclonefilter$")
     if partial.code == 0:
         yield fail(
@@ -138,7 +140,7 @@ def _hooks(git: Repository) -> Iterator[Line]:
     if (git.path / folder / "hooks" / "pre-commit").is_file():
         yield ok("hook", "pre-commit is installed")
     else:
-        yield warn("hook", "mistakes are not found before a commit", "pip install pre-commit && pre-commit install")
+        yield warn("hook", "mistakes are not caught before a commit", "pip install pre-commit && pre-commit install")
 
 
 def _some(paths: list[str]) -> str:

@@ -31,7 +31,7 @@ def read(repo: Path) -> tuple[Snapshot | None, list[Line]]:
     try:
         tree = from_worktree(repo)
     except ConductorError as error:
-        return None, [fail("yaml", error.message, "conductor init DIR lays out a repository")]
+        return None, [fail("yaml", error.message, "conductor init DIR creates a repository")]
     found = _PIN.search(tree.files.get("policies/compiler.yaml", b""))
     pin = None if found is None else found[1].decode()
     lines = [ok("release", f"{VERSION}, as policies/compiler.yaml pins it")]
@@ -67,7 +67,7 @@ def references(snapshot: Snapshot, *, needed: bool) -> Iterator[Line]:
     else:
         yield warn(
             "secrets",
-            f"{len(missing)} of {len(wanted)} references lead nowhere here; only where an agent runs they must",
+            f"{len(missing)} of {len(wanted)} references are not set here; they are only needed where an agent runs",
             "conductor doctor --targets names each",
         )
 
@@ -78,7 +78,8 @@ def identities(snapshot: Snapshot) -> Iterator[Line]:
         if config.type == "postgres" and config.identity.startswith(NO_SYSTEM):
             yield fail(
                 "identity",
-                f"target {name} means no system yet ({config.identity}), so the agent refuses every one",
+                f"target {name} has no identity yet (still a placeholder: {config.identity}), "
+                "so the agent refuses every database",
                 f"conductor doctor --targets; put the identity that it names into spec/targets/{name}.yaml",
             )
 
@@ -99,7 +100,7 @@ def _reached(name: str, config: TargetConfig) -> Line:
         )
     if config.identity.startswith(NO_SYSTEM):
         mend = f"put `identity: {found}` into spec/targets/{name}.yaml, and commit it"
-        return fail("target", f"{name} is {found}, and no system is declared yet", mend)
+        return fail("target", f"{name} is {found}, but no identity is declared yet", mend)
     if found != config.identity:
         return fail(
             "target",

@@ -46,7 +46,7 @@ def programs(repo: Path, python: tuple[int, ...] = sys.version_info[:3]) -> Iter
     try:
         yield ok("opa", f"{Opa.find(repo).path}, {OPA_VERSION}")
     except ConductorError as error:
-        yield warn("opa", f"{error.message}; only who changes Rego, or approves that, needs it", error.help or "")
+        yield warn("opa", f"{error.message}; only needed to change Rego or to approve such a change", error.help or "")
     try:
         yield ok("cache", str(fit(place(), repo)))
     except UnfitCacheError as error:
@@ -85,7 +85,7 @@ def keys(
     wanted = list(dict.fromkeys([*named, *agent]))
     found = [*wanted, *(file for file in usual if file.is_file() and file not in wanted)]
     if not found:
-        yield warn("key", "you have none in ~/.ssh; who approves needs one", "ssh-keygen -t ed25519")
+        yield warn("key", "you have none in ~/.ssh; people who approve need one", "ssh-keygen -t ed25519")
     for file in found:
         yield from _key(file, governance)
 

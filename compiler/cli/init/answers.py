@@ -71,7 +71,8 @@ def name(text: str, what: str) -> str:
     """Check the name of a resource."""
     if NAME.fullmatch(text) is None or len(text) > MAX_NAME:
         raise UsageError(
-            f"{text!r} is no name of a {what}", help=f"lower case with dashes, like {slug(text) or 'mara-lindqvist'}"
+            f"{text!r} is not a valid name for a {what}",
+            help=f"use lower case with dashes, like {slug(text) or 'mara-lindqvist'}",
         )
     return text
 
@@ -85,14 +86,14 @@ def slug(text: str) -> str:
 def platform(text: str) -> str:
     """Check the platform's name: one line, that goes into YAML and Markdown."""
     if not text.strip() or len(text) > 80 or not text.isprintable() or set(text) & set("`<>|#{}[]\\"):
-        raise UsageError(f"{text!r} is no name of a platform", help="up to 80 letters, digits and spaces")
+        raise UsageError(f"{text!r} is not a valid name for a platform", help="up to 80 letters, digits and spaces")
     return text.strip()
 
 
 def region(text: str) -> str:
     """Check a region."""
     if re.fullmatch(REGION, text) is None:
-        raise UsageError(f"{text!r} is no region", help="lower case with dashes, like eu-central")
+        raise UsageError(f"{text!r} is not a valid region", help="use lower case with dashes, like eu-central")
     return text
 
 
@@ -100,7 +101,7 @@ def reference(text: str) -> str:
     """Check where the connection string is found; what was given instead may be a secret, and is not repeated."""
     if re.fullmatch(REFERENCE, text) is None:
         raise UsageError(
-            "a connection string is never written down, only where it is found",
+            "give a reference to the connection string, never the string itself",
             help="--dsn env:CONDUCTOR_PG, or file:/run/secrets/pg.dsn",
         )
     return text
@@ -110,7 +111,7 @@ def identity(text: str) -> str:
     """Check what a PostgreSQL says it is."""
     if re.fullmatch(r"[0-9]{1,20}/[A-Za-z_][A-Za-z0-9_-]{0,62}", text) is None:
         raise UsageError(
-            f"{text!r} is no identity of a PostgreSQL",
+            f"{text!r} is not the identity of a PostgreSQL",
             help="SELECT system_identifier || '/' || current_database() FROM pg_control_system()",
         )
     return text
@@ -138,12 +139,12 @@ def members(keys: Mapping[str, Path], roles: Mapping[str, Sequence[str]]) -> tup
         found.append(Member(name(who, "person"), title, mine, key, str(file.resolve()).removesuffix(".pub")))
     if len(found) < 2:
         raise UsageError(
-            "every change needs two people, and one is named",
+            "every change needs two people, but only one is named",
             help="--person NAME=FILE for the second; ssh-keygen -t ed25519 -f FILE makes a key to try it with",
         )
     if len({member.key for member in found}) < len(found):
         raise UsageError(
-            "two people have one key", help="people are counted by their keys: each needs one of their own"
+            "two people have the same key", help="people are counted by their keys: each needs one of their own"
         )
     missing = ASKED.difference(*(member.roles for member in found))
     if missing:
@@ -166,7 +167,7 @@ def public_key(file: Path) -> str:
         ) from None
     if b"PRIVATE KEY" in data:
         raise UsageError(
-            f"{file} is a private key, which nobody else may have", help=f"name its public half: {file}.pub"
+            f"{file} is a private key, which must stay with its owner", help=f"name its public half: {file}.pub"
         )
     try:
         return PublicKey.parse(data.decode("utf-8", errors="replace").split("\n", 1)[0]).line

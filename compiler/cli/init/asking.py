@@ -151,8 +151,8 @@ def _agent_key(file: Path, folder: Path) -> tuple[str, bool]:
         return answers.public_key(file), False
     if file.resolve().is_relative_to(folder):
         raise UsageError(
-            f"the agent's private key would lie in {folder}",
-            help="a private key never lies in the repository: --agent-key FILE",
+            f"the agent's private key would be inside {folder}",
+            help="keep private keys out of the repository: --agent-key FILE",
         )
     if file.exists():
         return load_private(file, ask_passphrase).public_line, False
@@ -183,7 +183,7 @@ def _identity(given: str | None, dsn: str, region: str) -> tuple[str, tuple[str,
 def _requirement(text: str) -> str:
     if not text.isprintable() or set(text) & set("\"'`$\\"):
         raise UsageError(
-            f"{text!r} is no requirement of pip", help=f"--package 'intelgraph-conductor[compiler]=={VERSION}'"
+            f"{text!r} is not a valid pip requirement", help=f"--package 'intelgraph-conductor[compiler]=={VERSION}'"
         )
     return text
 

@@ -124,7 +124,7 @@ def init(
     if branch != BRANCH:
         todo = (
             *todo,
-            f"`{branch or 'no branch'}` is checked out, and history starts on {BRANCH}: git switch {BRANCH}.",
+            f"`{branch or 'no branch'}` is checked out, but history starts on {BRANCH}: git switch {BRANCH}.",
         )
     sys.stdout.write(shown_lines(laid_out_text(answers, folder, len(files) - len(left), left, todo, made=made)))
 
@@ -148,6 +148,6 @@ def _compiles(files: dict[str, bytes]) -> None:
     check_tree(from_files(inputs_of(files)), diagnostics)
     if diagnostics.failed:
         raise ConductorError(
-            "these answers make no sound YAML, and nothing was written:\n" + concise(diagnostics),
-            help="answer otherwise",
+            "these answers do not produce valid YAML; nothing was written:\n" + concise(diagnostics),
+            help="change the answers",
         )

@@ -37,7 +37,7 @@ def require_room(folder: Path, files: Mapping[str, bytes]) -> None:
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise UsageError(
-            f"{shown(foreign[0])}{more} lies there already, and nothing is overwritten",
+            f"{shown(foreign[0])}{more} already exists, and nothing is overwritten",
             help=f"the folders {', '.join(_KEPT)} belong to Conductor: move what lies there, or begin in another "
             "folder; `conductor check` reads what an earlier init has written",
         )
@@ -64,7 +64,7 @@ def write(folder: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
             continue
         except OSError as error:
             raise EnvironmentFailedError(
-                f"{shown(str(place))} cannot be written: {error.strerror}", help="look at the folder's owner and mode"
+                f"{shown(str(place))} cannot be written: {error.strerror}", help="check the folder's owner and mode"
             ) from None
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)

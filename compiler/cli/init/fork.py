@@ -100,7 +100,7 @@ def _one_name(reference: str) -> str:
 def _head(git: Repository) -> str:
     head = git.resolve(f"refs/heads/{_MAIN}")
     if head is None or head != git.resolve("HEAD"):
-        raise UsageError(f"a history starts on {_MAIN}, and that is not checked out", help=f"git switch {_MAIN}")
+        raise UsageError(f"a history starts on {_MAIN}, which is not checked out", help=f"git switch {_MAIN}")
     if dirty := git.uncommitted(*INPUT_FOLDERS):
         raise UsageError(f"{dirty[0]} is not committed, so it would not be looked at", help="commit it, or git restore")
     if git.resolve(PUSHED) is not None:
@@ -128,7 +128,7 @@ def _history(git: Repository, head: str, trust_root: str | None) -> History:
     history = replay(git, head, trust_root=trust_root)
     if history.findings:
         raise ConductorError(
-            f"the history of this copy does not hold: {history.findings[0].message}",
+            f"the history of this copy is invalid: {history.findings[0].message}",
             help="`conductor verify` says more; copy the original again",
         )
     return history

@@ -24,7 +24,7 @@ def judge_days(model: Model, today: date, diagnostics: Diagnostics) -> None:
                 codes.FLAG_STARTS_LATER,
                 f"flag `{flag.name}` is dated in the future",
                 Label(flag.span("created"), f"today is {today}"),
-                help=f"it lives from the day it is made: `created: {today}`",
+                help=f"set the day it is created: `created: {today}`",
             )
         elif last < today:
             diagnostics.add(

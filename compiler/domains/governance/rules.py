@@ -274,7 +274,9 @@ def _can_be_met(policy: Resource[ApprovalPolicySpec], index: int, model: Model, 
 def _glob(glob: str, span: Span, diagnostics: Diagnostics) -> None:
     problem = globs.problem(glob)
     if problem is not None:
-        diagnostics.add(codes.BAD_GLOB, f"`{glob}` is no glob", Label(span, problem), help="tenants/**, for example")
+        diagnostics.add(
+            codes.BAD_GLOB, f"`{glob}` is not a valid glob", Label(span, problem), help="tenants/**, for example"
+        )
         return
     if any(globs.matches(glob, path) for path in _witnesses(glob)):
         return

@@ -118,7 +118,7 @@ def _identity(target: Resource[TargetSpec], diagnostics: Diagnostics) -> None:
     elif target.spec.type == "postgres" and target.spec.identity.startswith(NO_SYSTEM):
         diagnostics.add(
             codes.NO_SYSTEM,
-            f"target `{target.name}` means no system yet, so the agent refuses every one",
+            f"target `{target.name}` has no identity yet (still a placeholder), so the agent refuses every database",
             target.span("identity"),
             help="`conductor doctor --targets` names the system that answers; its identity belongs here",
         )

@@ -59,9 +59,13 @@ def unreachable(where: str, error: psycopg.Error) -> RetryableError | TerminalEr
     """A connection that did not come about: libpq's words, which hold no password, on one line."""
     words = line(" ".join(str(error).split()), LONGEST)
     if "authentication failed" in words or "no password supplied" in words:
-        return TerminalError(f"{where} refuses the credential of its DSN", help="set the DSN reference's value right")
+        return TerminalError(
+            f"{where} refuses the credential of its DSN", help="correct the value of the DSN reference"
+        )
     if "does not exist" in words:
-        return TerminalError(f"{where}: {words}", help="set the DSN reference's value right, or create what is missing")
+        return TerminalError(
+            f"{where}: {words}", help="correct the value of the DSN reference, or create what is missing"
+        )
     if "too many clients" in words or "connection slots are reserved" in words:
         return RetryableError(
             f"{where} has no connection left: {words}",

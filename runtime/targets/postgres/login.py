@@ -87,7 +87,7 @@ class Door:
             raise RetryableError(f"TLS with {self.host}:{self.port} failed: {error}") from None
         if mode == "prefer":
             return plain
-        raise TerminalError(f"{self.host}:{self.port} speaks no TLS, and the DSN says sslmode={mode}")
+        raise TerminalError(f"{self.host}:{self.port} does not support TLS, but the DSN has sslmode={mode}")
 
     def _context(self, mode: str) -> ssl.SSLContext:
         roots = self.tls.get("sslrootcert")

@@ -59,7 +59,7 @@ def connect(dsn: str, *, where: str, application_name: str) -> Connection:
         given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
     except psycopg.ProgrammingError:
         raise EnvironmentFailedError(
-            f"the DSN of {where} is no PostgreSQL connection string",
+            f"the DSN of {where} is not a PostgreSQL connection string",
             help="write it as postgresql://user:password@host:port/database",
         ) from None
     options = f"{given.pop('options', '')} {_OPTIONS}".strip()
@@ -114,7 +114,7 @@ class Session:
         if mark.intent > intent:
             raise TerminalError(
                 f"{kind} {name} was written by intent {mark.intent}, which is newer than this one ({intent})",
-                help="nothing is to be done: a newer agent has acted, this one came late",
+                help="nothing to do: a newer agent has already acted",
             )
         return mark
 

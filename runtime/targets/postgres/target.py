@@ -297,7 +297,7 @@ def refuse_other(name: str, *, expected: str | None, found: str) -> None:
         raise TerminalError(
             f"target {name} is the system {expected}, and what answers there is {found}",
             help=f"if that is the one you mean, set `identity: {found}` in spec/targets/{name}.yaml;"
-            " if not, set the DSN reference's value right",
+            " if not, correct the value of the DSN reference",
         )
 
 
