@@ -10,15 +10,16 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, nullcontext
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from runtime.contract.canonical import encode
-from runtime.targets.interface import TerminalError
-from runtime.targets.postgres import locks
+from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.postgres import locks, roles
+from runtime.targets.postgres.session import Session
 from runtime.targets.postgres.target import PostgresTarget
 from runtime.testing.embedded_postgres import EmbeddedPostgres
 from tests.integration.conftest import dsn, postgres, postgres_servers
@@ -141,6 +142,46 @@ def test_a_tenant_that_comes_again_and_again_is_suspended_all_the_same(
             thread.join()
     assert not may_log_in(admin)
     assert lines(running, (ACME.suspended, NORD)) == ()
+
+
+@pytest.mark.parametrize("dropped", [False, True], ids=["kept-out", "rule-dropped"])
+def test_a_transaction_that_is_committed_as_soon_as_the_agent_waits_for_it(
+    secret: Secrets,
+    running: PostgresTarget,
+    admin: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    dropped: bool,
+) -> None:
+    """I alter my own role, see in pg_locks that the agent waits, and commit: what it was about to write is written to
+    what is there no more. I do it at every turn.
+    """
+    forbid, opened, written = roles.forbid_login, ExitStack(), threading.Event()
+
+    def watches(attacker: psycopg.Connection) -> None:
+        waits = "SELECT FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+        while not (admin.execute(waits).rowcount or written.is_set()):
+            continue
+        attacker.execute("COMMIT")
+
+    def late(session: Session, name: str, intent: int) -> None:
+        attacker = opened.enter_context(closing(login(secret)))
+        attacker.execute("BEGIN")
+        attacker.execute("ALTER ROLE CURRENT_USER PASSWORD 'x'")
+        watcher = threading.Thread(target=watches, args=(attacker,))
+        watcher.start()
+        try:
+            forbid(session, name, intent)
+        finally:
+            written.set()
+            watcher.join()
+
+    monkeypatch.setattr(roles, "forbid_login", late)
+    if dropped:
+        monkeypatch.setattr(locks, "lock_role", lambda *_: None)
+    with opened, pytest.raises(RetryableError, match="concurrent") if dropped else nullcontext():
+        running.perform(create(ACME.suspended.object("app")), intent=2)
+    assert may_log_in(admin) == dropped
 
 
 def test_naming_anothers_role_and_schema_in_an_open_transaction_does_not_hold_up_its_removal(

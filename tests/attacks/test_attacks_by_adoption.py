@@ -6,16 +6,17 @@ Each rule of adoption is attacked by what it alone refuses; with that rule dropp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 
 import psycopg
 import pytest
 
-from runtime.targets.interface import TerminalError
-from runtime.targets.postgres import adopting, proofs
+from runtime.targets.interface import RetryableError, TerminalError
+from runtime.targets.postgres import adoptable, adopting, lending, proofs
+from runtime.targets.postgres.session import Session
 from runtime.targets.postgres.target import PostgresTarget
 from tests.services.adopted import ACME, NORD, admin_of, made_by_hand
-from tests.services.tenant import Secrets, Tenant, apply, compared, target
+from tests.services.tenant import Secrets, Tenant, apply, compared, lines, target
 
 pytestmark = pytest.mark.service
 
@@ -48,7 +49,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO {0.app}",
     ),
     "role_of_no_other": (f"COMMENT ON ROLE {{0.app}} IS {OTHERS}",),
-    "owned_by_its_owner": ("ALTER SCHEMA {0.schema} OWNER TO {0.app}; ALTER TABLE {0.schema}.orders OWNER TO {0.app}",),
+    "owned_by_its_owner": ("ALTER SCHEMA {0.schema} OWNER TO {0.app}; DROP TABLE {0.schema}.orders",),
     "holds_nothing_of_others": (
         "ALTER TABLE {0.schema}.orders OWNER TO {0.app}",
         "CREATE FUNCTION {0.schema}.spy() RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -82,6 +83,17 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         (
             "CREATE TABLE {1.schema}.sold (id int PRIMARY KEY); ALTER TABLE {1.schema}.sold OWNER TO {1.owner};"
             " ALTER TABLE {0.schema}.orders ADD FOREIGN KEY (id) REFERENCES {1.schema}.sold ON DELETE CASCADE"
+        ),
+        (
+            "CREATE FUNCTION {1.schema}.told(record) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+            " ALTER FUNCTION {1.schema}.told OWNER TO {1.owner};"
+            " CREATE CAST ({0.schema}.orders AS text) WITH FUNCTION {1.schema}.told(record)"
+        ),
+        (
+            "CREATE FUNCTION {1.schema}.same(int, int) RETURNS bool LANGUAGE sql AS 'SELECT $1 = $2';"
+            " CREATE OPERATOR {1.schema}.=== (FUNCTION = {1.schema}.same, LEFTARG = int, RIGHTARG = int);"
+            " ALTER OPERATOR {1.schema}.=== (int, int) OWNER TO {1.owner};"
+            " ALTER TABLE {0.schema}.orders ADD CHECK (id OPERATOR({1.schema}.===) 1)"
         ),
     ),
     "schema_of_no_other": (f"COMMENT ON SCHEMA {{0.schema}} IS {OTHERS}",),
@@ -118,7 +130,7 @@ def taken(admin: psycopg.Connection) -> set[str]:
 
 
 def test_every_rule_of_adoption_is_attacked() -> None:
-    rules = {rule.__name__ for rule in (*adopting.ROLE_RULES, *adopting.SCHEMA_RULES)}
+    rules = {rule.__name__ for rule in (*adoptable.ROLE_RULES, *adoptable.SCHEMA_RULES)}
     assert rules - ATTACKS.keys() == {"handed_over"}, "a server refuses that by itself; the rule only says it sooner"
 
 
@@ -135,8 +147,8 @@ def test_what_is_no_tenants_is_adopted_only_if_the_rule_against_it_is_dropped(
     assert not any(action.tenant == ACME.name for action in found.actions)
     assert any("is not adopted" in item.reason for item in found.blocked)
     for kind in ("ROLE", "SCHEMA"):
-        rules = getattr(adopting, f"{kind}_RULES")
-        monkeypatch.setattr(adopting, f"{kind}_RULES", tuple(item for item in rules if item.__name__ != rule))
+        rules = getattr(adoptable, f"{kind}_RULES")
+        monkeypatch.setattr(adoptable, f"{kind}_RULES", tuple(item for item in rules if item.__name__ != rule))
     apply(running, (ACME, NORD), intent=2)
     assert taken(admin) == {f"role {ACME.owner}", f"role {ACME.app}", f"schema {ACME.schema}"}
 
@@ -167,6 +179,97 @@ def test_who_became_the_owner_before_it_was_adopted_is_put_out(
             apply(running, (ACME, NORD), intent=2 if kept_out else 3)
             with pytest.raises(psycopg.OperationalError) if kept_out else nullcontext():
                 attacker.execute(f"DELETE FROM {ACME.schema}.orders")  # noqa: S608 -- a constant
+
+
+@pytest.mark.parametrize("dropped", [False, True], ids=["kept-out", "rule-dropped"])
+def test_a_door_of_the_owners_that_is_committed_after_the_look(
+    secret: Secrets,
+    running: PostgresTarget,
+    admin: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    dropped: bool,
+) -> None:
+    """I am in the owner's role. In a transaction that I keep open I make a function of the owner's outside its schema,
+    that reads for whoever calls it. The look does not see it; I commit before I am put out.
+    """
+    put_out, door = lending.put_out, f"{NORD.schema}.door"
+    read = f"SELECT * FROM {door}()"  # noqa: S608 -- a constant
+    body = f"BEGIN RETURN QUERY SELECT id FROM {ACME.schema}.orders; END"  # noqa: S608 -- a constant
+    admin.execute(f"GRANT {ACME.owner} TO {NORD.app}")
+    admin.execute(f"GRANT CREATE, USAGE ON SCHEMA {NORD.schema} TO {ACME.owner}, {NORD.app}")
+    with closing(login(secret, NORD)) as attacker:
+        attacker.execute("BEGIN")
+        attacker.execute(f"SET ROLE {ACME.owner}")
+        attacker.execute(f"CREATE FUNCTION {door}() RETURNS SETOF int SECURITY DEFINER LANGUAGE plpgsql AS '{body}'")
+        admin.execute(f"REVOKE CREATE, USAGE ON SCHEMA {NORD.schema} FROM {ACME.owner}")
+
+        def commits_first(session: Session, name: str, intent: int) -> int:
+            if name == ACME.owner and not attacker.closed:
+                attacker.execute("COMMIT")
+                attacker.close()
+            return put_out(session, name, intent)
+
+        monkeypatch.setattr(lending, "put_out", commits_first)
+        if dropped:
+            monkeypatch.setattr(adopting, "require", lambda *_, **__: True)
+        adopted = [action for action in compared(running, (ACME, NORD)).actions if action.tenant == ACME.name]
+        assert len(adopted) == 4
+        with (
+            nullcontext() if dropped else pytest.raises(TerminalError, match="reaches beyond its schema: owns function")
+        ):
+            for action in adopted:
+                running.perform(action, intent=2)
+    if not dropped:
+        with pytest.raises(TerminalError, match="reaches beyond its schema: owns function"):
+            apply(running, (ACME, NORD), intent=3)
+        admin.execute(f"DROP FUNCTION {door}")
+    apply(running, (ACME, NORD), intent=4)
+    assert lines(running, (ACME, NORD)) == ()
+    admin.execute(f"INSERT INTO {ACME.schema}.orders VALUES (4711)")  # noqa: S608 -- a constant
+    admin.execute(f"GRANT USAGE ON SCHEMA {NORD.schema} TO {NORD.app}")
+    with login(secret, NORD) as attacker:
+        if dropped:
+            assert attacker.execute(read).fetchall() == [(4711,)]
+        else:
+            with pytest.raises(psycopg.errors.UndefinedFunction):
+                attacker.execute(read)
+
+
+@pytest.mark.parametrize("dropped", [False, True], ids=["kept-out", "rule-dropped"])
+def test_a_function_in_the_schema_that_is_committed_after_all_rights_in_it_are_gone(
+    secret: Secrets,
+    running: PostgresTarget,
+    admin: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    dropped: bool,
+) -> None:
+    """I may make things in the schema, and have made one; my transaction stays open until it is adopted. I am nobody's
+    tenant, so that nobody ends it.
+    """
+    monkeypatch.setattr(lending, "ROUNDS", 2)
+    if dropped:
+        monkeypatch.setattr(lending, "require_nothing_open", lambda *_: None)
+    admin.execute("CREATE ROLE between LOGIN PASSWORD 'between'")
+    admin.execute(f"GRANT CREATE, USAGE ON SCHEMA {ACME.schema} TO between")
+    with closing(psycopg.connect(secret("env:DSN"), user="between", password="between")) as attacker:  # noqa: S106
+        attacker.execute(f"CREATE FUNCTION {ACME.schema}.orders_of(int) RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        with nullcontext() if dropped else pytest.raises(RetryableError, match=r"of between .* began before"):
+            apply(running, (ACME, NORD), intent=2)
+        attacker.commit()
+    if not dropped:
+        (action,) = lines(running, (ACME, NORD))
+        assert action.id == ACME.object("grants").id
+        with pytest.raises(TerminalError, match=r"orders_of.* of between"):
+            running.perform(action, intent=3)
+        admin.execute(f"DROP FUNCTION {ACME.schema}.orders_of")
+        apply(running, (ACME, NORD), intent=4)
+        assert lines(running, (ACME, NORD)) == ()
+    else:
+        count = admin.execute("SELECT count(*) FROM pg_proc WHERE proname = 'orders_of'").fetchone()
+        assert count == (1,), "it is there, and nobody has said so"
+        assert "adopting" not in str(admin.execute("SELECT mark FROM conductor_locks.object").fetchall())
 
 
 def test_a_role_that_became_an_admins_since_it_was_looked_at_is_refused_by_the_action_itself(

@@ -35,8 +35,14 @@ BY_HAND = (
     "CREATE SEQUENCE {0.schema}.numbers",
     "ALTER SEQUENCE {0.schema}.numbers OWNER TO {0.owner}",
     "GRANT USAGE, SELECT ON {0.schema}.numbers TO {0.app}",
+    "CREATE TYPE {0.schema}.mood AS ENUM ('good')",
+    "ALTER TYPE {0.schema}.mood OWNER TO {0.owner}",
+    "GRANT USAGE ON TYPE {0.schema}.mood TO billing",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE {0.owner} GRANT EXECUTE ON FUNCTIONS TO billing",
 )
 """What a platform has before there is Conductor."""
+NAMED = "SELECT count(*) FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = 'billing'::regrole"
+"""How many things name a role that is no tenant's."""
 QUIET = ("log_statement", "log_min_duration_statement", "log_min_duration_sample", "log_min_error_statement")
 ROWS = "SELECT count(*), md5(string_agg(id || what, ',' ORDER BY id)) FROM {0.schema}.orders"
 
@@ -79,9 +85,11 @@ def test_a_dry_run_says_what_adopting_changes_and_changes_nothing(
     assert granted is not None
     assert [item.replace("MAINTAIN, ", "") for item in granted["deviations"]] == [
         f"new functions of {ACME.owner} are for everybody",
+        f"new functions of {ACME.owner} everywhere: billing has EXECUTE",
         "table orders: PUBLIC has SELECT",
         f"table orders: {ACME.app} has REFERENCES, TRIGGER, TRUNCATE",
         f"the schema: {ACME.app} has CREATE",
+        "type mood: billing has USAGE",
     ], "what it has and keeps is no difference"
     schema = found[f"schema {ACME.schema}"].before
     assert schema is not None
@@ -111,15 +119,26 @@ def test_an_adopted_tenant_is_as_declared_and_keeps_its_rows_and_its_password(
             login.execute(f"CREATE TABLE {ACME.schema}.mine (id int)")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "GRANT CREATE ON SCHEMA {0.schema} TO {0.app}",
+        "GRANT USAGE ON TYPE {0.schema}.mood TO billing",
+        "GRANT USAGE ON TYPE {0.schema}.orders TO billing WITH GRANT OPTION",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {0.owner} GRANT EXECUTE ON FUNCTIONS TO billing",
+    ],
+)
 def test_what_is_altered_by_hand_after_adoption_is_drift_like_any_other(
-    running: PostgresTarget, admin: psycopg.Connection
+    running: PostgresTarget, admin: psycopg.Connection, statement: str
 ) -> None:
     apply(running, (ACME, NORD), intent=2)
-    admin.execute(f"GRANT CREATE ON SCHEMA {ACME.schema} TO {ACME.app}")
+    assert admin.execute(NAMED).fetchone() == (0,)
+    admin.execute(statement.format(ACME))
     (action,) = lines(running, (ACME, NORD))
     assert (action.operation, action.id) == (Operation.UPDATE, ACME.object("grants").id)
     running.perform(action, intent=3)
     assert lines(running, (ACME, NORD)) == ()
+    assert admin.execute(NAMED).fetchone() == (0,)
 
 
 def test_what_nobody_says_of_is_not_adopted(running: PostgresTarget, admin: psycopg.Connection) -> None:

@@ -19,7 +19,8 @@ def admin_of(dsn: str, role: str) -> Iterator[psycopg.Connection]:
     """An administrator, and a role of the whole server that is theirs and goes with them."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         yield connection
-        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+        if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).rowcount:
+            connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Schema -> what reaches across its border without any grant: what outside depends on it, and what it lets others do.
 
-Rules kept: a catalog is asked, never a name guessed; what a superuser owns is trusted with what it does (an extension's
-functions are a superuser's), but not as a parent, since others are granted what a parent shows.
+Rules kept: a catalog is asked, never a name guessed; what has no schema, as a cast, is part of the one that it hangs
+on; what a superuser owns is trusted with what it does (an extension's functions are a superuser's), but not as a
+parent, since others are granted what a parent shows.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ WITH RECURSIVE going(classid, objid) AS (
          WHERE t.classid = 'pg_trigger'::regclass AND k.oid = t.objid AND k.tgconstraint <> 0
         ), i.type || ' ' || i.identity) AS what, coalesce((
         SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.oid = t.of_table), i.schema) AS schema
+         WHERE c.oid = t.of_table), i.schema, %(schema)s) AS schema
       FROM of_tables t, LATERAL pg_identify_object(t.classid, t.objid, 0) i
 )
 """
@@ -47,6 +48,7 @@ _RUNNING = sql.SQL(_GOING) + sql.SQL(
 , others(classid, objid, namespace, owner) AS (
     SELECT 'pg_proc'::regclass, oid, pronamespace, proowner FROM pg_proc
     UNION ALL SELECT 'pg_type'::regclass, oid, typnamespace, typowner FROM pg_type
+    UNION ALL SELECT 'pg_operator'::regclass, oid, oprnamespace, oprowner FROM pg_operator
     UNION ALL SELECT 'pg_foreign_server'::regclass, oid, 0, srvowner FROM pg_foreign_server
     UNION ALL SELECT 'pg_class'::regclass, oid, relnamespace, relowner FROM pg_class
 )
@@ -62,8 +64,8 @@ SELECT DISTINCT p.what || ' needs ' || pg_describe_object(o.classid, o.objid, 0)
  ORDER BY 1
 """
 )
-"""What runs when a row is written or read, and is somebody's to alter: functions, types (a domain's constraints), where
-a foreign table's rows go, and what a rule writes to."""
+"""What runs when a row is written or read, and is somebody's to alter: functions, types (a domain's constraints),
+operators, where a foreign table's rows go, and what a rule writes to."""
 _SHOWING = sql.SQL(
     """
 SELECT 'table ' || t.name || ' is part of ' || pg_describe_object('pg_class'::regclass, p.oid, 0) || ' (ALTER TABLE '

@@ -2,8 +2,9 @@
 
 A tenant may lock what the agent needs with nothing but the rights that PostgreSQL gives everybody: the row of its own
 role in an open transaction, or another's role or schema by naming it in default privileges. Rules kept: only sessions
-of roles that Conductor made are ended, only those that are waited for, and only after a moment in which honest work
-ends by itself. Whoever waits already stands first in PostgreSQL's queue, so a tenant that comes again comes after.
+of roles that Conductor made, and of those who may act as one of them, are ended, only those that are waited for, and
+only after a moment in which honest work ends by itself. Whoever waits already stands first in PostgreSQL's queue, so a
+tenant that comes again comes after.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ PATIENCE = 1.0
 _PAUSE = 0.1
 
 _END = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
- WHERE pid = ANY(pg_blocking_pids(%s))
-   AND usename IN (SELECT name FROM conductor_locks.object WHERE kind = 'role' AND mark IS NOT NULL)
+SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_roles u ON u.oid = a.usesysid
+ WHERE a.pid = ANY(pg_blocking_pids(%s)) AND NOT u.rolsuper AND u.rolname <> current_user
+   AND EXISTS (SELECT FROM conductor_locks.object o JOIN pg_roles r ON r.rolname = o.name
+                WHERE o.kind = 'role' AND o.mark IS NOT NULL AND pg_has_role(u.oid, r.oid, 'MEMBER'))
 """
 
 

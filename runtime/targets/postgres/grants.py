@@ -69,6 +69,9 @@ things AS (
            c.relname::text AS name
       FROM pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
     UNION ALL
+    SELECT t.typnamespace, 'T', t.typowner, t.typacl, t.typname::text
+      FROM pg_type t JOIN ours ON ours.oid = t.typnamespace WHERE t.typacl IS NOT NULL
+    UNION ALL
     SELECT p.pronamespace, 'f', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), p.proname::text
       FROM pg_proc p JOIN ours ON ours.oid = p.pronamespace
     UNION ALL
@@ -96,6 +99,13 @@ SELECT n.nspname, pg_get_userbyid(d.defaclrole)::text, d.defaclobjtype::text,
  ORDER BY 1, 2, 3
 """
 
+_TYPES = """
+SELECT t.typname::text, array_agg(DISTINCT pg_get_userbyid(a.grantee)::text)
+  FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace, aclexplode(t.typacl) a
+ WHERE n.nspname = %s AND a.grantee NOT IN (0, t.typowner) GROUP BY t.oid, t.typname
+"""
+"""Types on which somebody was granted something by name: no statement speaks of all types of a schema."""
+
 _GRANTEE = sql.SQL("CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END")
 
 
@@ -117,11 +127,12 @@ class Found:
     """Ours; or of a schema that may be adopted, as it would be (`foreign`)."""
     usage: tuple[Grant, ...]
     objects: list[tuple[str, str, int, tuple[Grant, ...]]] = field(default_factory=list)
-    """Code of the class (`c`: a column), a name, how many have the same list, the list without the owner's own."""
+    """Code of the class (`c`: a column, `T`: a type on which anything was granted), a name, how many have the same
+    list, the list without the owner's own."""
     defaults: list[tuple[str, str, tuple[Grant, ...]]] = field(default_factory=list)
     """For whose new things, code of the class, the list."""
-    functions_closed: bool = False
-    """Whether the owner's new functions are not for everybody."""
+    everywhere: tuple[Grant, ...] = (Grant(PUBLIC, "EXECUTE", grantable=False),)
+    """On the owner's new functions, whatever schema they are in."""
     foreign: bool = False
 
     def grantees(self) -> set[str]:
@@ -142,6 +153,8 @@ class Found:
         found: dict[str, JSON] = {"owner": self.owner, "role": role}
         for item in CLASSES:
             found[item.attribute] = _ordered(given.get(item.code, set()), self.mark.grants.get(item.attribute))
+        if self.mark.adopting:
+            found["adopting"] = True
         wanted = {item.code: set(_strings(self.mark.grants.get(item.attribute))) for item in CLASSES}
         asked = wanted if self.foreign else given
         deviations = sorted({line(text, _LONGEST) for text in self._deviations(str(role), asked)})
@@ -152,11 +165,17 @@ class Found:
 
     def _deviations(self, role: str, asked: Mapping[str, set[str]]) -> Iterable[str]:
         yield from (f"the schema: {problem}" for problem in _other_than(self.usage, role, {"USAGE"}))
-        if not self.functions_closed:
-            yield f"new functions of {self.owner} are for everybody"
+        for grant in self.everywhere:
+            everybody = grant.grantee == PUBLIC
+            whose = "are for everybody" if everybody else f"everywhere: {grant.grantee} has {grant.privilege}"
+            yield f"new functions of {self.owner} {whose}"
         for code, name, count, acl in self.objects:
             what = f"{_thing(code)} {name}" + (f" and {count - 1} more" if count > 1 else "")
-            yield from (f"{what}: {problem}" for problem in _other_than(acl, role, asked.get(code, set())))
+            if code == "T":  # by PostgreSQL's own defaults everybody may use a type
+                problems = _excess([grant for grant in acl if grant.grantee != PUBLIC], role)
+            else:
+                problems = _other_than(acl, role, asked.get(code, set()))
+            yield from (f"{what}: {problem}" for problem in problems)
         for owner, code, acl in self.defaults:
             what = f"new {_BY_CODE[code][0]} of {owner}"
             if owner != self.owner and any(grant.grantee == role for grant in acl):
@@ -190,14 +209,14 @@ def find(
     }
     for name, code, example, count, acl in connection.execute(filled(_OBJECTS, **fill)):
         found[name].objects.append((code, example, count, _acl(acl)))
-    closed: set[str] = set()
+    everywhere: dict[str, tuple[Grant, ...]] = {}
     for name, holder, code, acl in connection.execute(filled(_DEFAULTS, **fill)):
         if name is not None:
             found[name].defaults.append((holder, code, _acl(acl)))
-        elif not any(grant.grantee == PUBLIC for grant in _acl(acl)):
-            closed.add(holder)
+        else:
+            everywhere[holder] = _acl(acl)
     for schema in ours:
-        schema.functions_closed = schema.owner in closed
+        schema.everywhere = everywhere.get(schema.owner, schema.everywhere)
     return found
 
 
@@ -241,7 +260,8 @@ def write_schema(session: Session, name: str, owner: str, intent: int) -> None:
     with session.guarded("schema", name, intent) as mark:
         statement = "CREATE SCHEMA {} AUTHORIZATION {}" if mark is None else "ALTER SCHEMA {} OWNER TO {}"
         session.execute(statement, sql.Identifier(name), sql.Identifier(owner))
-        session.write_mark("schema", name, Mark(session.owner, intent, grants=mark.grants if mark else None))
+        grants, adopting = (None, False) if mark is None else (mark.grants, mark.adopting)
+        session.write_mark("schema", name, Mark(session.owner, intent, grants=grants, adopting=adopting))
 
 
 def write_grants(session: Session, name: str, wanted: Grants, intent: int) -> None:
@@ -253,7 +273,8 @@ def write_grants(session: Session, name: str, wanted: Grants, intent: int) -> No
         _revoke(session, found, {wanted.role, PUBLIC} | found.grantees())
         schema, role, owner = sql.Identifier(name), sql.Identifier(wanted.role), sql.Identifier(wanted.owner)
         session.execute("GRANT USAGE ON SCHEMA {} TO {}", schema, role)
-        session.execute("ALTER DEFAULT PRIVILEGES FOR ROLE {} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC", owner)
+        everybody = _listed({PUBLIC} | {grant.grantee for grant in found.everywhere})
+        session.execute("ALTER DEFAULT PRIVILEGES FOR ROLE {} REVOKE EXECUTE ON FUNCTIONS FROM {}", owner, everybody)
         for item in CLASSES:
             if privileges := wanted.privileges[item.attribute]:
                 words = sql.SQL(", ").join(sql.SQL(word) for word in sorted(privileges))  # whitelisted in Grants.of
@@ -262,7 +283,8 @@ def write_grants(session: Session, name: str, wanted: Grants, intent: int) -> No
                     f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} IN SCHEMA {{}} GRANT {{}} ON {item.later} TO {{}}",
                     owner, schema, words, role,
                 )  # fmt: skip
-        session.write_mark("schema", name, Mark(session.owner, intent, grants=wanted.attributes))
+        written = Mark(session.owner, intent, grants=wanted.attributes, unproved=mark.adopting, adopting=mark.adopting)
+        session.write_mark("schema", name, written)
 
 
 def drop_grants(session: Session, name: str, intent: int) -> None:
@@ -277,19 +299,26 @@ def drop_grants(session: Session, name: str, intent: int) -> None:
 
 def _revoke(session: Session, found: Found, grantees: Iterable[str]) -> None:
     schema = sql.Identifier(found.name)
-    everybody = sql.SQL(", ").join(
-        sql.SQL(PUBLIC) if grantee == PUBLIC else sql.Identifier(grantee) for grantee in sorted(grantees)
-    )
+    everybody = _listed(grantees)
     if not list(grantees):
         return
     session.execute("REVOKE ALL ON SCHEMA {} FROM {} CASCADE", schema, everybody)
     for item in CLASSES:
         session.execute(f"REVOKE ALL ON ALL {item.existing} IN SCHEMA {{}} FROM {{}} CASCADE", schema, everybody)
+    rows = session.connection.execute(_TYPES, [found.name])
+    for name, named in rows.fetchall():
+        session.execute("REVOKE ALL ON TYPE {} FROM {} CASCADE", sql.Identifier(found.name, name), _listed(named))
     for owner, code, _ in found.defaults:
         session.execute(
             f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} IN SCHEMA {{}} REVOKE ALL ON {_BY_CODE[code][1]} FROM {{}}",
             sql.Identifier(owner), schema, everybody,
         )  # fmt: skip
+
+
+def _listed(grantees: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.SQL(PUBLIC) if grantee == PUBLIC else sql.Identifier(grantee) for grantee in sorted(grantees)
+    )
 
 
 def _other_than(acl: Iterable[Grant], role: str, asked: set[str]) -> Iterable[str]:
@@ -323,7 +352,7 @@ def _strings(value: JSON) -> list[str]:
 
 
 def _thing(code: str) -> str:
-    return {"r": "table", "S": "sequence", "f": "function", "c": "column"}[code]
+    return {"r": "table", "S": "sequence", "f": "function", "c": "column", "T": "type"}[code]
 
 
 def _acl(entries: Iterable[list[Any]] | None) -> tuple[Grant, ...]:

@@ -41,6 +41,14 @@ def lock_object(connection: Connection, kind: str, name: str) -> None:
     )
 
 
+def lock_role(connection: Connection, name: str) -> None:
+    """Wait for whoever is altering a role, within a transaction and to its end. Without it, one who may alter it and
+    commits once we wait makes our own statement fail ("tuple concurrently updated"), as often as they like. Only a
+    superuser can."""
+    if connection.info.parameter_status("is_superuser") == "on":
+        connection.execute("SELECT FROM pg_catalog.pg_authid WHERE rolname = %s FOR UPDATE", [name])
+
+
 def prepare_objects(connection: Connection) -> None:
     """Make what `lock_object` needs, and where marks lie."""
     _make(connection, _OBJECTS, "kind text, name text, id oid, mark text, PRIMARY KEY (kind, name)")

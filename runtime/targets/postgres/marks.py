@@ -20,6 +20,7 @@ from runtime.contract.canonical import JSON, decode, encode
 from runtime.contract.errors import FormatError
 
 PREFIX = "conductor:"
+_MORE = ("password", "grants", "unproved", "settings", "archive", "lent", "adopting")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Mark:
     have been granted, `archive` on those that may be dropped with what is in them.
 
     `unproved`: the role was written, and nothing has shown yet that it is as it should be. `lent`: oids of those whose
-    membership was taken back, and whose sessions have still to end.
+    membership was taken back, and whose sessions have still to end. `adopting`: somebody else made it, and could still
+    act on it when it was looked at.
     """
 
     owner: Owner
@@ -47,6 +49,7 @@ class Mark:
     settings: Mapping[str, str] | None = None
     archive: Mapping[str, JSON] | None = None
     lent: tuple[int, ...] = ()
+    adopting: bool = False
 
     @property
     def text(self) -> str:
@@ -64,6 +67,8 @@ class Mark:
             value["archive"] = dict(self.archive)
         if self.lent:
             value["lent"] = list(self.lent)
+        if self.adopting:
+            value["adopting"] = True
         return PREFIX + encode(value).decode()
 
     @property
@@ -85,13 +90,14 @@ def read(text: str | None, owner: Owner) -> Mark | None:
         return None
     match value:
         case {"repository": owner.repository, "database": owner.database, "intent": int(intent), **rest}:
-            password, grants, unproved, settings, archive, lent = (
-                rest.pop(key, None) for key in ("password", "grants", "unproved", "settings", "archive", "lent")
-            )
+            password, grants, unproved, settings, archive, lent, adopting = (rest.pop(key, None) for key in _MORE)
             if rest or not isinstance(archive, dict | None) or not _oids(lent):
                 return None
             if isinstance(password, str | None) and _grants(grants) and _settings(settings):
-                return Mark(owner, intent, password, grants, unproved is True, settings, archive, tuple(lent or ()))
+                oids = tuple(lent or ())
+                return Mark(
+                    owner, intent, password, grants, unproved is True, settings, archive, oids, adopting is True
+                )
     return None
 
 

@@ -26,7 +26,7 @@ from runtime.contract.errors import EnvironmentFailedError
 from runtime.contract.objects import FOREIGN
 from runtime.contract.printable import line
 from runtime.targets.interface import TerminalError
-from runtime.targets.postgres import locks, scram
+from runtime.targets.postgres import lending, locks, scram
 from runtime.targets.postgres.marks import Mark, Owner, believed
 from runtime.targets.postgres.session import Connection, Session
 from runtime.targets.secrets import Resolve
@@ -85,17 +85,6 @@ SELECT r.rolname, o.mark, o.id = r.oid, c.description, {password},
  WHERE r.rolname = ANY({names}) OR ({marked} AND o.mark IS NOT NULL)
  ORDER BY r.rolname
 """
-
-_LENT = """
-WITH RECURSIVE lent(oid) AS (
-    SELECT member FROM pg_auth_members WHERE roleid = %(role)s::regrole AND member <> current_user::regrole
-    UNION SELECT member FROM pg_auth_members WHERE member = %(role)s::regrole
-    UNION SELECT m.member FROM pg_auth_members m JOIN lent ON lent.oid = m.roleid
-     WHERE m.member <> current_user::regrole
-)
-SELECT oid::bigint FROM lent
-"""
-"""Members of members too; the role itself, if it is a member: it stands as another. Not who may act as the agent."""
 
 
 @dataclass(frozen=True)
@@ -239,9 +228,9 @@ def reference_of(role: Found, resolve: Resolve, holds: Holds) -> str | None:
     return role.mark.password if same else f"differs from {role.mark.password}"
 
 
-def write(session: Session, name: str, role: Role, password: str | None, intent: int) -> tuple[int, ...]:
+def write(session: Session, name: str, role: Role, password: str | None, intent: int) -> Mark:
     """Make the role as wanted, in one transaction. `password` None: the role keeps the one it has, if it may have one.
-    Gives whose sessions are to be ended before anything is proved.
+    Gives the mark, which says whose sessions are to be ended before anything is proved.
 
     Raises TerminalError for a role that is foreign, or that a newer intent wrote.
     """
@@ -251,16 +240,24 @@ def write(session: Session, name: str, role: Role, password: str | None, intent:
         found = find(session.connection, session.owner, [name], alone=True)[name]
         _plain(session, found, role)
         _settings(session, found, role.settings or {})
-        lent = _memberships(session, name, mark)
-        unproved = role.password is not None or bool(lent)
-        written = Mark(session.owner, intent, role.password, unproved=unproved, settings=role.settings, lent=lent)
+        lent = lending.take_back(session, name)
+        adopting = mark is not None and mark.adopting
+        written = Mark(
+            session.owner,
+            intent,
+            role.password,
+            unproved=role.password is not None or bool(lent) or adopting,
+            settings=role.settings,
+            lent=lent,
+            adopting=adopting,
+        )
         session.write_mark("role", name, written)
         if role.password is None:
             if found.verifier is not None:
                 session.execute("ALTER ROLE {} PASSWORD NULL", sql.Identifier(name))
         elif password is not None and not (found.verifier and scram.matches(found.verifier, password)):
             _password(session, name, password)
-        return lent
+        return written
 
 
 def proved(session: Session, name: str, role: Role, intent: int) -> None:
@@ -311,26 +308,6 @@ def _settings(session: Session, found: Found, wanted: Mapping[str, str]) -> None
 
 def _setting(name: str) -> sql.Composable:
     return sql.SQL(".").join(sql.Identifier(part) for part in name.split("."))
-
-
-def _memberships(session: Session, name: str, mark: Mark | None) -> tuple[int, ...]:
-    """A tenant's role is in no other, and nobody is in it: each would be a way from one tenant to another. Gives whom
-    something was lent to by that, with those whom the mark names already: a session that has said SET ROLE goes on as
-    that role, so they are to be ended. Within `guarded`."""
-    role = sql.Identifier(name).as_string(session.connection)
-    lent = {oid for (oid,) in session.connection.execute(_LENT, {"role": role})} | set(mark.lent if mark else ())
-    rows = session.connection.execute(
-        "SELECT pg_get_userbyid(roleid)::text, pg_get_userbyid(member)::text, pg_get_userbyid(grantor)::text"
-        "  FROM pg_auth_members WHERE (roleid = %(role)s::regrole AND member <> current_user::regrole)"
-        "    OR member = %(role)s::regrole",
-        {"role": role},
-    ).fetchall()
-    names_grantor = session.connection.info.server_version >= 160_000
-    for group, member, grantor in rows:
-        statement = "REVOKE {} FROM {}" + (" GRANTED BY {}" if names_grantor else "") + " CASCADE"
-        values = (group, member, grantor) if names_grantor else (group, member)
-        session.execute(statement, *(sql.Identifier(value) for value in values))
-    return tuple(sorted(lent))
 
 
 def _password(session: Session, name: str, password: str) -> None:

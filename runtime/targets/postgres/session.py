@@ -85,6 +85,8 @@ class Session:
     def guarded(self, kind: Kind, name: str, intent: int) -> Iterator[Mark | None]:
         """A transaction in which this object may be acted upon; gives its mark, None if it does not exist."""
         with self.locked(kind, name, intent):
+            if kind == "role":
+                locks.lock_role(self.connection, name)
             yield self.mark(kind, name, intent)
 
     @contextmanager

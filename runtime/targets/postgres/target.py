@@ -22,7 +22,7 @@ from runtime.contract.objects import ABSENCE, ARCHIVE, Action, ObjectId, Operati
 from runtime.targets.archives import Archives
 from runtime.targets.config import ArchiveConfig
 from runtime.targets.interface import RetryableError, TerminalError
-from runtime.targets.postgres import adopting, dropping, grants, proofs, roles, scram
+from runtime.targets.postgres import adopting, dropping, grants, lending, proofs, roles, scram
 from runtime.targets.postgres.dump import PgDump, found_pg_dump
 from runtime.targets.postgres.ending import Ending, Names
 from runtime.targets.postgres.failures import translated
@@ -179,7 +179,9 @@ class PostgresTarget:
                     if wanted is None:
                         grants.drop_grants(session, name, intent)
                     else:
-                        grants.write_grants(session, name, grants.Grants.of(name, wanted), intent)
+                        granted = grants.Grants.of(name, wanted)
+                        grants.write_grants(session, name, granted, intent)
+                        adopting.settle(session, name, granted.owner, intent)
                 case "archive" if wanted is not None:
                     return self._ending(session).archive(name, Names.wanted(name, wanted), intent)
                 case "absence" if wanted is not None:
@@ -201,19 +203,27 @@ class PostgresTarget:
 
     def _write_role(self, session: Session, name: str, role: roles.Role, intent: int) -> Mapping[str, JSON]:
         if role.password is None:
-            ended = self._shut(session, name, intent)
-            counts = {"sessions_ended": ended}
-            if lent := roles.write(session, name, role, None, intent):
-                counts["lent_sessions_ended"] = proofs.end_lent(session.connection, name, lent)
-                roles.proved(session, name, role, intent)
+            ended, lent = self._close(session, name, intent)
+            written = roles.write(session, name, role, None, intent)
+            if written.lent:
+                lent += proofs.end_lent(session.connection, name, written.lent)
+            if written.unproved:
+                self._proved(session, name, role, intent)
+            counts = {"sessions_ended": ended, "lent_sessions_ended": lent}
             return {"login": {what: count for what, count in counts.items() if count}} if any(counts.values()) else {}
         password = scram.require_plain(self._resolve(role.password), role.password)
         facts: dict[str, JSON] = {"method": "scram-sha-256"}
         if session.mark("role", name, intent) is not None:
             facts["before"] = self._proves().before(name, password)
-        ended = 0 if role.login else self._shut(session, name, intent)
-        if lent := roles.write(session, name, role, password, intent):
-            facts["lent_sessions_ended"] = proofs.end_lent(session.connection, name, lent)
+        if role.login:
+            ended, lent = 0, lending.put_out(session, name, intent)
+        else:
+            ended, lent = self._close(session, name, intent)
+        written = roles.write(session, name, role, password, intent)
+        if written.lent:
+            lent += proofs.end_lent(session.connection, name, written.lent)
+        if lent:
+            facts["lent_sessions_ended"] = lent
         measured = self._proves().measure(name, password)
         proofs.require(name, measured, login=role.login)
         facts["after"] = measured.facts()
@@ -223,8 +233,13 @@ class PostgresTarget:
             facts["sessions_ended"] = ended + proofs.end_sessions(session.connection, name)
             facts["sessions"] = self._none_left(session.connection, name)
             facts["sessions_of_others"] = proofs.others(session.connection, name)
-        roles.proved(session, name, role, intent)
+        self._proved(session, name, role, intent)
         return {"login": facts}
+
+    def _proved(self, session: Session, name: str, role: roles.Role, intent: int) -> None:
+        """Say so; of a role that is being adopted only if the rules hold now that nobody else can act as it."""
+        adopting.require(session, "role", name, intent)
+        roles.proved(session, name, role, intent)
 
     def _none_left(self, connection: Connection, name: str) -> int:
         """Look once more: no session, and nobody has allowed the login, or lent the role, meanwhile."""
@@ -237,6 +252,15 @@ class PostgresTarget:
         if left or row != (False,):
             raise RetryableError(f"{name} still has {left} sessions, may log in again, or is lent again", after=1)
         return left
+
+    def _close(self, session: Session, name: str, intent: int) -> tuple[int, int]:
+        """Put out whom the role was lent to, and let it do nothing any more. Gives how many sessions of its own were
+        ended, and of others."""
+        try:
+            lent = lending.put_out(session, name, intent)
+        finally:  # whom the agent may not put out keeps it from nothing else
+            ended = self._shut(session, name, intent)
+        return ended, lent
 
     def _shut(self, session: Session, name: str, intent: int) -> int:
         """Let the role do nothing any more, before anything about it is written: no session of its own is in the way
