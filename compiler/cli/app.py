@@ -28,9 +28,9 @@ from runtime.release import VERSION
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # command: (module, what it does)
-    "init": ("compiler.cli.init", "Create a new repository, ready for two people to start its history."),
+    "init": ("compiler.cli.init", "Create a new repository, ready for two people to start."),
     "check": ("compiler.cli.check", "Validate all YAML and report every mistake."),
-    "explain": ("compiler.cli.explain", "Explain a diagnostic code, e.g. MC0012, or show a runbook."),
+    "explain": ("compiler.cli.explain", "Explain a diagnostic code such as MC0012, or show a runbook."),
     "build": ("compiler.cli.build", "Write the bundle and print the manifest's digest."),
     "plan": ("compiler.cli.plan", "Show what a change would do, and whose approval it needs."),
     "comment": ("compiler.cli.comment", "Create or update the plan comment on a pull request."),

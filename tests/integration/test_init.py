@@ -96,7 +96,7 @@ def test_the_agents_key_is_made_outside_and_its_private_half_lies_nowhere_in_the
     written = [file for file in (tmp_path / "acme").rglob("*") if file.is_file()]
     assert not [file for file in written if b"PRIVATE KEY-----\n" in file.read_bytes()]
     inside = init(tmp_path / "other", *people[:2], f"--agent-key={tmp_path / 'other' / 'agent'}")
-    assert (inside.code, "never lies in the repository" in inside.err) == (2, True)
+    assert (inside.code, "keep private keys out of the repository" in inside.err) == (2, True)
     assert not (tmp_path / "other").exists()
 
 
@@ -160,7 +160,7 @@ def test_in_a_repository_whose_branch_is_not_main_it_says_so(tmp_path: Path, peo
     git(tmp_path, "init", "--quiet", "--initial-branch=trunk", "acme")
     made = init(tmp_path / "acme", *people)
     assert (made.code, "a new git repository" in made.out) == (0, False)
-    assert "`trunk` is checked out, and history starts on main: git switch main.\n" in made.out
+    assert "`trunk` is checked out, but history starts on main: git switch main.\n" in made.out
 
 
 @pytest.mark.parametrize("name", ["tenants", "tenants/blueprints", "docs", "evidence"])
@@ -197,7 +197,7 @@ def test_a_folder_inside_somebodys_repository_is_refused(tmp_path: Path, people:
         (("--person=tomas=keys/tomas.pub", "--roles=mara=platfrom"), "there is no role `platfrom`"),
         (("--person=tomas=keys/tomas.pub", "--roles=tomas=pm"), "nobody is `security`"),
         (("--person=tomas=keys/tomas.pub", "--roles=ines=pm"), "`ines`, who is not named"),
-        (("--person=tomas=keys/tomas.pub", "--dsn=postgresql://u:p4ss@h/d"), "never written down"),
+        (("--person=tomas=keys/tomas.pub", "--dsn=postgresql://u:p4ss@h/d"), "never the string itself"),
         (("--person=tomas=keys/tomas.pub", "--region=EU"), "is not a valid region"),
         (("--person=tomas=keys/tomas.pub", "--identity=abc"), "is not the identity"),
         (("--person=tomas=keys/tomas.pub", "--tenant=Acme Retail"), "is not a valid name for a tenant"),

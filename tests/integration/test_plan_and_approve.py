@@ -124,7 +124,7 @@ def test_only_somebodys_own_key_signs_for_them(desk: Desk) -> None:
 
 def test_nothing_is_signed_that_cannot_be_taken(desk: Desk) -> None:
     code, _, err = desk.approve(ADA)
-    assert (code, "nothing changes" in err) == (1, True)
+    assert (code, "nothing changed" in err) == (1, True)
     desk.commit("Add fjord", **{"tenants/fjord.yaml": tenant("fjord", "state: suspended")})
     code, out, err = desk.approve(ADA)
     assert (code, "MC0920" in out, "whoever approves it" in err) == (1, True, True)
@@ -173,7 +173,7 @@ def test_without_a_terminal_it_asks_for_yes(desk: Desk, monkeypatch: pytest.Monk
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     key = str(desk.folder / "keys" / ADA)
     code, _, err = desk.conductor("approve", "--person", ADA, "--key", key, *DAY)
-    assert (code, "say --yes" in err) == (2, True)
+    assert (code, "use --yes" in err) == (2, True)
 
 
 def test_before_genesis_approve_refuses(desk: Desk) -> None:
@@ -307,7 +307,7 @@ def test_what_main_has_broken_is_not_held_against_a_later_branch(desk: Desk) -> 
     assert planned.code == 1
     assert f"{since}: mend that first, or take it back\nThis change alone compiles" in planned.out
     refused = desk.approve(ADA)
-    assert (refused.code, since in refused.err, "it compiles by itself" in refused.err) == (1, True, True)
+    assert (refused.code, since in refused.err, "this change itself compiles" in refused.err) == (1, True, True)
     (desk.repo / "tenants" / "geyser.yaml").write_text(tenant("geyser").replace("standard", "standerd"))
     assert "1 of the 2 errors below is main's" in desk.conductor("check", *DAY).err
     (desk.repo / "tenants" / "geyser.yaml").unlink()

@@ -42,7 +42,7 @@ def test_a_file_is_no_checkpoint_without_the_digest_that_was_noted(own_copy: Pat
         (("--since", str(file), "--checkpoint-digest", "ab" * 32), "the checkpoint is refused: it is sha256:"),
         (("--since", str(file), "--checkpoint-digest", digest, "--trust-root", "cd" * 32), "starts from genesis"),
         (("--since", f"{file}.gone", "--checkpoint-digest", digest), "cannot be read"),
-        (("--checkpoint-digest", digest), "none was named"),
+        (("--checkpoint-digest", digest), "none was given"),
         (("--checkpoint", str(file)), "needs a trust root"),
     ):
         said = conductor(*verify, *args)
