@@ -41,7 +41,7 @@ def build(folder: Path, entries: int, *, tenants: int = 100) -> str:
         files,
         map(key_of, PEOPLE),
         lambda git: compile_once(compile_commit(git), git),
-        began=datetime.now(UTC).replace(microsecond=0) - entries * APART,
+        began=datetime.now(UTC).replace(microsecond=0) - (entries + 10) * APART,  # the last may come in three
     )
     sign = sign_commit(key_of(AGENT))
 

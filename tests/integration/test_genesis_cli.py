@@ -114,7 +114,7 @@ def test_two_people_start_anew_and_say_instead_of_what(own_copy: Path, finished_
     assert (report["ok"], report["entries"], report["problems"]) == (True, 0, [])
     assert conductor("evidence", "log", "--repo", str(own_copy), "--trust-root", new).out == ""
     told = conductor("evidence", "log", "--repo", str(own_copy))
-    assert len(told.out.splitlines()) == 4
+    assert len(told.out.splitlines()) == 6
     superseded = conductor("verify", "--repo", str(own_copy), "--trust-root", old)
     assert (superseded.code, "it belongs to another genesis" in superseded.out) == (1, True)
     assert f"another start: evidence/genesis/{new.removeprefix('sha256:')}.json lies here too" in superseded.out

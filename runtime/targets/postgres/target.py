@@ -17,7 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Self
 
+import psycopg
+
 from runtime.contract.canonical import JSON
+from runtime.contract.errors import ConductorError
 from runtime.contract.objects import ABSENCE, ARCHIVE, Action, ObjectId, Operation
 from runtime.targets.archives import Archives
 from runtime.targets.config import ArchiveConfig
@@ -258,9 +261,10 @@ class PostgresTarget:
         ended, and of others."""
         try:
             lent = lending.put_out(session, name, intent)
-        finally:  # whom the agent may not put out keeps it from nothing else
-            ended = self._shut(session, name, intent)
-        return ended, lent
+        except (psycopg.Error, ConductorError):  # whom the agent may not put out keeps it from nothing else
+            self._shut(session, name, intent)
+            raise
+        return self._shut(session, name, intent), lent
 
     def _shut(self, session: Session, name: str, intent: int) -> int:
         """Let the role do nothing any more, before anything about it is written: no session of its own is in the way
