@@ -13,7 +13,7 @@ from tests.services.own_history import ROOT
 
 pytestmark = pytest.mark.interop
 
-VERDICTS, RESULTS, APPROVALS = 1, 1, 3
+VERDICTS, RESULTS, APPROVALS = 1, 2, 3
 PATTERNS = {
     "approval": "approvals/??/*/*.sigstore.json",
     "verdict": "ledger/**/*-verdict-*.sigstore.json",
